@@ -1,0 +1,189 @@
+"""A decoder-only transformer, written by hand.
+
+Vaswani et al. 2017, "Attention Is All You Need", as a language model: prenorm blocks, rotary positions (Su et al. 2021),
+normalised queries and keys (Henry et al. 2020), RMSNorm (Zhang and Sennrich 2019), squared ReLU (So et al. 2021), no biases.
+
+Shapes: B batch, T time, S tokens looked back on (cached ones and these), D width, H heads, E = D / H, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..config import TransformerConfig
+from .base import LanguageModel, initialise
+
+
+def rms_norm(x: Tensor) -> Tensor:
+    """Scale each vector of the last dimension to a root mean square of one."""
+    return F.rms_norm(x, (x.size(-1),))
+
+
+def rotary_table(start: int, length: int, size: int, base: float) -> Tensor:
+    """Cosines and sines of positions start to start + length - 1: (2, T, E/2) float32.
+
+    Pair i of a head turns by `position * base ** (-2i / E)` radians (Su et al. 2021, equation 15). The angles are
+    computed in float64, so that position 1,000,000 is as exact as position 1.
+    """
+    frequencies = base ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)  # (E/2)
+    angles = torch.arange(start, start + length, dtype=torch.float64)[:, None] * frequencies  # (T, E/2)
+    return torch.stack((angles.cos(), angles.sin())).float()
+
+
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Turn the pairs (x[i], x[i + E/2]) of x (..., T, E) by the angles of table (2, T, E/2)."""
+    cosine, sine = table.to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
+
+
+def visible(queries: int, keys: int, window: int, device: torch.device) -> Tensor:
+    """Which of the last `keys` tokens each of the last `queries` tokens sees: itself and window - 1 before it.
+
+    Returns (T, S) bool.
+    """
+    query = torch.arange(keys - queries, keys, device=device)[:, None]
+    key = torch.arange(keys, device=device)
+    return (key <= query) & (key > query - window)
+
+
+class SlidingCache:
+    """Keys and values of the last tokens: the transformer's state.
+
+    Rows are appended to a buffer with room for twice the window. When it is full, the last window is copied to the
+    front; so text goes on without end at the same cost per token, and reading the cache never copies it.
+    Keys are stored turned to their absolute positions: only the distance between two positions matters to attention.
+    """
+
+    def __init__(self, layers: int, shape: tuple[int, int, int, int], device: torch.device) -> None:
+        B, H, window, E = shape
+        self.window = window
+        self.position = 0  # tokens seen so far
+        self.length = 0  # rows in use
+        self.keys = torch.empty(layers, B, H, 2 * window, E, device=device)
+        self.values = torch.empty_like(self.keys)
+
+    def advance(self, count: int) -> None:
+        """Make room for `count` more tokens, once for all layers."""
+        if count > self.window:
+            raise ValueError(f"a chunk of {count} tokens is longer than the window of {self.window}")
+        if self.length + count > self.keys.size(3):
+            kept = self.window - 1  # what the next token can see besides itself
+            for rows in (self.keys, self.values):
+                rows[:, :, :, :kept] = rows[:, :, :, self.length - kept : self.length].clone()
+            self.length = kept
+        self.length += count
+        self.position += count
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write this chunk's rows (B, H, T, E) and return all that it may look back on, (B, H, S, E)."""
+        T = keys.size(2)
+        first = max(0, self.length - T - self.window + 1)
+        self.keys[layer, :, :, self.length - T : self.length] = keys
+        self.values[layer, :, :, self.length - T : self.length] = values
+        return self.keys[layer, :, :, first : self.length], self.values[layer, :, :, first : self.length]
+
+
+class CausalSelfAttention(nn.Module):
+    """Multi-head attention in which no token sees a later one."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.query_key_value = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.output = nn.Linear(config.width, config.width, bias=False)
+
+    def forward(self, x: Tensor, table: Tensor, mask: Tensor | None, layer: int, cache: SlidingCache | None) -> Tensor:
+        """x (B, T, D), table (2, T, E/2), mask broadcastable to (B, H, T, S) with True where to look -> (B, T, D)."""
+        B, T, D = x.shape
+        q, k, v = self.query_key_value(x).view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
+        q, k = rotate(rms_norm(q), table), rotate(rms_norm(k), table)  # (B, H, T, E)
+        if cache is not None:
+            k, v = cache.append(layer, k, v)  # (B, H, S, E)
+        scores = q @ k.transpose(-2, -1) * (D // self.heads) ** -0.5  # (B, H, T, S)
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        weights = F.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype)
+        return self.output((weights @ v).transpose(1, 2).reshape(B, T, D))
+
+
+class FeedForward(nn.Module):
+    """Each token on its own: widen four times, square what is positive, narrow again."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.widen = nn.Linear(config.width, 4 * config.width, bias=False)
+        self.output = nn.Linear(4 * config.width, config.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(F.relu(self.widen(x)).square())
+
+
+class Block(nn.Module):
+    """Attention, then the feed-forward part; each reads a normalised stream and adds to the plain one (prenorm)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention = CausalSelfAttention(config)
+        self.feed_forward = FeedForward(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, table: Tensor, mask: Tensor | None, layer: int, cache: SlidingCache | None) -> Tensor:
+        x = x + self.dropout(self.attention(rms_norm(x), table, mask, layer, cache))
+        return x + self.dropout(self.feed_forward(rms_norm(x)))
+
+
+class Transformer(LanguageModel):
+    """Embedding, dropout, prenorm blocks, norm, head."""
+
+    compile_pays = True
+
+    def __init__(self, config: TransformerConfig, vocab_size: int, pad_token: int | None = None) -> None:
+        super().__init__(config, vocab_size, pad_token)
+        self.embedding = nn.Embedding(vocab_size, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.head = nn.Linear(config.width, vocab_size, bias=False)
+        initialise(self, residual_outputs=("attention.output", "feed_forward.output"))
+        if config.tied:
+            self.head.weight = self.embedding.weight
+        T, E = config.context_length, config.width // config.heads
+        self.register_buffer("table", rotary_table(0, T, E, config.rotary_base), persistent=False)
+        self.register_buffer("causal", visible(T, T, T, self.table.device), persistent=False)
+
+    def forward(self, tokens: Tensor, state: SlidingCache | None = None) -> tuple[Tensor, SlidingCache | None]:
+        table, mask = self._table_and_mask(tokens, state)
+        x = self.dropout(rms_norm(self.embedding(tokens)))  # (B, T, D)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, table, mask, layer, state)
+        return self.head(rms_norm(x)), state  # (B, T, V)
+
+    def _table_and_mask(self, tokens: Tensor, state: SlidingCache | None) -> tuple[Tensor, Tensor | None]:
+        """The rotary table of these tokens' positions, and what each may look at (None: everything)."""
+        T, window = tokens.size(1), self.config.context_length
+        if state is None and T <= window:
+            table, mask = self.table[:, :T], self.causal[:T, :T]
+        else:
+            start, cached = (state.position, state.length) if state else (0, 0)
+            if state is not None:
+                state.advance(T)
+                cached = state.length - T
+            E = self.config.width // self.config.heads
+            table = rotary_table(start, T, E, self.config.rotary_base).to(tokens.device)
+            S = min(cached, window - 1) + T
+            mask = visible(T, S, window, tokens.device) if T > 1 else None
+        if self.pad_token is not None and state is None:
+            seen = (tokens != self.pad_token)[:, None, None, :]  # (B, 1, 1, S): padding is never looked at,
+            itself = torch.eye(T, dtype=torch.bool, device=tokens.device)  # but by itself, or softmax has nothing
+            mask = mask & (seen | itself)
+        return table, mask
+
+    def initial_state(self, batch_size: int) -> SlidingCache:
+        config = self.config
+        shape = (batch_size, config.heads, config.context_length, config.width // config.heads)
+        return SlidingCache(config.layers, shape, self.device)
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        return list(self.blocks.parameters())

@@ -1,0 +1,255 @@
+"""Every setting, written down once: what it means, its unit and its default.
+
+Shapes in this project are written in capitals: B batch, T time (tokens in a row), D width, H heads, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from .errors import UsageError
+
+
+@dataclass(frozen=True)
+class CharacterTokenizerConfig:
+    """One token for each character of the training text."""
+
+    kind: ClassVar[str] = "character"
+
+    def problems(self) -> list[str]:
+        return []
+
+
+# Words with the space before them, runs of digits, runs of other signs, and white space. It is also a valid
+# JavaScript regular expression (flag u), because the browser splits text with the very same pattern.
+SPLIT_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+
+@dataclass(frozen=True)
+class TiktokenTokenizerConfig:
+    """Byte pairs: a vocabulary trained on the training text, or one of tiktoken's own by name."""
+
+    kind: ClassVar[str] = "tiktoken"
+
+    vocab_size: int = 1024
+    """Tokens in a vocabulary that is trained here, the 256 bytes included."""
+    encoding: str | None = None
+    """A stock encoding such as gpt2, instead of one trained here."""
+    pattern: str = SPLIT_PATTERN
+    """Regular expression that cuts text into the pieces within which bytes are paired."""
+
+    def problems(self) -> list[str]:
+        if self.encoding is None and self.vocab_size < 256:
+            return [f"vocab_size is {self.vocab_size}, but bytes alone need 256"]
+        return []
+
+
+TokenizerConfig = CharacterTokenizerConfig | TiktokenTokenizerConfig
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Shape of the decoder-only transformer."""
+
+    kind: ClassVar[str] = "transformer"
+
+    context_length: int = 256
+    """Tokens that a prediction can look back on."""
+    layers: int = 6
+    """Blocks, each attention and a feed-forward part."""
+    width: int = 256
+    """Numbers that stand for a token inside the model."""
+    heads: int = 4
+    """Attention heads in each block; they divide the width among them."""
+    dropout: float = 0.0
+    """Probability, on the embedding and on what each block adds; never inside attention."""
+    tied: bool = True
+    """The head shares the embedding's weights."""
+    rotary_base: float = 10_000.0
+    """Longest wavelength of the rotary positions, in tokens over 2 pi."""
+
+    def problems(self) -> list[str]:
+        found = _shape_problems(self)
+        if self.heads < 1:
+            found.append(f"heads is {self.heads}, but must be at least 1")
+        elif self.width % (2 * self.heads):
+            found.append(
+                f"width {self.width} does not divide into {self.heads} heads of an even size "
+                f"(a multiple of {2 * self.heads} does)"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class LSTMConfig:
+    """Shape of the LSTM baseline: embedding, dropout, layers, dropout, linear."""
+
+    kind: ClassVar[str] = "lstm"
+
+    context_length: int = 256
+    """Tokens in a training window; the state itself has no such limit."""
+    layers: int = 2
+    """LSTM layers, one on top of the other."""
+    width: int = 512
+    """Hidden size, and the embedding's."""
+    dropout: float = 0.0
+    """Probability, on the embedding, between the layers and before the head."""
+    tied: bool = True
+    """The head shares the embedding's weights."""
+
+    def problems(self) -> list[str]:
+        return _shape_problems(self)
+
+
+ModelConfig = TransformerConfig | LSTMConfig
+
+
+def _shape_problems(config: ModelConfig) -> list[str]:
+    found = [
+        f"{name} is {getattr(config, name)}, but must be at least {least}"
+        for name, least in (("context_length", 2), ("layers", 1), ("width", 1))
+        if getattr(config, name) < least
+    ]
+    if not 0 <= config.dropout < 1:
+        found.append(f"dropout is {config.dropout}, but must be at least 0 and under 1")
+    return found
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which text, and how it is cut up."""
+
+    data: tuple[str, ...] = ("austen",)
+    """A corpus by name (austen, bible), text files, or folders of them."""
+    documents: Literal["lines", "paragraphs"] | None = None
+    """Train on whole documents, one to a line or to a paragraph, instead of windows of running text."""
+    titles: Literal["keep", "shorten", "drop"] = "keep"
+    """What becomes of a title such as <Genesis> and a tab at the start of a document: kept, Genesis and a tab, or
+    the tab alone."""
+    align: Literal["left", "right"] = "left"
+    """Side on which shorter documents of a batch stand; the rest is padding that counts for nothing."""
+    split_seed: int = 0
+    """Which documents are held out; running text is split by position and needs no seed."""
+
+    def problems(self) -> list[str]:
+        return [] if self.data else ["no text is named"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train. Exactly one of minutes, steps and epochs is the budget."""
+
+    minutes: float | None = None
+    """Wall-clock of the whole command, final evaluation included."""
+    steps: int | None = None
+    """Optimizer steps."""
+    epochs: float | None = None
+    """Passes over the training text."""
+    batch_tokens: int = 4096
+    """Tokens in one optimizer step."""
+    learning_rate: float = 0.01
+    """Peak for AdamW: the embedding and all that is not a hidden matrix."""
+    matrix_learning_rate: float = 0.02
+    """Peak for Muon: the hidden matrices, where the architecture gives it any."""
+    weight_decay: float = 0.1
+    """Share of a weight that is taken away each step, times the learning rate; matrices only."""
+    warmup_steps: int = 20
+    """Steps over which the learning rate climbs to its peak."""
+    decay: float = 0.7
+    """Last share of the budget, over which the learning rate falls in a line to zero."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient of all weights together; 0 clips nothing."""
+    evaluations: int = 20
+    """How many times, evenly over the budget, losses are measured and the run is saved."""
+    evaluation_tokens: int = 16_384
+    """Tokens of each split that such an evaluation reads, always the same ones."""
+    patience: int = 5
+    """Evaluations without a better validation loss after which training stops."""
+    seed: int = 1
+    """Start weights, order of the batches, dropout."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Number format of the matrix products; auto takes bf16 where the processor computes in it."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile: half a minute at the start for faster steps; auto weighs the two."""
+    overfit_one_batch: bool = False
+    """Train on the first batch alone, a check that the machinery can learn at all."""
+
+    def problems(self) -> list[str]:
+        found = []
+        budgets = {name: getattr(self, name) for name in ("minutes", "steps", "epochs")}
+        given = [name for name, value in budgets.items() if value is not None]
+        if len(given) != 1:
+            found.append(f"the budget must be one of minutes, steps and epochs, not {' and '.join(given) or 'none'}")
+        found += [f"{name} is {budgets[name]}, but must be above 0" for name in given if budgets[name] <= 0]
+        for name, least in (("batch_tokens", 1), ("warmup_steps", 0), ("evaluations", 1), ("evaluation_tokens", 1),
+                            ("patience", 1), ("gradient_clip", 0), ("weight_decay", 0)):
+            if getattr(self, name) < least:
+                found.append(f"{name} is {getattr(self, name)}, but must be at least {least}")
+        for name in ("learning_rate", "matrix_learning_rate"):
+            if getattr(self, name) <= 0:
+                found.append(f"{name} is {getattr(self, name)}, but must be above 0")
+        if not 0 <= self.decay <= 1:
+            found.append(f"decay is {self.decay}, but must be from 0 to 1")
+        return found
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How the next token is drawn from the logits; `sampling.py` gives the exact order of the steps."""
+
+    temperature: float = 0.8
+    """Divides the logits: under 1 is safer, over 1 is wilder, 0 always takes the likeliest token."""
+    top_k: int = 0
+    """Keep the k likeliest tokens; 0 keeps all."""
+    top_p: float = 1.0
+    """Keep the likeliest tokens that together have this probability; 1 keeps all."""
+    min_p: float = 0.0
+    """Drop tokens less likely than this share of the likeliest one's probability; 0 drops none."""
+    repetition_penalty: float = 1.0
+    """Make tokens that have been written less likely; 1 is off, 1.1 is mild."""
+    seed: int = 1
+    """Start of the random numbers: the same seed writes the same text."""
+
+    def problems(self) -> list[str]:
+        found = []
+        if not 0 <= self.temperature < float("inf"):
+            found.append(f"temperature is {self.temperature}, but must be 0 or more")
+        if self.top_k < 0:
+            found.append(f"top_k is {self.top_k}, but must be 0 (off) or more")
+        if not 0 < self.top_p <= 1:
+            found.append(f"top_p is {self.top_p}, but must be above 0 and at most 1 (off)")
+        if not 0 <= self.min_p < 1:
+            found.append(f"min_p is {self.min_p}, but must be from 0 (off) to under 1")
+        if not 0 < self.repetition_penalty < float("inf"):
+            found.append(f"repetition_penalty is {self.repetition_penalty}, but must be above 0 (1 is off)")
+        return found
+
+
+def check(*configs: object, also: list[str] | None = None) -> None:
+    """Raise one UsageError that names every problem of every config, or return."""
+    found = (also or []) + [problem for config in configs for problem in config.problems()]
+    if found:
+        raise UsageError("; ".join(found))
+
+
+def to_dict(config: object) -> dict:
+    """A config as plain data for JSON, with its kind where it has one."""
+    kind = {"kind": config.kind} if hasattr(config, "kind") else {}
+    return kind | dataclasses.asdict(config)
+
+
+def from_dict(kinds: type | dict[str, type], values: dict) -> object:
+    """The inverse of `to_dict`: `kinds` is the dataclass, or dataclasses by kind. Raises UsageError on bad data."""
+    values = dict(values)
+    kind = values.pop("kind", None)
+    if isinstance(kinds, dict) and kind not in kinds:
+        raise UsageError(f"the config's kind is {kind!r}, but this version knows {', '.join(sorted(kinds))}")
+    target = kinds[kind] if isinstance(kinds, dict) else kinds
+    try:
+        return target(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    except TypeError as error:
+        raise UsageError(f"the config does not fit this version ({error})") from error

@@ -1,0 +1,125 @@
+"""Held-out loss, measured the same way every time and for every architecture.
+
+Bits per byte is the number to compare: it counts UTF-8 bytes of the raw text, so it means the same for characters,
+byte pairs and any architecture. Two ways to read a running text:
+
+- cold windows: consecutive windows of `context_length` tokens, each from a fresh start;
+- carried: the state goes on from chunk to chunk. For the LSTM this is its hidden and cell state; for the transformer
+  its cache of the last `context_length` tokens, which slides a quarter of the context at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .architectures import LanguageModel
+from .data import IGNORED, Dataset, RunningText, Scored
+from .tokenizers import UNKNOWN_CHARACTER_BITS
+
+
+@dataclass
+class Losses:
+    """What a model makes of some text, as sums; the properties are the figures people quote."""
+
+    nats: float = 0.0
+    tokens: int = 0
+    correct: int = 0
+    bytes: int = 0
+    unknown: int = 0
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats per token."""
+        return self.nats / self.tokens
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss): among how many equally likely tokens the model is as unsure."""
+        return math.exp(self.loss)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of tokens that the model held likeliest."""
+        return self.correct / self.tokens
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits to encode one byte of the raw text. An unknown character also costs the bits that name it."""
+        return (self.nats / math.log(2) + self.unknown * UNKNOWN_CHARACTER_BITS) / self.bytes
+
+    def __add__(self, other: Losses) -> Losses:
+        return Losses(**{part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)})
+
+    def add(self, logits: Tensor, targets: Tensor) -> None:
+        """Count logits (B, T, V) against targets (B, T)."""
+        flat = logits.float().flatten(0, 1)
+        self.nats += F.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum").item()
+        self.tokens += int((targets != IGNORED).sum())
+        self.correct += int((flat.argmax(-1) == targets.flatten()).sum())
+
+    def figures(self) -> dict[str, float]:
+        names = ("bits_per_byte", "loss", "perplexity", "accuracy", "bytes", "tokens")
+        return {name: getattr(self, name) for name in names}
+
+
+@torch.no_grad()
+def cold_losses(model: LanguageModel, batches: Iterable[Scored]) -> Losses:
+    """Score batches, each row from a fresh start."""
+    losses = Losses()
+    training = model.training
+    model.eval()
+    for batch in batches:
+        logits, _ = model(batch.inputs)
+        losses.add(logits, batch.targets)
+        losses.bytes += batch.bytes
+        losses.unknown += batch.unknown
+    model.train(training)
+    return losses
+
+
+@torch.no_grad()
+def carried_losses(model: LanguageModel, data: RunningText, split: str, streams: int = 32) -> Losses:
+    """Score a split with carried state.
+
+    The split is cut into `streams` equal parts that are read side by side. Each is first warmed up on the two context
+    lengths of text before it, which are not scored; so every token is scored once, with what stands before it.
+    """
+    first, last = data.range(split)
+    chunk = max(1, model.config.context_length // 4)
+    streams = max(1, min(streams, (last - first) // chunk))
+    part = -(-(last - first) // streams)
+    begins = first + part * torch.arange(streams)  # of what is scored
+    warm_up = min(2 * model.config.context_length, first - 1) // chunk * chunk
+    losses = Losses()
+    losses.bytes, losses.unknown = data.weigh(first, last)
+    training = model.training
+    model.eval()
+    state = model.initial_state(streams)
+    for offset in range(-warm_up, part, chunk):
+        size = min(chunk, part - offset)
+        place = begins[:, None] + torch.arange(offset, offset + size)  # (streams, size), of the targets
+        scored = (place < last) & (place < begins[:, None] + part) & (offset >= 0)
+        place = place.clamp(max=last - 1).to(data.tokens.device)
+        logits, state = model(data.tokens[place - 1], state)
+        losses.add(logits, data.tokens[place].masked_fill(~scored.to(place.device), IGNORED))
+    model.train(training)
+    return losses
+
+
+def final_losses(model: LanguageModel, data: Dataset) -> dict[str, dict[str, float]]:
+    """The figures of a finished run: validation, test, and both together ("heldout"), cold and, for running text,
+    carried. This is the one place that reads the test split."""
+    splits = ("validation", "test")
+    losses = {split: cold_losses(model, data.evaluation(split)) for split in splits}
+    losses["heldout"] = losses["validation"] + losses["test"]
+    if isinstance(data, RunningText):
+        carried = {split: carried_losses(model, data, split) for split in splits}
+        losses |= {f"{split}_carried": part for split, part in carried.items()}
+        losses["heldout_carried"] = carried["validation"] + carried["test"]
+    return {name: part.figures() for name, part in losses.items()}

@@ -1,0 +1,62 @@
+"""What this machine is good at: each choice comes with its reason, and each can be forced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import torch
+
+from .config import TrainingConfig
+from .errors import UsageError
+
+COMPILE_WORTH_MINUTES = 3  # the budget from which it pays
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`, or for "auto" the best one here. Raises UsageError where it does not exist."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, there in available.items() if there)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or not available.get(device.type, False):
+        here = ", ".join(kind for kind, there in available.items() if there)
+        raise UsageError(f"device is {name}, but this machine has {here}")
+    return device
+
+
+def choose_precision(config: TrainingConfig, device: torch.device) -> tuple[torch.dtype, str]:
+    """The number format of matrix products, and why."""
+    if config.precision != "auto":
+        return {"fp32": torch.float32, "bf16": torch.bfloat16}[config.precision], "as asked"
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        native = any(getattr(torch.cpu, probe, bool)() for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    else:
+        native = True
+    if native:
+        return torch.bfloat16, f"this {device.type} multiplies bf16 natively"
+    return torch.float32, f"this {device.type} has no bf16 of its own, where it would be slower"
+
+
+def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, fixed_shapes: bool) -> tuple[bool, str]:
+    """Whether to use torch.compile, and why."""
+    if config.compile != "auto":
+        return config.compile == "on", "as asked"
+    if not pays:
+        return False, "it does not speed up this architecture"
+    if not fixed_shapes:
+        return False, "documents have many lengths, and each would be compiled anew"
+    if config.minutes is not None and config.minutes < COMPILE_WORTH_MINUTES:
+        return False, f"under {COMPILE_WORTH_MINUTES} minutes it costs more than it gains"
+    if config.steps is not None and config.steps < 500:
+        return False, "under 500 steps it costs more than it gains"
+    if device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
+        return False, "it needs a C++ compiler, and there is none"
+    if device.type == "mps":
+        return False, "it does not pay on mps"
+    return True, "half a minute once, then steps are faster"

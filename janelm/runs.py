@@ -1,0 +1,260 @@
+"""What a training run leaves on disk, and how it is read back safely.
+
+A run is a folder that is complete in itself:
+
+    config.json        shape, data, training settings, split, versions
+    tokenizer.json     the whole tokenizer
+    best.safetensors   the weights with the lowest validation loss
+    resume.pt          the last weights, the optimizers' state and where training stands
+    metrics.csv        a row for each evaluation
+    results.json       the final figures
+    loss.png, samples.txt, README.md
+
+Every file is written as a whole or not at all, so a kill at any instant leaves a run that loads. Nothing read here can
+run code: weights are safetensors or torch's `weights_only` tensors, settings are JSON, and the pickled config that
+`--config_file` names may hold plain data only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from .architectures import MODEL_CONFIGS, LanguageModel, build_model
+from .config import DataConfig, ModelConfig, TrainingConfig, from_dict, to_dict
+from .errors import JaneLMError
+from .files import write_atomically
+from .tokenizers import Tokenizer, tokenizer_from_json
+
+FORMAT = 1
+MODELS = Path("models")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All settings of a run."""
+
+    model: ModelConfig
+    data: DataConfig
+    training: TrainingConfig
+
+    def to_json(self) -> dict:
+        return {"format": FORMAT} | {name: to_dict(getattr(self, name)) for name in ("model", "data", "training")}
+
+    @staticmethod
+    def from_json(values: dict) -> RunConfig:
+        return RunConfig(
+            from_dict(MODEL_CONFIGS, values["model"]),
+            from_dict(DataConfig, values["data"]),
+            from_dict(TrainingConfig, values["training"]),
+        )
+
+
+@dataclass
+class LoadedRun:
+    """A model ready to write: in evaluation mode, with its tokenizer and all settings."""
+
+    name: str
+    model: LanguageModel
+    tokenizer: Tokenizer
+    config: RunConfig
+
+
+class Run:
+    """A run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def write_settings(self, config: RunConfig, tokenizer: Tokenizer, facts: dict[str, Any]) -> None:
+        """Write config.json (with `facts` about the text and the machine beside it) and tokenizer.json."""
+        self._write_json("tokenizer.json", tokenizer.to_json())
+        self._write_json("config.json", config.to_json() | {"facts": facts})
+
+    def _write_json(self, name: str, values: Any) -> None:
+        write_atomically(self.folder / name, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+
+    def write_best(self, model: LanguageModel) -> None:
+        weights = weights_of(model)
+        write_atomically(self.folder / "best.safetensors", lambda path: save_file(weights, path))
+
+    def write_resume_state(self, state: dict[str, Any]) -> None:
+        write_atomically(self.folder / "resume.pt", lambda path: torch.save(state, path))
+
+    def write_metrics(self, rows: list[dict[str, float]]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.folder / "metrics.csv", text.getvalue())
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        self._write_json("results.json", results)
+
+    def read_json(self, name: str) -> dict:
+        """config.json, tokenizer.json or results.json. Raises JaneLMError where it is missing or damaged."""
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise JaneLMError(f"there is no {name} in {self.folder}, so it is not a finished run: {_choices()}") from None
+        except (OSError, ValueError) as error:
+            raise JaneLMError(f"{path} is damaged ({error}): train the model again") from error
+
+    def config(self) -> RunConfig:
+        values = self.read_json("config.json")
+        try:
+            return RunConfig.from_json(values)
+        except (KeyError, TypeError) as error:
+            raise JaneLMError(f"{self.folder / 'config.json'} is not a run's config ({error!r})") from error
+
+    def tokenizer(self) -> Tokenizer:
+        return tokenizer_from_json(self.read_json("tokenizer.json"))
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The rows of metrics.csv. Raises JaneLMError where there are none."""
+        path = self.folder / "metrics.csv"
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        except (OSError, ValueError, TypeError) as error:
+            raise JaneLMError(f"{path} cannot be read ({error}): name the folder of a run. {_choices()}") from error
+        if not rows:
+            raise JaneLMError(f"{path} has no rows yet: let the run reach its first evaluation")
+        return rows
+
+    def resume_state(self) -> dict[str, Any]:
+        """What `write_resume_state` wrote. Raises JaneLMError where it is missing or damaged."""
+        return _load_tensors(self.folder / "resume.pt", "the run cannot be resumed: start it again without --resume")
+
+    def load(self, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:
+        """The run's model with its best or its last weights.
+
+        Raises JaneLMError where a file is missing, damaged, or does not fit the others.
+        """
+        config, tokenizer = self.config(), self.tokenizer()
+        if which == "last":
+            weights = self.resume_state()["weights"]
+        else:
+            path = self.folder / "best.safetensors"
+            try:
+                weights = load_file(path)
+            except FileNotFoundError:
+                raise JaneLMError(f"{self.folder} has no weights yet: train it first. {_choices()}") from None
+            except Exception as error:  # noqa: BLE001 - safetensors has its own kinds
+                raise JaneLMError(f"{path} is damaged ({error}): train the model again or fetch it anew") from error
+        return _assemble(self.name, config, tokenizer, weights, device)
+
+    def write_pair(self, model_file: Path, config_file: Path) -> None:
+        """The best model again, as the two files that `inference.py --model_file --config_file` takes."""
+        run = self.load()
+        settings = {"config": run.config.to_json(), "tokenizer": run.tokenizer.to_json()}
+        write_atomically(model_file, lambda path: torch.save(weights_of(run.model), path))
+        write_atomically(config_file, pickle.dumps(settings, protocol=4))
+
+
+def weights_of(model: LanguageModel) -> dict[str, torch.Tensor]:
+    """Each trained tensor once, by name: tied weights have one name."""
+    return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+
+
+def load_weights(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
+    """Copy `weights` into the model. Raises JaneLMError unless names and shapes are exactly the model's."""
+    own = dict(model.named_parameters())
+    wrong = [f"{name} is {'missing' if name in own else 'not known'}" for name in sorted(own.keys() ^ weights.keys())]
+    wrong += [
+        f"{name} is {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in own.keys() & weights.keys()
+        if weights[name].shape != own[name].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise JaneLMError(
+            f"the weights do not fit the config and tokenizer ({wrong[0]}{more}): they are of another model, so give "
+            "the model file and the config file of the same run"
+        )
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(weights[name])
+
+
+def load_pair(model_file: Path, config_file: Path, device: torch.device | str = "cpu") -> LoadedRun:
+    """The model in a `.pth` and `.pkl` pair that `Run.write_pair` wrote.
+
+    Raises JaneLMError where a file is missing, damaged, would run code, or does not fit the other.
+    """
+    settings = _load_plain_pickle(config_file)
+    try:
+        config = RunConfig.from_json(settings["config"])
+        tokenizer = tokenizer_from_json(settings["tokenizer"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise JaneLMError(f"{config_file} is not a JaneLM config ({error!r}): give the one its training wrote") from error
+    weights = _load_tensors(model_file, "train it first, or give the .pth file that training wrote")
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise JaneLMError(f"{model_file} does not hold a model's weights: give the .pth file that training wrote")
+    return _assemble(model_file.stem, config, tokenizer, weights, device)
+
+
+def load_run(name: str | Path, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:
+    """A run by its folder, or by its name under `models`."""
+    return find_run(name).load(which, device)
+
+
+def find_run(name: str | Path) -> Run:
+    """The run in the folder `name`, or in `models/name`. Raises JaneLMError where there is none."""
+    for folder in (Path(name), MODELS / name):
+        if (folder / "config.json").exists():
+            return Run(folder)
+    raise JaneLMError(f"there is no run at {name} nor at {MODELS / name}: {_choices()}")
+
+
+def _choices() -> str:
+    names = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+    return f"runs here are {', '.join(names)}" if names else "train one with python traineval.py"
+
+
+def _assemble(
+    name: str, config: RunConfig, tokenizer: Tokenizer, weights: dict[str, torch.Tensor], device: torch.device | str
+) -> LoadedRun:
+    model = build_model(config.model, tokenizer.vocab_size, tokenizer.pad_token)
+    load_weights(model, weights)
+    return LoadedRun(name, model.to(device).eval(), tokenizer, config)
+
+
+def _load_tensors(path: Path, remedy: str) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise JaneLMError(f"there is no {path}: {remedy}") from None
+    except Exception as error:  # noqa: BLE001 - torch raises many kinds on damaged and on forbidden data
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise JaneLMError(f"{path} is damaged or holds more than tensors ({reason[:100]}): {remedy}") from error
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads numbers, text, lists and dictionaries, and refuses to construct anything else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"it would run {module}.{name}")
+
+
+def _load_plain_pickle(path: Path) -> Any:
+    try:
+        with open(path, "rb") as file:
+            return _PlainUnpickler(file).load()
+    except FileNotFoundError:
+        raise JaneLMError(f"there is no {path}: train a model first, or give the .pkl file that training wrote") from None
+    except Exception as error:  # noqa: BLE001 - a damaged pickle can raise nearly anything
+        raise JaneLMError(f"{path} is not a safe config file ({error}): give the one that training wrote") from error

@@ -1,0 +1,299 @@
+"""The training loop: one for all architectures.
+
+A budget is a number of steps or a time; `progress` is the share of it that is used up, and the learning rate follows
+it. At evenly spaced points of progress both losses are measured, the run is saved, and a sample is written.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from .architectures import LanguageModel
+from .config import TrainingConfig
+from .data import IGNORED, Batch, Dataset, RunningText
+from .errors import JaneLMError
+from .evaluation import Losses, cold_losses
+from .hardware import choose_compile, choose_precision
+from .optimizers import build_optimizers, clip_gradients, learning_rate_scale, scale_learning_rates
+from .runs import Run, load_weights, weights_of
+
+FINAL_PASSES = 3.0  # what the evaluation at the end costs, in cold passes over the held-out text
+
+
+@dataclass
+class TrainingState:
+    """Where training stands, besides the weights: all plain data, and all that resuming needs."""
+
+    step: int = 0
+    seconds: float = 0.0  # wall-clock of the run so far, its start and evaluations included
+    evaluations_done: int = 0
+    best_loss: float = math.inf
+    since_best: int = 0
+    finished: str = ""  # why training ended, once it has
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+def training_loss(model: LanguageModel, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy in nats per token of (B, T) inputs and targets."""
+    logits, _ = model(inputs)
+    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+
+
+class Trainer:
+    """Trains `model` on `data` and keeps `run` on disk up to date."""
+
+    def __init__(
+        self, model: LanguageModel, data: Dataset, config: TrainingConfig, run: Run,
+        *, sample: Callable[[], str] = str, say: Callable[[str], None] = print, started: float | None = None,
+    ) -> None:
+        """`sample` writes a little text with the model; `say` prints a line for the user; `started` is when the
+        command began, by `time.perf_counter`, so that a budget of minutes counts its start too."""
+        self.model, self.data, self.run, self.sample, self.say = model, data, run, sample, say
+        self.config = config
+        if config.epochs is not None:
+            self.config = replace(config, epochs=None, steps=max(1, round(config.epochs * data.batches_per_epoch)))
+        self.state = TrainingState()
+        self.optimizers = build_optimizers(model, config)
+        self.dtype, why = choose_precision(config, model.device)
+        say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
+        self.compiled, why = choose_compile(config, model.device, model.compile_pays, isinstance(data, RunningText))
+        say(f"compile: {'on' if self.compiled else 'off'} ({why})")
+        self._loss = torch.compile(training_loss, dynamic=False) if self.compiled else training_loss
+        self._interrupted = False
+        self._started = time.perf_counter() if started is None else started
+        self._reserve = 0.0
+        self._unreported: list[Tensor] = []
+        self._norms: list[float] = []
+
+    # --- one step -----------------------------------------------------------------------------------------------
+
+    def _autocast(self) -> Any:
+        return torch.autocast(self.model.device.type, self.dtype) if self.dtype != torch.float32 else nullcontext()
+
+    def step(self, batch: Batch) -> None:
+        """One optimizer step on one batch."""
+        scale_learning_rates(self.optimizers, learning_rate_scale(self.state.step, self.progress, self.config))
+        with self._autocast():
+            loss = self._loss(self.model, *batch)
+        loss.backward()
+        norm = clip_gradients(self.model, self.config.gradient_clip)
+        if not math.isfinite(norm):
+            raise JaneLMError(
+                f"the gradient is {norm} at step {self.state.step:,}: lower --learning_rate or --matrix_learning_rate; "
+                f"the last good weights are in {self.run.folder}"
+            )
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        self._unreported.append(loss.detach())
+        self._norms.append(norm)
+        self.state.step += 1
+
+    def _first_step(self, batch: Batch) -> None:
+        """The first step, in which torch.compile does its work; where it cannot, go on without it."""
+        if not self.compiled:
+            return self.step(batch)
+        try:
+            with self._autocast():
+                self._loss(self.model, *batch).backward()
+            for optimizer in self.optimizers:
+                optimizer.zero_grad()
+        except Exception as error:  # noqa: BLE001 - compilers fail in many ways, and none of them matters
+            self.say(f"compile: off after all (it failed with {type(error).__name__})")
+            self._loss, self.compiled = training_loss, False
+        self.step(batch)
+
+    # --- the budget ---------------------------------------------------------------------------------------------
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._started
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is used up, from 0 to 1."""
+        if self.config.steps is not None:
+            return min(1.0, self.state.step / self.config.steps)
+        return min(1.0, self.seconds / (60 * self.config.minutes - self._reserve))
+
+    def train(self) -> TrainingState:
+        """Train until the budget is spent, validation stops improving, or Ctrl-C; the best weights are then loaded.
+
+        Raises KeyboardInterrupt after saving where Ctrl-C ended it.
+        """
+        self.model.train()
+        if self.state.step == 0:
+            self._evaluate()
+        first = True
+        one_batch = self.data.batch(0) if self.config.overfit_one_batch else None
+        with self._catch_interrupt(), self._bar() as bar:
+            while not self.state.finished:
+                batch = one_batch or self.data.batch(self.state.step)
+                (self._first_step if first else self.step)(batch)
+                first = False
+                done = self.progress
+                if done >= 1:
+                    self.state.finished = "the budget is spent"
+                elif self._interrupted:
+                    self.state.finished = "it was interrupted"
+                if self.state.finished or done >= self.state.evaluations_done / self.config.evaluations:
+                    self._evaluate(bar)
+                if self.state.step % 10 == 0:
+                    self._report(bar)
+        load_weights(self.model, self._best_weights())
+        if self._interrupted:
+            raise KeyboardInterrupt
+        return self.state
+
+    def _best_weights(self) -> dict[str, Tensor]:
+        return weights_of(self.run.load("best", self.model.device).model)
+
+    # --- evaluation and saving ----------------------------------------------------------------------------------
+
+    def _evaluate(self, bar: tqdm | None = None) -> None:
+        """Measure both losses on the same tokens as ever, then save the run."""
+        state, config = self.state, self.config
+        began = time.perf_counter()
+        with self._autocast():
+            train = self._train_losses()
+            validation = cold_losses(self.model, self.data.evaluation("validation", config.evaluation_tokens))
+        took = time.perf_counter() - began
+        if config.minutes is not None and self._reserve == 0:
+            self._plan_the_end(took, train.tokens + validation.tokens)
+        state.seconds = self.seconds
+        loss = train.loss if config.overfit_one_batch else validation.loss
+        better = loss < state.best_loss
+        state.best_loss, state.since_best = (loss, 0) if better else (state.best_loss, state.since_best + 1)
+        state.evaluations_done = math.floor(self.progress * config.evaluations + 1e-9) + 1
+        if state.since_best >= config.patience and not state.finished:
+            state.finished = f"validation has not improved in {config.patience} evaluations"
+        state.rows.append(self._row(train, validation))
+        if better:
+            self.run.write_best(self.model)
+        self._save()
+        self.run.write_metrics(state.rows)
+        if bar is not None and not bar.disable:
+            row = state.rows[-1]
+            bar.write(
+                f"step {state.step:,}  train {row['train_bits_per_byte']:.3f}  validation "
+                f"{row['validation_bits_per_byte']:.3f} bits per byte{'  (best)' if better else ''}",
+                file=sys.stderr,
+            )
+            text = self.sample()
+            if text:
+                bar.write(f"    {' '.join(text.split())[:160]}", file=sys.stderr)
+
+    def _train_losses(self) -> Losses:
+        if not self.config.overfit_one_batch:
+            return cold_losses(self.model, self.data.evaluation("train", self.config.evaluation_tokens))
+        losses = Losses(bytes=1)
+        self.model.eval()
+        with torch.no_grad():
+            inputs, targets = self.data.batch(0)
+            losses.add(self.model(inputs)[0], targets)
+        self.model.train()
+        losses.bytes = max(1, round(losses.tokens * self.data.split_bytes["train"] / self.data.train_tokens))
+        return losses
+
+    def _plan_the_end(self, seconds: float, tokens: int) -> None:
+        """Keep back what the last evaluation and the files after it will take, judged by the first evaluation."""
+        held_out = self.data.train_tokens * (self.data.split_bytes["validation"] + self.data.split_bytes["test"])
+        held_out /= self.data.split_bytes["train"]
+        self._reserve = min(10 * self.config.minutes, 5 + FINAL_PASSES * seconds * held_out / tokens)
+
+    def _row(self, train: Losses, validation: Losses) -> dict[str, float]:
+        state = self.state
+        running = torch.stack(self._unreported).mean().item() if self._unreported else math.nan
+        norm = sum(self._norms) / len(self._norms) if self._norms else math.nan
+        self._unreported, self._norms = [], []
+        tokens = state.step * self.tokens_per_step
+        return {
+            "step": state.step, "tokens": tokens, "epoch": round(state.step / self.data.batches_per_epoch, 4),
+            "seconds": round(state.seconds, 3),
+            "train_loss": train.loss, "train_bits_per_byte": train.bits_per_byte,
+            "validation_loss": validation.loss, "validation_bits_per_byte": validation.bits_per_byte,
+            "validation_perplexity": validation.perplexity, "validation_accuracy": validation.accuracy,
+            "running_loss": running, "gradient_norm": norm,
+            "learning_rate_scale": learning_rate_scale(state.step, self.progress, self.config),
+        }
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens of the text in one step (padding not counted), on average."""
+        return round(self.data.train_tokens / self.data.batches_per_epoch)
+
+    def _save(self) -> None:
+        self.run.write_resume_state(
+            {
+                "weights": weights_of(self.model),
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+                "random": torch.get_rng_state(),
+                "training": vars(self.state),
+            }
+        )
+
+    def resume(self) -> None:
+        """Go on from what the run last saved: the same batches, losses and weights as if never interrupted."""
+        saved = self.run.resume_state()
+        load_weights(self.model, saved["weights"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        torch.set_rng_state(saved["random"])
+        self.state = TrainingState(**saved["training"])
+        if self.state.finished == "it was interrupted":
+            self.state.finished = ""
+        self._started = time.perf_counter() - self.state.seconds
+
+    # --- what the user sees -------------------------------------------------------------------------------------
+
+    def _bar(self) -> tqdm:
+        layout = "{percentage:3.0f}% |{bar}| {postfix}"
+        bar = tqdm(total=1000, bar_format=layout, file=sys.stderr, disable=not sys.stderr.isatty(), dynamic_ncols=True)
+        self._mark = (time.perf_counter(), self.state.step)
+        return bar
+
+    def _report(self, bar: tqdm) -> None:
+        if bar.disable:
+            return
+        now, step = time.perf_counter(), self.state.step
+        speed = (step - self._mark[1]) * self.tokens_per_step / (now - self._mark[0])
+        self._mark = now, step
+        loss = torch.stack(self._unreported[-10:]).mean().item() if self._unreported else math.nan
+        bits = loss / math.log(2) * self.data.train_tokens / self.data.split_bytes["train"]
+        done = self.progress
+        left = self.seconds * (1 - done) / max(done, 1e-9)
+        bar.n = int(1000 * done)
+        bar.set_postfix_str(
+            f"loss {loss:.3f}, {bits:.3f} bits per byte, {speed:,.0f} tokens/s, {left // 60:.0f}:{left % 60:02.0f} left"
+        )
+
+    @contextmanager
+    def _catch_interrupt(self) -> Any:
+        """Let the first Ctrl-C end training after this step; a second one ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(*_: Any) -> None:
+            self._interrupted = True
+            self.say("stopping: evaluating and saving; press Ctrl-C again to stop at once")
+            signal.signal(signal.SIGINT, before)
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
