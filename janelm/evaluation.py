@@ -123,3 +123,22 @@ def final_losses(model: LanguageModel, data: Dataset) -> dict[str, dict[str, flo
         losses |= {f"{split}_carried": part for split, part in carried.items()}
         losses["heldout_carried"] = carried["validation"] + carried["test"]
     return {name: part.figures() for name, part in losses.items()}
+
+
+ROWS = (
+    ("validation", "validation, cold windows"), ("test", "test, cold windows"), ("heldout", "both, cold windows"),
+    ("heldout_carried", "both, carried or sliding"),
+)
+
+
+def summary(losses: dict[str, dict[str, float]]) -> str:
+    """The figures of `final_losses` as a small table for the terminal."""
+    lines = [f"{'held-out text':26}{'bits per byte':>14}{'nats per token':>16}{'perplexity':>12}{'accuracy':>10}{'bytes':>10}"]
+    for name, title in ROWS:
+        if name in losses:
+            row = losses[name]
+            lines.append(
+                f"{title:26}{row['bits_per_byte']:14.4f}{row['loss']:16.4f}{row['perplexity']:12.2f}"
+                f"{row['accuracy']:10.1%}{row['bytes']:10,}"
+            )
+    return "\n".join(lines)

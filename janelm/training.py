@@ -43,6 +43,9 @@ class TrainingState:
     best_loss: float = math.inf
     since_best: int = 0
     finished: str = ""  # why training ended, once it has
+    losses: list[float] = field(default_factory=list)  # of the steps since the last evaluation
+    norms: list[float] = field(default_factory=list)  # of the gradient, likewise
+    stepping: float = 0.0  # seconds spent in those steps
     rows: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -50,6 +53,10 @@ def training_loss(model: LanguageModel, inputs: Tensor, targets: Tensor) -> Tens
     """Mean cross-entropy in nats per token of (B, T) inputs and targets."""
     logits, _ = model(inputs)
     return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
 
 
 class Trainer:
@@ -75,8 +82,6 @@ class Trainer:
         self._interrupted = False
         self._started = time.perf_counter() if started is None else started
         self._reserve = 0.0
-        self._unreported: list[Tensor] = []
-        self._norms: list[float] = []
 
     # --- one step -----------------------------------------------------------------------------------------------
 
@@ -85,6 +90,7 @@ class Trainer:
 
     def step(self, batch: Batch) -> None:
         """One optimizer step on one batch."""
+        began = time.perf_counter()
         scale_learning_rates(self.optimizers, learning_rate_scale(self.state.step, self.progress, self.config))
         with self._autocast():
             loss = self._loss(self.model, *batch)
@@ -98,8 +104,9 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        self._unreported.append(loss.detach())
-        self._norms.append(norm)
+        self.state.losses.append(loss.item())
+        self.state.norms.append(norm)
+        self.state.stepping += time.perf_counter() - began
         self.state.step += 1
 
     def _first_step(self, batch: Batch) -> None:
@@ -115,6 +122,11 @@ class Trainer:
             self.say(f"compile: off after all (it failed with {type(error).__name__})")
             self._loss, self.compiled = training_loss, False
         self.step(batch)
+
+    def tokens_per_second(self) -> float:
+        """Speed of training alone, without evaluations: the median over the intervals between them."""
+        speeds = sorted(row["tokens_per_second"] for row in self.state.rows if row["tokens_per_second"] > 0)
+        return speeds[len(speeds) // 2] if speeds else 0.0
 
     # --- the budget ---------------------------------------------------------------------------------------------
 
@@ -148,6 +160,7 @@ class Trainer:
                 if done >= 1:
                     self.state.finished = "the budget is spent"
                 elif self._interrupted:
+                    self._save()  # before the evaluation below, which an uninterrupted run would not make
                     self.state.finished = "it was interrupted"
                 if self.state.finished or done >= self.state.evaluations_done / self.config.evaluations:
                     self._evaluate(bar)
@@ -183,7 +196,8 @@ class Trainer:
         state.rows.append(self._row(train, validation))
         if better:
             self.run.write_best(self.model)
-        self._save()
+        if not self._interrupted:
+            self._save()
         self.run.write_metrics(state.rows)
         if bar is not None and not bar.disable:
             row = state.rows[-1]
@@ -216,9 +230,9 @@ class Trainer:
 
     def _row(self, train: Losses, validation: Losses) -> dict[str, float]:
         state = self.state
-        running = torch.stack(self._unreported).mean().item() if self._unreported else math.nan
-        norm = sum(self._norms) / len(self._norms) if self._norms else math.nan
-        self._unreported, self._norms = [], []
+        running, norm = mean(state.losses), mean(state.norms)
+        speed = len(state.losses) * self.tokens_per_step / state.stepping if state.stepping else 0.0
+        state.losses, state.norms, state.stepping = [], [], 0.0
         tokens = state.step * self.tokens_per_step
         return {
             "step": state.step, "tokens": tokens, "epoch": round(state.step / self.data.batches_per_epoch, 4),
@@ -226,7 +240,7 @@ class Trainer:
             "train_loss": train.loss, "train_bits_per_byte": train.bits_per_byte,
             "validation_loss": validation.loss, "validation_bits_per_byte": validation.bits_per_byte,
             "validation_perplexity": validation.perplexity, "validation_accuracy": validation.accuracy,
-            "running_loss": running, "gradient_norm": norm,
+            "tokens_per_second": round(speed, 1), "running_loss": running, "gradient_norm": norm,
             "learning_rate_scale": learning_rate_scale(state.step, self.progress, self.config),
         }
 
@@ -253,9 +267,9 @@ class Trainer:
             optimizer.load_state_dict(state)
         torch.set_rng_state(saved["random"])
         self.state = TrainingState(**saved["training"])
-        if self.state.finished == "it was interrupted":
-            self.state.finished = ""
         self._started = time.perf_counter() - self.state.seconds
+        if self.progress < 1 and self.state.since_best < self.config.patience:
+            self.state.finished = ""  # the budget is larger now
 
     # --- what the user sees -------------------------------------------------------------------------------------
 
@@ -271,7 +285,7 @@ class Trainer:
         now, step = time.perf_counter(), self.state.step
         speed = (step - self._mark[1]) * self.tokens_per_step / (now - self._mark[0])
         self._mark = now, step
-        loss = torch.stack(self._unreported[-10:]).mean().item() if self._unreported else math.nan
+        loss = mean(self.state.losses[-10:])
         bits = loss / math.log(2) * self.data.train_tokens / self.data.split_bytes["train"]
         done = self.progress
         left = self.seconds * (1 - done) / max(done, 1e-9)

@@ -1,0 +1,55 @@
+"""The model card: what a stranger needs to know of a run, drawn from its own files."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .runs import Run
+
+NAMES = {
+    "validation": "validation, cold windows", "test": "test, cold windows",
+    "heldout": "validation and test, cold windows", "validation_carried": "validation, carried or sliding",
+    "test_carried": "test, carried or sliding", "heldout_carried": "validation and test, carried or sliding",
+}
+
+
+def model_card(run: Run, command: str) -> str:
+    """Markdown for the run's README.md; `command` is what the user typed."""
+    config, results = run.config(), run.read_json("results.json")
+    facts = run.read_json("config.json")["facts"]
+    split = ", ".join(f"{name} {part['bytes']:,} bytes" for name, part in facts["split"].items())
+    lines = [
+        f"# {run.name}", "",
+        f"A {config.model.kind} of {results['parameters']:,} parameters, trained from scratch on "
+        f"{', '.join(facts['sources'])} with JaneLM {facts['janelm']}.", "",
+        "![Loss against tokens and against seconds](loss.png)", "",
+        "## Held-out loss", "",
+        "| text | bits per byte | nats per token | perplexity | accuracy |", "|---|---|---|---|---|",
+    ]
+    for name, losses in results["losses"].items():
+        lines.append(
+            f"| {NAMES[name]} | {losses['bits_per_byte']:.4f} | {losses['loss']:.4f} | {losses['perplexity']:.2f} | "
+            f"{losses['accuracy']:.1%} |"
+        )
+    lines += [
+        "", "## How it was trained", "",
+        f"- Command: `{command}`",
+        f"- Data: {', '.join(facts['sources'])}, split {split}; SHA-256 of the text `{facts['text_sha256']}`.",
+        f"- {results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s in all, "
+        f"{results['tokens_per_second']:,.0f} tokens/s in training; ended because {results['ended']}.",
+        f"- Machine: {facts['machine']}; torch {facts['torch']}, Python {facts['python']}.",
+        "", "| setting | value |", "|---|---|",
+    ]
+    for part in (config.model, config.data, config.training):
+        for field in dataclasses.fields(part):
+            value = getattr(part, field.name)
+            if value is not None:
+                shown = ", ".join(value) if isinstance(value, tuple) else value
+                lines.append(f"| {field.name} | {shown} |")
+    lines += [
+        "", "## Limits", "",
+        "A model of this size has learned the sound of its text, not its sense: sentences are mostly well formed, but "
+        "they lead nowhere, and what they say of people and places is not to be relied on. It knows nothing but its text.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,165 @@
+"""From text to a finished run: read, split, train, measure, and leave everything on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from .architectures import build_model
+from .config import (
+    CharacterTokenizerConfig, DataConfig, ModelConfig, SamplingConfig, TokenizerConfig, TrainingConfig, check,
+)
+from .corpora import Source, load_sources
+from .data import Dataset, load_dataset
+from .errors import JaneLMError
+from .evaluation import final_losses
+from .files import set_aside, write_atomically
+from .generation import generate
+from .hardware import choose_device, choose_precision
+from .runs import LoadedRun, Run, RunConfig
+from .training import Trainer
+
+
+@dataclass
+class Finished:
+    """A finished run, the figures of its best weights, and whether Ctrl-C ended it."""
+
+    run: Run
+    results: dict
+    interrupted: bool = False
+
+
+def train(
+    model: ModelConfig, training: TrainingConfig, folder: Path, *,
+    data: DataConfig | None = None, tokenizer: TokenizerConfig | None = None, text: str | None = None,
+    beside: tuple[Path, ...] = (),
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr), started: float | None = None,
+) -> Finished:
+    """Train a model from scratch and leave a run in `folder`.
+
+    The text is `text` if given, else what `data` names. What already stands at `folder` and at the paths `beside` is
+    renamed to the next free number. Raises UsageError with every wrong setting, and JaneLMError where the text or the
+    folder cannot be used.
+    """
+    data = data or DataConfig()
+    tokenizer = tokenizer or CharacterTokenizerConfig()
+    check(model, training, data, tokenizer)
+    device = choose_device(training.device)
+    torch.manual_seed(training.seed)
+    sources = [Source("text", text)] if text is not None else load_sources(data.data)
+    for source in sources:
+        for line in source.report:
+            say(f"{source.name}: {line}")
+    dataset = load_dataset(sources, data, tokenizer, model.context_length, training.batch_tokens, training.seed, device)
+    config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
+    run = Run(folder)
+    network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
+    facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
+    for old, new in set_aside(folder, *beside).items():
+        say(f"the earlier {old} is now {new}")
+    run.write_settings(config, dataset.tokenizer, facts)
+    say(describe(config, dataset, network.parameter_count()))
+    return _train_and_finish(run, config, dataset, network, say, started, resume=False)
+
+
+def resume(
+    folder: Path, *, budget: dict[str, float] | None = None, text: str | None = None,
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr), started: float | None = None,
+) -> Finished:
+    """Go on with a run that was interrupted, or that gets a larger `budget` (minutes, steps or epochs) now.
+
+    Raises JaneLMError where the run cannot be read or its text has changed.
+    """
+    run = Run(folder)
+    config = run.config()
+    if budget:
+        config = replace(config, training=replace(config.training, **{"minutes": None, "steps": None, "epochs": None} | budget))
+    training = config.training
+    check(config.model, training, config.data)
+    device = choose_device(training.device)
+    sources = [Source("text", text)] if text is not None else load_sources(config.data.data)
+    facts = run.read_json("config.json")["facts"]
+    if _digest(sources) != facts["text_sha256"]:
+        raise JaneLMError(f"the text is not the one that {folder} was trained on: restore it, or start a new run")
+    dataset = load_dataset(
+        sources, config.data, run.tokenizer(), config.model.context_length, training.batch_tokens, training.seed, device
+    )
+    run.write_settings(config, dataset.tokenizer, facts)
+    network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
+    return _train_and_finish(run, config, dataset, network, say, started, resume=True)
+
+
+def _train_and_finish(
+    run: Run, config: RunConfig, dataset: Dataset, network: torch.nn.Module, say: Callable[[str], None],
+    started: float | None, *, resume: bool,
+) -> Finished:
+    started = time.perf_counter() if started is None else started
+    loaded = LoadedRun(run.name, network, dataset.tokenizer, config)
+    trainer = Trainer(
+        network, dataset, config.training, run, sample=lambda: sample_text(loaded, 40), say=say, started=started
+    )
+    if resume:
+        trainer.resume()
+    interrupted = False
+    try:
+        state = trainer.train()
+    except KeyboardInterrupt:
+        interrupted, state = True, trainer.state
+    say(f"training ended after {state.step:,} steps: {state.finished}")
+    dtype, _ = choose_precision(config.training, network.device)
+    with torch.autocast(network.device.type, dtype, enabled=dtype != torch.float32):
+        losses = final_losses(network, dataset)
+    results = {
+        "parameters": network.parameter_count(), "steps": state.step,
+        "tokens": state.rows[-1]["tokens"], "tokens_per_second": trainer.tokens_per_second(),
+        "seconds": round(trainer.seconds, 1), "best": min(state.rows, key=lambda row: row["validation_loss"]),
+        "ended": state.finished, "losses": losses,
+    }
+    run.write_results(results)
+    network.eval()
+    write_atomically(run.folder / "sample.txt", sample_text(loaded, 500))
+    return Finished(run, results, interrupted)
+
+
+def sample_text(run: LoadedRun, num_tokens: int) -> str:
+    """The text that the model writes from a fixed start, with a fixed seed: comparable from one to the next."""
+    training = run.model.training
+    run.model.eval()
+    text = "".join(generate(run, "", num_tokens, SamplingConfig(seed=1)))
+    run.model.train(training)
+    return text
+
+
+def describe(config: RunConfig, data: Dataset, parameters: int) -> str:
+    """One line on what is about to be trained."""
+    return (
+        f"{config.model.kind} of {parameters:,} parameters, {data.tokenizer.config.kind} tokenizer with "
+        f"{data.tokenizer.vocab_size:,} tokens; {data.train_tokens:,} tokens ({data.split_bytes['train']:,} bytes) to "
+        f"train on, {data.split_bytes['validation']:,} bytes to validate, {data.split_bytes['test']:,} to test"
+    )
+
+
+def _digest(sources: list[Source]) -> str:
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.text.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()
+
+
+def _facts(sources: list[Source], data: Dataset) -> dict:
+    """What a reader of the run may want to know besides its settings."""
+    return {
+        "text_sha256": _digest(sources), "sources": [source.name for source in sources],
+        "split": {name: {"bytes": size} for name, size in data.split_bytes.items()},
+        "train_tokens": data.train_tokens,
+        "janelm": version("janelm"), "torch": torch.__version__, "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+    }

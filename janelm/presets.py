@@ -1,0 +1,58 @@
+"""Sizes by name, with the settings that were found to suit them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .config import LSTMConfig, ModelConfig, TrainingConfig, TransformerConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A shape for each architecture, and what its training changes from the defaults."""
+
+    transformer: dict[str, Any]
+    lstm: dict[str, Any]
+    tokenizer: dict[str, Any]
+    training: dict[str, Any]
+
+
+PRESETS = {
+    "tiny": Preset(
+        transformer={"layers": 4, "width": 128, "heads": 4, "context_length": 128},
+        lstm={"layers": 1, "width": 320, "context_length": 128},
+        tokenizer={"vocab_size": 512},
+        training={"batch_tokens": 2048, "minutes": 2.0},
+    ),
+    "small": Preset(transformer={}, lstm={}, tokenizer={}, training={"minutes": 10.0}),
+    "medium": Preset(
+        transformer={"layers": 8, "width": 384, "heads": 6, "dropout": 0.2},
+        lstm={"layers": 2, "width": 896, "dropout": 0.3},
+        tokenizer={"vocab_size": 2048},
+        training={"minutes": 120.0, "batch_tokens": 8192},
+    ),
+    "70m": Preset(  # the shape and the encoding of the model that this project began with
+        transformer={"layers": 6, "width": 512, "heads": 8, "context_length": 96, "tied": False, "dropout": 0.2},
+        lstm={"layers": 4, "width": 1024, "context_length": 96, "tied": False, "dropout": 0.2},
+        tokenizer={"encoding": "gpt2"},
+        training={"minutes": 120.0, "batch_tokens": 4096},
+    ),
+}
+DEFAULT_PRESET = "small"
+BUDGETS = ("minutes", "steps", "epochs")
+
+
+def model_preset(architecture: str, preset: str) -> ModelConfig:
+    """The shape of this architecture in this size."""
+    values = getattr(PRESETS[preset], architecture)
+    return {"transformer": TransformerConfig, "lstm": LSTMConfig}[architecture](**values)
+
+
+# Each architecture's own learning rate, found on Austen: see tests/benchmarks/EXPERIMENTS.md.
+LEARNING_RATES = {"transformer": {"learning_rate": 0.01, "matrix_learning_rate": 0.02}, "lstm": {"learning_rate": 0.003}}
+
+
+def training_preset(architecture: str, preset: str) -> TrainingConfig:
+    """The settings of training in this size."""
+    return TrainingConfig(**(LEARNING_RATES[architecture] | PRESETS[preset].training))

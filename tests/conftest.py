@@ -1,0 +1,44 @@
+"""Small texts and models that the tests share. All text here was written for the tests."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from janelm.config import LSTMConfig, TransformerConfig
+
+torch.set_num_threads(2)
+
+SHAPES = {
+    "transformer": TransformerConfig(context_length=16, layers=2, width=32, heads=4),
+    "lstm": LSTMConfig(context_length=16, layers=2, width=32),
+}
+
+
+def write_text(sentences: int, seed: int = 0) -> str:
+    """English-like sentences from a small grammar: predictable enough to learn from in a few steps."""
+    rng = random.Random(seed)
+    who = ["The miller", "A tall visitor", "My aunt", "The old gardener", "Nobody", "Her cousin"]
+    did = ["looked at", "forgot", "carried home", "spoke about", "was fond of", "laughed at"]
+    what = ["the lamp", "two green apples", "a letter", "the café", "his hat", "the rain"]
+    lines = (f"{rng.choice(who)} {rng.choice(did)} {rng.choice(what)}." for _ in range(sentences))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="session")
+def text() -> str:
+    return write_text(1500)
+
+
+@pytest.fixture(params=["transformer", "lstm"])
+def shape(request: pytest.FixtureRequest):
+    """Each architecture in turn, tiny."""
+    return SHAPES[request.param]
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Commands write to ./models and ./generated: give each test a working folder."""
+    monkeypatch.chdir(tmp_path)

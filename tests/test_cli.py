@@ -1,0 +1,197 @@
+"""The commands as people type them: output, files, exit codes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import write_text
+
+from janelm.cli import main
+
+ROOT = Path(__file__).parent.parent
+FAST = "--steps 4 --layers 1 --width 16 --context_length 16 --batch_tokens 64 --evaluations 2 --evaluation_tokens 64"
+FAST = [*FAST.split(), "--device", "cpu", "--compile", "off"]
+
+
+@pytest.fixture
+def book():
+    Path("book.txt").write_text(write_text(400), encoding="utf-8")
+    return ["--data", "book.txt"]
+
+
+def run(*arguments: str, **more) -> subprocess.CompletedProcess:
+    script, *rest = arguments
+    return subprocess.run([sys.executable, ROOT / script, *rest], capture_output=True, text=True, timeout=300, **more)
+
+
+def test_the_seeds_commands_work_exactly_as_typed(book):
+    trained = run("traineval.py", "--tokenization", "tiktoken", "--model_file", "my_model.pth", "--config_file",
+                  "my_model_config.pkl", "--vocab_size", "300", *book, *FAST)
+    assert trained.returncode == 0, trained.stderr
+    assert "bits per byte" in trained.stdout and "both, carried or sliding" in trained.stdout
+    for name in ("my_model.pth", "my_model_config.pkl", "my_model/loss.png", "my_model/metrics.csv",
+                 "my_model/README.md", "my_model/sample.txt", "my_model/tokenizer.json", "my_model/config.json"):
+        assert (Path("models") / name).stat().st_size > 0
+    written = run("inference.py", "--model_file", "my_model.pth", "--config_file", "my_model_config.pkl",
+                  "--output_file", "output.txt", "--text", "Elizabeth", "--num_tokens", "50")
+    assert written.returncode == 0, written.stderr
+    text = Path("generated/output.txt").read_text(encoding="utf-8")
+    assert text.startswith("Elizabeth") and written.stdout == text + "\n"
+    assert "50 tokens" in written.stderr and "tokens/s" in written.stderr
+
+
+def test_the_defaults_of_both_commands_fit_together(book):
+    assert run("traineval.py", "--tokenization", "character", *book, *FAST).returncode == 0
+    assert {path.name for path in Path("models").iterdir()} == {"model", "model.pth", "model-config.pkl"}
+    written = run("inference.py", "--num_tokens", "20")
+    assert written.returncode == 0 and len(Path("generated/output.txt").read_text()) == 21
+
+
+def test_hyphens_do_as_well_as_underscores(book, capsys):
+    assert main(["train", "--model-file", "a.pth", "--config-file", "a.pkl", *book,
+                 *[flag.replace("_", "-") for flag in FAST]]) == 0
+    assert main(["write", "--model-file", "a.pth", "--config-file", "a.pkl", "--num-tokens", "5", "--no-stream"]) == 0
+
+
+def test_an_lstm_is_one_flag_away(book):
+    assert main(["train", "--architecture", "lstm", *book, *FAST]) == 0
+
+
+@pytest.mark.parametrize("command", ["traineval.py", "inference.py"])
+def test_help_documents_every_option_with_its_default(command):
+    text = run(command, "--help").stdout
+    options = re.findall(r"^│ (--\w+)", text, re.MULTILINE)
+    assert len(options) > 8 and text.count("(default:") >= len(options)
+    assert all("_" in option or "-" not in option[2:] for option in options)
+
+
+def test_help_shows_the_defaults_of_the_chosen_preset():
+    assert "(default: 512)" in run("traineval.py", "--preset", "70m", "--help").stdout
+
+
+def test_an_overview_and_a_version(capsys):
+    assert main(["--help"]) == 0 and "train" in capsys.readouterr().out
+    assert main(["--version"]) == 0 and capsys.readouterr().out.startswith("janelm ")
+    assert main(["dance"]) == 2 and "no command 'dance'" in capsys.readouterr().err
+    assert main([]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["traineval.py", "--data", "missing.txt"], 1, "there is no text at missing.txt"),
+        (["traineval.py", "--data", "short.txt"], 1, "too few for a context length"),
+        (["traineval.py", "--data", "empty.txt"], 1, "empty.txt is empty"),
+        (["traineval.py", "--data", "binary.txt"], 1, "not a text file"),
+        (["traineval.py", "--width", "30", "--heads", "4", "--dropout", "2"], 2, "width 30"),
+        (["traineval.py", "--steps", "-5"], 2, "steps is -5"),
+        (["traineval.py", "--steps", "5", "--minutes", "5"], 2, "one of minutes, steps and epochs"),
+        (["traineval.py", "--device", "abacus"], 2, "abacus"),
+        (["traineval.py", "--frobnicate"], 2, "frobnicate"),
+        (["traineval.py", "--resume"], 1, "there is no config.json"),
+        (["inference.py", "--num_tokens", "0"], 2, "num_tokens is 0"),
+        (["inference.py", "--num_tokens", "-3"], 2, "num_tokens is -3"),
+        (["inference.py", "--temperature", "-1", "--top_p", "0"], 2, "top_p is 0"),
+        (["inference.py"], 1, "there is no models/model-config.pkl"),
+    ],
+)
+def test_bad_input_is_one_clear_sentence_and_the_right_exit_code(arguments, code, says):
+    Path("short.txt").write_text("Too short.")
+    Path("empty.txt").write_text("")
+    Path("binary.txt").write_bytes(bytes(range(256)) * 10)
+    done = run(*arguments)
+    assert done.returncode == code
+    assert says in done.stderr.replace("\n", " ") and "Traceback" not in done.stderr
+    assert not Path("models").exists() and not Path("generated").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_training(book):
+    Path("models").write_text("a file where the folder should be")
+    done = run("traineval.py", *book, *FAST)
+    assert done.returncode == 1 and "cannot write" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_second_training_and_a_second_text_keep_the_first(book, capsys):
+    for _ in range(2):
+        assert main(["train", *book, *FAST]) == 0
+        assert main(["write", "--num_tokens", "5"]) == 0
+    assert Path("models/model-1/best.safetensors").exists() and Path("models/model-1.pth").exists()
+    assert Path("generated/output-1.txt").exists()
+    assert "the earlier models/model is now models/model-1" in capsys.readouterr().err
+
+
+def test_ctrl_c_saves_and_exits_with_130_and_resume_goes_on(book):
+    long = [*FAST, "--steps", "100000"]
+    process = subprocess.Popen([sys.executable, ROOT / "traineval.py", *book, *long], stderr=subprocess.PIPE, text=True)
+    while not Path("models/model/resume.pt").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and "stopping" in errors and "Traceback" not in errors
+    assert Path("models/model.pth").exists() and Path("models/model/loss.png").exists()
+    steps = int(re.search(r"after ([\d,]+) steps", errors)[1].replace(",", ""))
+    done = run("traineval.py", "--resume", "--steps", str(steps + 3))
+    assert done.returncode == 0 and f"after {steps + 3:,} steps" in done.stderr
+
+
+def test_a_kill_at_any_instant_leaves_a_loadable_run(book):
+    process = subprocess.Popen([sys.executable, ROOT / "traineval.py", *book, *FAST, "--steps", "100000",
+                                "--evaluations", "20000"], stderr=subprocess.DEVNULL)
+    while not Path("models/model/best.safetensors").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    assert run("inference.py", "--num_tokens", "5").returncode == 0
+    assert run("traineval.py", "--resume", "--steps", "3").returncode == 0
+
+
+def test_ctrl_c_while_writing_keeps_what_is_written(book):
+    assert main(["train", *book, *FAST]) == 0
+    process = subprocess.Popen([sys.executable, ROOT / "inference.py", "--num_tokens", "10000000"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.read(50)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert len(Path("generated/output.txt").read_text(encoding="utf-8")) >= 50
+
+
+def test_unknown_characters_in_a_prompt_are_said(book, capsys):
+    assert main(["train", *book, *FAST]) == 0
+    assert main(["write", "--text", "The ж", "--num_tokens", "3"]) == 0
+    assert "has no 'ж'" in capsys.readouterr().err
+    assert main(["write", "--text", "жж", "--num_tokens", "3"]) == 2
+
+
+def test_documents_on_the_command_line(capsys):
+    Path("verses.txt").write_text("".join(f"<Ruth>\tverse {n}\n" for n in range(200)))
+    arguments = ["--data", "verses.txt", "--documents", "lines", "--titles", "shorten", "--align", "right"]
+    assert main(["train", *arguments, *FAST]) == 0
+    assert main(["write", "--text", "Ruth", "--num_tokens", "50"]) == 0
+
+
+def test_compare_prints_a_table_draws_a_picture_and_says_what_is_unfair(book, capsys):
+    for name, architecture in (("a", "transformer"), ("b", "lstm")):
+        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
+    capsys.readouterr()
+    assert main(["compare", "a", "models/b", "--output", "both.png"]) == 0
+    table, said = capsys.readouterr()
+    assert table.count("\n") == 4 and "transformer" in table and "lstm" in table
+    assert "differ by" in said and "both.png" in said
+    assert Path("both.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["compare", "a", "nothing"]) == 1
+
+
+def test_output_that_nobody_reads_is_no_error(book):
+    assert main(["train", *book, *FAST]) == 0
+    command = f"{sys.executable} {ROOT / 'inference.py'} --num_tokens 2000 | head -c 10"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=os.environ)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,83 @@
+"""The figures people quote must mean what they say."""
+
+import math
+
+import pytest
+import torch
+from conftest import SHAPES
+
+from janelm.architectures import build_model
+from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig
+from janelm.corpora import Source
+from janelm.data import load_dataset
+from janelm.evaluation import Losses, carried_losses, cold_losses, final_losses
+
+CPU = torch.device("cpu")
+
+
+def make(text, shape, tokenizer=None, **config):
+    data = load_dataset([Source("t", text)], DataConfig(**config), tokenizer or CharacterTokenizerConfig(), 16, 256, 0, CPU)
+    torch.manual_seed(0)
+    model = build_model(shape, data.tokenizer.vocab_size, data.tokenizer.pad_token)
+    return model, data
+
+
+@pytest.mark.parametrize("tokenizer", [CharacterTokenizerConfig(), TiktokenTokenizerConfig(vocab_size=300)])
+def test_a_model_that_knows_nothing_costs_log2_of_the_vocabulary_for_each_token(text, shape, tokenizer):
+    model, data = make(text, shape, tokenizer)
+    torch.nn.init.zeros_(model.head.weight)
+    losses = cold_losses(model, data.evaluation("validation"))
+    assert losses.loss == pytest.approx(math.log(data.tokenizer.vocab_size), rel=1e-5)
+    assert losses.perplexity == pytest.approx(data.tokenizer.vocab_size, rel=1e-4)
+    bits = math.log2(data.tokenizer.vocab_size) * losses.tokens / data.split_bytes["validation"]
+    assert losses.bits_per_byte == pytest.approx(bits, rel=1e-5)
+
+
+def test_bytes_are_counted_and_not_characters():
+    """Two bytes a character: bits per byte must be half the bits per character."""
+    losses = Losses(nats=100 * math.log(2), tokens=50, bytes=100)
+    assert losses.bits_per_byte == pytest.approx(1) and losses.loss == pytest.approx(2 * math.log(2))
+
+
+def test_an_unknown_character_also_costs_the_bits_that_name_it():
+    assert Losses(nats=0, tokens=1, bytes=1, unknown=1).bits_per_byte == pytest.approx(math.log2(0x110000))
+
+
+def test_carried_scores_the_same_bytes_as_cold(text, shape):
+    model, data = make(text, shape)
+    cold, carried = cold_losses(model, data.evaluation("test")), carried_losses(model, data, "test")
+    assert (cold.bytes, cold.tokens) == (carried.bytes, carried.tokens)
+
+
+def test_carried_equals_one_pass_over_the_text_from_its_very_beginning(text, shape):
+    """With one stream whose warm-up reaches back over all text before it, nothing is approximate."""
+    model, data = make(text[:1200], shape)
+    first, last = data.range("test")
+    model.eval()
+    with torch.no_grad():
+        logits, _ = model(data.tokens[None, : last - 1])
+    expected = torch.nn.functional.cross_entropy(logits[0, first - 1 :], data.tokens[first:last], reduction="sum")
+    one = carried_losses(model, data, "test", streams=1)
+    assert one.nats == pytest.approx(expected.item(), rel=2e-3)
+
+
+def test_evaluation_leaves_the_model_as_it_was(text, shape):
+    model, data = make(text, shape)
+    model.train()
+    cold_losses(model, data.evaluation("test", 64))
+    carried_losses(model, data, "test")
+    assert model.training
+
+
+def test_held_out_is_validation_and_test_together(text):
+    model, data = make(text, SHAPES["lstm"])
+    losses = final_losses(model, data)
+    assert losses["heldout"]["bytes"] == losses["validation"]["bytes"] + losses["test"]["bytes"]
+    assert losses["heldout_carried"]["bytes"] == losses["heldout"]["bytes"]
+    parts = sum(losses[name]["bits_per_byte"] * losses[name]["bytes"] for name in ("validation", "test"))
+    assert losses["heldout"]["bits_per_byte"] == pytest.approx(parts / losses["heldout"]["bytes"])
+
+
+def test_documents_are_scored_whole_and_from_a_fresh_state(text, shape):
+    model, data = make(text, shape, documents="lines")
+    assert set(final_losses(model, data)) == {"validation", "test", "heldout"}

@@ -1,0 +1,103 @@
+"""Text as it is written."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SHAPES, write_text
+
+from janelm.architectures import build_model
+from janelm.config import CharacterTokenizerConfig, DataConfig, SamplingConfig, TiktokenTokenizerConfig, TrainingConfig
+from janelm.errors import UsageError
+from janelm.generation import generate, generate_tokens
+from janelm.pipeline import train
+from janelm.runs import LoadedRun, RunConfig
+from janelm.tokenizers import train_tokenizer
+
+GREEDY = SamplingConfig(temperature=0)
+
+
+def random_run(shape, tokenizer_config=None, documents=False, seed=0):
+    tokenizer = train_tokenizer(tokenizer_config or CharacterTokenizerConfig(), [write_text(300)], documents)
+    torch.manual_seed(seed)
+    model = build_model(shape, tokenizer.vocab_size, tokenizer.pad_token).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return LoadedRun("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
+
+
+def test_generation_equals_running_the_whole_text_again_for_each_token(shape):
+    run = random_run(shape)
+    tokens = list(generate_tokens(run, "The miller", 60, GREEDY))
+    text = run.tokenizer.encode("The miller").tolist()
+    for token in tokens:
+        logits = run.model(torch.tensor([text]))[0][0, -1].detach()
+        logits[run.tokenizer.never_written] = -torch.inf
+        assert logits[token] >= logits.max() - 1e-4
+        text.append(token)
+
+
+def test_it_writes_exactly_as_many_tokens_as_asked_for_beyond_the_context(shape):
+    run = random_run(shape)
+    assert len("".join(generate(run, "A", 100))) == 100
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 50])
+def test_a_prompt_of_any_length_is_read(shape, size):
+    run = random_run(shape)
+    prompt = write_text(20)[:size]
+    first = next(iter(generate_tokens(run, prompt, 1, GREEDY)))
+    logits = run.model(torch.from_numpy(run.tokenizer.encode(prompt))[None])[0][0, -1].detach()
+    logits[run.tokenizer.never_written] = -torch.inf
+    assert logits[first] >= logits.max() - 1e-4
+
+
+def test_the_same_seed_writes_the_same_text_and_another_does_not(shape):
+    run = random_run(shape)
+    texts = ["".join(generate(run, "A", 50, SamplingConfig(seed=seed))) for seed in (3, 3, 4)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_pieces_are_whole_characters(shape):
+    run = random_run(shape, TiktokenTokenizerConfig(vocab_size=270))
+    sampling = SamplingConfig(temperature=3)
+    pieces = list(generate(run, "A", 300, sampling))
+    tokens = list(generate_tokens(run, "A", 300, sampling))
+    assert "".join(pieces) == run.tokenizer.decode(tokens)
+
+
+def test_an_empty_prompt_starts_a_line(shape):
+    run = random_run(shape)
+    assert list(generate_tokens(run, "", 5, GREEDY)) == list(generate_tokens(run, "\n", 5, GREEDY))
+
+
+def test_a_prompt_of_unknown_characters_only_is_one_clear_sentence(shape):
+    with pytest.raises(UsageError, match="knows none of the characters"):
+        list(generate(random_run(shape), "漢字"))
+
+
+def test_emoji_and_mixed_scripts_in_a_prompt_are_read_as_unknown_or_as_bytes(shape):
+    assert len("".join(generate(random_run(shape), "The 🌧 дождь", 20))) == 20
+    assert "".join(generate(random_run(shape, TiktokenTokenizerConfig(vocab_size=270)), "🌧 дождь", 20))
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_number_of_tokens_under_one_is_refused(count):
+    with pytest.raises(UsageError, match="num_tokens"):
+        list(generate(random_run(SHAPES["lstm"]), "A", count))
+
+
+def test_a_model_of_documents_stops_at_the_end_of_one_and_takes_any_prefix(shape):
+    from dataclasses import replace
+
+    text = "".join(f"<{book}>\tverse {n % 10}\n" for n in range(300) for book in ("Ruth", "Job"))
+    training = TrainingConfig(steps=150, batch_tokens=1024, evaluations=2, evaluation_tokens=512, precision="fp32",
+                              compile="off", device="cpu", learning_rate=0.01)
+    finished = train(replace(shape, width=64), training, Path("verses"), text=text,
+                     data=DataConfig(documents="lines"), say=lambda line: None)
+    run = finished.run.load()
+    for prompt in ("", "<", "<Ruth", "<Job>\t", "\t"):
+        written = prompt + "".join(generate(run, prompt, 200, SamplingConfig(temperature=0.5)))
+        assert len(written) < 60 and "\n" not in written
+        if prompt != "\t":
+            assert written.split("\t")[0] in ("<Ruth>", "<Job>") and "verse" in written

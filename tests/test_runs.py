@@ -1,0 +1,159 @@
+"""What is on disk: complete, safe to load, and clear about what is wrong with it."""
+
+import json
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SHAPES, write_text
+
+from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TrainingConfig
+from janelm.errors import JaneLMError
+from janelm.files import set_aside, write_atomically
+from janelm.pipeline import train
+from janelm.runs import Run, find_run, load_pair
+
+TRAINING = TrainingConfig(steps=2, batch_tokens=64, evaluations=1, evaluation_tokens=64, compile="off", device="cpu")
+
+
+@pytest.fixture(params=[CharacterTokenizerConfig(), TiktokenTokenizerConfig(vocab_size=300)])
+def run(request, shape):
+    folder = Path("models/model")
+    train(shape, TRAINING, folder, text=write_text(300), tokenizer=request.param, say=lambda line: None)
+    run = Run(folder)
+    run.write_pair(Path("models/model.pth"), Path("models/model-config.pkl"))
+    return run
+
+
+class Weapon:
+    """An object whose unpickling runs a command."""
+
+    def __reduce__(self):
+        return os.system, ("touch harmed",)
+
+
+@pytest.mark.parametrize("name", ["model.pth", "model-config.pkl"])
+def test_a_malicious_file_cannot_run_code(run, name):
+    for content in (pickle.dumps(Weapon()), pickle.dumps({"config": Weapon(), "tokenizer": {}})):
+        path = Path("models") / name
+        path.write_bytes(content)
+        with pytest.raises(JaneLMError, match=name):
+            load_pair(Path("models/model.pth"), Path("models/model-config.pkl"))
+    torch.save({"embedding.weight": Weapon()}, "models/model.pth")
+    with pytest.raises(JaneLMError):
+        load_pair(Path("models/model.pth"), Path("models/model-config.pkl"))
+    assert not Path("harmed").exists()
+
+
+def test_a_malicious_resume_state_cannot_run_code(run):
+    torch.save({"weights": Weapon()}, run.folder / "resume.pt")
+    with pytest.raises(JaneLMError, match=r"resume\.pt"):
+        run.load("last")
+    assert not Path("harmed").exists()
+
+
+def test_the_pair_holds_the_same_model_as_the_folder(run):
+    from_folder, from_pair = run.load(), load_pair(Path("models/model.pth"), Path("models/model-config.pkl"))
+    tokens = torch.randint(from_folder.tokenizer.vocab_size, (1, 8))
+    assert torch.equal(from_folder.model(tokens)[0], from_pair.model(tokens)[0])
+    assert from_folder.tokenizer.to_json() == from_pair.tokenizer.to_json()
+    assert from_folder.config == from_pair.config and not from_pair.model.training
+
+
+@pytest.mark.parametrize("name", ["models/model.pth", "models/model-config.pkl"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "text"])
+def test_a_damaged_pair_is_one_clear_sentence(run, name, damage):
+    path = Path(name)
+    raw = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({"truncated": raw[: len(raw) // 2], "empty": b"", "text": b"I am not a model."}[damage])
+    with pytest.raises(JaneLMError) as caught:
+        load_pair(Path("models/model.pth"), Path("models/model-config.pkl"))
+    assert path.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "best.safetensors"])
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_damaged_folder_is_one_clear_sentence(run, name, damage):
+    path = run.folder / name
+    raw = path.read_bytes()
+    path.unlink()
+    if damage == "truncated":
+        path.write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(JaneLMError) as caught:
+        run.load()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_of_another_architecture_is_refused(run):
+    other = SHAPES["lstm" if run.config().model.kind == "transformer" else "transformer"]
+    train(other, TRAINING, Path("models/other"), text=write_text(300), say=lambda line: None)
+    Run(Path("models/other")).write_pair(Path("models/other.pth"), Path("models/other-config.pkl"))
+    with pytest.raises(JaneLMError, match="of another model"):
+        load_pair(Path("models/model.pth"), Path("models/other-config.pkl"))
+
+
+def test_another_tokenizer_is_refused(run):
+    path = run.folder / "tokenizer.json"
+    values = {"kind": "character", "characters": "abc", "documents": False}
+    path.write_text(json.dumps(values))
+    with pytest.raises(JaneLMError, match="do not fit the config and tokenizer"):
+        run.load()
+
+
+def test_a_config_of_a_later_version_is_one_clear_sentence(run):
+    values = run.read_json("config.json")
+    values["model"]["hyperspheres"] = 3
+    (run.folder / "config.json").write_text(json.dumps(values))
+    with pytest.raises(JaneLMError, match="hyperspheres"):
+        run.load()
+
+
+def test_a_run_is_found_by_folder_or_by_name(run):
+    assert find_run("model").folder == find_run("models/model").folder
+    with pytest.raises(JaneLMError, match="runs here are model"):
+        find_run("nothing")
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other():
+    path = Path("file.txt")
+    write_atomically(path, "old")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(JaneLMError, match="No space left"):
+        write_atomically(path, fail)
+    assert path.read_text() == "old" and list(Path().iterdir()) == [path]
+
+
+def test_a_full_disk_keeps_the_earlier_weights(run, monkeypatch):
+    before = run.load().model.state_dict()
+    monkeypatch.setattr("janelm.runs.save_file", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(JaneLMError, match="free some space"):
+        run.write_best(run.load().model)
+    after = run.load().model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_setting_aside_takes_one_free_number_for_all():
+    for name in ("model.pth", "model-1.pth", "model-config.pkl"):
+        Path(name).write_text(name)
+    moved = set_aside(Path("model.pth"), Path("model-config.pkl"), Path("not-there"))
+    assert {str(a): str(b) for a, b in moved.items()} == {
+        "model.pth": "model-2.pth", "model-config.pkl": "model-config-2.pkl"
+    }
+    assert Path("model-1.pth").read_text() == "model-1.pth"
+
+
+def test_untied_weights_are_stored_too():
+    shape = replace(SHAPES["transformer"], tied=False)
+    train(shape, TRAINING, Path("models/untied"), text=write_text(300), say=lambda line: None)
+    model = Run(Path("models/untied")).load().model
+    assert model.head.weight is not model.embedding.weight

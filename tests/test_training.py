@@ -1,0 +1,214 @@
+"""The loop: budgets, stopping, saving, and going on as if nothing had happened."""
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SHAPES, write_text
+
+from janelm.architectures import build_model
+from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
+from janelm.errors import JaneLMError, UsageError
+from janelm.optimizers import build_optimizers, learning_rate_scale
+from janelm.pipeline import resume, train
+from janelm.runs import Run
+from janelm.training import Trainer
+
+TRAINING = TrainingConfig(steps=24, batch_tokens=128, evaluations=4, evaluation_tokens=256, warmup_steps=4,
+                          learning_rate=0.01, patience=99, precision="fp32", compile="off", device="cpu")
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def test_every_weight_is_in_exactly_one_group(shape):
+    for tied in (True, False):
+        model = build_model(replace(shape, tied=tied), 30)
+        optimizers = build_optimizers(model, TRAINING)
+        grouped = [id(p) for o in optimizers for group in o.param_groups for p in group["params"]]
+        assert len(grouped) == len(set(grouped)) == len(list(model.parameters()))
+
+
+def test_muon_never_gets_the_embedding_or_the_head():
+    model = build_model(SHAPES["transformer"], 30)
+    matrices = {id(p) for p in model.hidden_matrices()}
+    assert id(model.embedding.weight) not in matrices and id(model.head.weight) not in matrices
+    assert all(p.ndim == 2 for p in model.hidden_matrices())
+
+
+def test_the_learning_rate_climbs_stays_and_falls_to_zero():
+    config = TrainingConfig(steps=100, warmup_steps=10, decay=0.5)
+    assert learning_rate_scale(0, 0.0, config) == pytest.approx(0.1)
+    assert learning_rate_scale(9, 0.09, config) == learning_rate_scale(50, 0.5, config) == 1
+    assert learning_rate_scale(75, 0.75, config) == pytest.approx(0.5)
+    assert learning_rate_scale(100, 1.0, config) == 0
+
+
+def interrupting(monkeypatch, at_step: int) -> None:
+    """Press Ctrl-C at the end of that step."""
+    original = Trainer.step
+
+    def step(self, batch):
+        original(self, batch)
+        if self.state.step == at_step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "step", step)
+
+
+def weights_and_rows(folder: Path):
+    run = Run(folder)
+    state = run.resume_state()
+    timeless = [{k: v for k, v in row.items() if "second" not in k} for row in state["training"]["rows"]]
+    return state["weights"], run.load().model.state_dict(), timeless
+
+
+@pytest.mark.parametrize("documents", [None, "lines"])
+@pytest.mark.parametrize("stop_at", [7, 13])
+def test_resumed_equals_uninterrupted(text, shape, documents, stop_at, monkeypatch):
+    """Same batches, same dropout, same optimizer state: bit for bit."""
+    shape, data = replace(shape, dropout=0.2), DataConfig(documents=documents)
+    train(shape, TRAINING, Path("whole"), text=text, data=data, say=quiet)
+    with monkeypatch.context() as patch:
+        interrupting(patch, stop_at)
+        assert train(shape, TRAINING, Path("parts"), text=text, data=data, say=quiet).interrupted
+    Run(Path("parts")).load()
+    torch.manual_seed(12345)
+    assert not resume(Path("parts"), text=text, say=quiet).interrupted
+    for whole, parts in zip(weights_and_rows(Path("whole")), weights_and_rows(Path("parts")), strict=True):
+        if isinstance(whole, list):
+            assert len(whole) == 5
+            assert str(whole) == str(parts)
+        else:
+            assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, shape, monkeypatch):
+    train(shape, TRAINING, Path("whole"), text=text, say=quiet)
+    original = Trainer.step
+
+    def step(self, batch):
+        original(self, batch)
+        if self.state.step == 15:
+            raise MemoryError("as if killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", step)
+        with pytest.raises(MemoryError):
+            train(shape, TRAINING, Path("parts"), text=text, say=quiet)
+    resume(Path("parts"), text=text, say=quiet)
+    whole, parts = weights_and_rows(Path("whole"))[0], weights_and_rows(Path("parts"))[0]
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget(text, shape):
+    train(shape, TRAINING, Path("run"), text=text, say=quiet)
+    finished = resume(Path("run"), text=text, budget={"steps": 30}, say=quiet)
+    assert finished.results["steps"] == 30 and Run(Path("run")).config().training.steps == 30
+
+
+def test_resuming_on_another_text_is_refused(text, shape):
+    train(shape, replace(TRAINING, steps=2), Path("run"), text=text, say=quiet)
+    with pytest.raises(JaneLMError, match="not the one"):
+        resume(Path("run"), text=text + "more", say=quiet)
+
+
+def test_one_batch_can_be_overfitted(text, shape):
+    """If this fails, something between the loss and the weights is broken."""
+    config = replace(TRAINING, steps=150, overfit_one_batch=True, decay=0.3, batch_tokens=64)
+    finished = train(replace(shape, width=64), config, Path("run"), text=text, say=quiet)
+    assert finished.results["best"]["train_loss"] < 0.1
+
+
+def test_training_stops_when_validation_does_not_improve_and_keeps_the_best_weights():
+    """Noise cannot be learned: validation gets worse as training gets better."""
+    import random
+
+    rng = random.Random(0)
+    noise = "".join(rng.choice("abcdefgh") for _ in range(2000))
+    config = replace(TRAINING, steps=4000, evaluations=80, patience=3, evaluation_tokens=4096, decay=0.0)
+    finished = train(SHAPES["transformer"], config, Path("run"), text=noise, say=quiet)
+    rows = Run(Path("run")).metrics()
+    best = min(rows, key=lambda row: row["validation_loss"])
+    assert "not improved in 3" in finished.results["ended"]
+    assert rows[-1]["step"] < 4000 and rows.index(best) == len(rows) - 4
+    assert finished.results["best"]["step"] == best["step"]
+    assert finished.results["losses"]["validation"]["loss"] == pytest.approx(best["validation_loss"], rel=0.02)
+
+
+def test_a_budget_of_minutes_ends_training_and_reaches_a_learning_rate_of_zero(text):
+    config = replace(TRAINING, steps=None, minutes=0.05)
+    finished = train(SHAPES["lstm"], config, Path("run"), text=text, say=quiet)
+    assert finished.results["steps"] > 5 and finished.results["ended"] == "the budget is spent"
+    assert Run(Path("run")).metrics()[-1]["learning_rate_scale"] < 0.05
+
+
+def test_a_gradient_that_is_not_a_number_stops_with_a_remedy(text):
+    config = replace(TRAINING, learning_rate=1e30, matrix_learning_rate=1e30, warmup_steps=0)
+    with pytest.raises(JaneLMError, match=r"lower --learning_rate"):
+        train(SHAPES["lstm"], config, Path("run"), text=text, say=quiet)
+    Run(Path("run")).load()
+
+
+def test_a_run_leaves_everything_behind(text, shape):
+    train(shape, replace(TRAINING, steps=4), Path("run"), text=text, say=quiet)
+    names = {path.name for path in Path("run").iterdir()}
+    assert names == {"config.json", "tokenizer.json", "best.safetensors", "resume.pt", "metrics.csv", "results.json",
+                     "sample.txt"}
+    first = Run(Path("run")).metrics()[0]
+    assert first["step"] == 0 and {"train_bits_per_byte", "validation_bits_per_byte", "validation_perplexity",
+                                   "validation_accuracy", "gradient_norm", "tokens_per_second"} <= set(first)
+
+
+def test_an_earlier_run_of_the_same_name_is_kept(text):
+    config = replace(TRAINING, steps=2)
+    train(SHAPES["lstm"], config, Path("run"), text=text, say=quiet)
+    before = Path("run/best.safetensors").read_bytes()
+    train(SHAPES["lstm"], replace(config, seed=2), Path("run"), text=text, say=quiet)
+    assert Path("run-1/best.safetensors").read_bytes() == before != Path("run/best.safetensors").read_bytes()
+
+
+def test_all_wrong_settings_are_named_at_once(text):
+    model = replace(SHAPES["transformer"], width=30, dropout=1.5)
+    training = replace(TRAINING, minutes=1, patience=0)
+    with pytest.raises(UsageError) as caught:
+        train(model, training, Path("run"), text=text, say=quiet)
+    for word in ("width 30", "4 heads", "dropout", "minutes and steps", "patience"):
+        assert word in str(caught.value)
+    assert not Path("run").exists()
+
+
+def test_both_architectures_learn_english_like_sentences(shape):
+    """Not a benchmark: a broken loop stays near 1.0 bits per byte here, a working one gets under 0.7."""
+    training = replace(TRAINING, steps=250, batch_tokens=512, learning_rate=0.01, decay=0.5)
+    finished = train(replace(shape, width=64, context_length=32), training, Path("run"), text=write_text(3000),
+                     tokenizer=TiktokenTokenizerConfig(vocab_size=300), say=quiet)
+    assert finished.results["losses"]["heldout"]["bits_per_byte"] < 0.7
+
+
+def test_the_same_seed_gives_the_same_run(text, shape):
+    config = replace(TRAINING, steps=6)
+    losses = [train(shape, config, Path(name), text=text, tokenizer=CharacterTokenizerConfig(), say=quiet)
+              .results["losses"] for name in ("one", "two")]
+    assert losses[0] == losses[1]
+
+
+def test_compiled_and_plain_loss_agree_and_so_do_their_gradients(text):
+    """The fast path is tested against the readable one."""
+    from janelm.training import training_loss
+
+    torch.manual_seed(0)
+    model = build_model(SHAPES["transformer"], 30)
+    tokens = torch.randint(30, (4, 17))
+    results = []
+    for loss in (training_loss, torch.compile(training_loss, dynamic=False)):
+        model.zero_grad()
+        value = loss(model, tokens[:, :-1], tokens[:, 1:])
+        value.backward()
+        results.append([value.detach(), *(p.grad.clone() for p in model.parameters())])
+    for plain, compiled in zip(*results, strict=True):
+        torch.testing.assert_close(plain, compiled, atol=1e-5, rtol=1e-4)
