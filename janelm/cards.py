@@ -7,9 +7,12 @@ import dataclasses
 from .runs import Run
 
 NAMES = {
-    "validation": "validation, cold windows", "test": "test, cold windows",
-    "heldout": "validation and test, cold windows", "validation_carried": "validation, carried or sliding",
-    "test_carried": "test, carried or sliding", "heldout_carried": "validation and test, carried or sliding",
+    "validation": "validation, cold windows",
+    "test": "test, cold windows",
+    "heldout": "validation and test, cold windows",
+    "validation_carried": "validation, carried or sliding",
+    "test_carried": "test, carried or sliding",
+    "heldout_carried": "validation and test, carried or sliding",
 }
 
 
@@ -19,12 +22,17 @@ def model_card(run: Run, command: str) -> str:
     facts = run.read_json("config.json")["facts"]
     split = ", ".join(f"{name} {part['bytes']:,} bytes" for name, part in facts["split"].items())
     lines = [
-        f"# {run.name}", "",
+        f"# {run.name}",
+        "",
         f"A {config.model.kind} of {results['parameters']:,} parameters, trained from scratch on "
-        f"{', '.join(facts['sources'])} with JaneLM {facts['janelm']}.", "",
-        "![Loss against tokens and against seconds](loss.png)", "",
-        "## Held-out loss", "",
-        "| text | bits per byte | nats per token | perplexity | accuracy |", "|---|---|---|---|---|",
+        f"{', '.join(facts['sources'])} with JaneLM {facts['janelm']}.",
+        "",
+        "![Loss against tokens and against seconds](loss.png)",
+        "",
+        "## Held-out loss",
+        "",
+        "| text | bits per byte | nats per token | perplexity | accuracy |",
+        "|---|---|---|---|---|",
     ]
     for name, losses in results["losses"].items():
         lines.append(
@@ -32,13 +40,17 @@ def model_card(run: Run, command: str) -> str:
             f"{losses['accuracy']:.1%} |"
         )
     lines += [
-        "", "## How it was trained", "",
+        "",
+        "## How it was trained",
+        "",
         f"- Command: `{command}`",
         f"- Data: {', '.join(facts['sources'])}, split {split}; SHA-256 of the text `{facts['text_sha256']}`.",
         f"- {results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s in all, "
         f"{results['tokens_per_second']:,.0f} tokens/s in training; ended because {results['ended']}.",
         f"- Machine: {facts['machine']}; torch {facts['torch']}, Python {facts['python']}.",
-        "", "| setting | value |", "|---|---|",
+        "",
+        "| setting | value |",
+        "|---|---|",
     ]
     for part in (config.model, config.data, config.training):
         for field in dataclasses.fields(part):
@@ -47,9 +59,11 @@ def model_card(run: Run, command: str) -> str:
                 shown = ", ".join(value) if isinstance(value, tuple) else value
                 lines.append(f"| {field.name} | {shown} |")
     lines += [
-        "", "## Limits", "",
+        "",
+        "## Limits",
+        "",
         "A model of this size has learned the sound of its text, not its sense: sentences are mostly well formed, but "
-        "they lead nowhere, and what they say of people and places is not to be relied on. It knows nothing but its text.",
+        "they lead nowhere, and what they say of people and places is not to be relied on. It knows its text alone.",
         "",
     ]
     return "\n".join(lines)

@@ -64,8 +64,13 @@ def _overview(program: str, arguments: list[str]) -> int:
 def _parse(kind: type, arguments: list[str], program: str, description: str, **more: Any) -> Any:
     """Parse flags, spelled with underscores or hyphens, into `kind`; a mistake ends with exit code 2."""
     return tyro.cli(
-        kind, prog=program, args=arguments, description=description, use_underscores=True,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes), **more,
+        kind,
+        prog=program,
+        args=arguments,
+        description=description,
+        use_underscores=True,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        **more,
     )
 
 
@@ -107,13 +112,18 @@ class Files:
 def train_command(arguments: list[str], program: str) -> int:
     """Train a transformer or an LSTM on a text, and measure it."""
     budget = tyro.cli(
-        make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]), args=arguments, prog=program,
-        return_unknown_args=True, add_help=False,
+        make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]),
+        args=arguments,
+        prog=program,
+        return_unknown_args=True,
+        add_help=False,
     )[0]
     given = {name: value for name, value in vars(budget).items() if value is not None}
     choice = tyro.cli(Choice, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
     options = _parse(
-        _train_options(choice, bool(given)), arguments, program,
+        _train_options(choice, bool(given)),
+        arguments,
+        program,
         "Train a language model from scratch on your own text. The defaults shown are those of the chosen "
         "architecture, tokenization and preset.",
     )
@@ -124,8 +134,13 @@ def train_command(arguments: list[str], program: str) -> int:
         finished = resume(files.model_path.with_suffix(""), budget=given, say=_say, started=_STARTED)
     else:
         finished = train(
-            options.model, options.training, files.model_path.with_suffix(""), data=options.data,
-            tokenizer=options.tokenizer, say=_say, started=_STARTED,
+            options.model,
+            options.training,
+            files.model_path.with_suffix(""),
+            data=options.data,
+            tokenizer=options.tokenizer,
+            say=_say,
+            started=_STARTED,
             beside=(files.model_path, files.config_path),
         )
     return _finish(finished, files, shlex.join([program, *arguments]))
@@ -141,8 +156,12 @@ def _train_options(choice: Choice, budget_given: bool) -> type:
 
         training = replace(training, **dict.fromkeys(BUDGETS))
     parts = {
-        "choice": choice, "files": Files(), "data": DataConfig(), "tokenizer": tokenizer(**preset),
-        "model": model_preset(choice.architecture, choice.preset), "training": training,
+        "choice": choice,
+        "files": Files(),
+        "data": DataConfig(),
+        "tokenizer": tokenizer(**preset),
+        "model": model_preset(choice.architecture, choice.preset),
+        "training": training,
     }
     return make_dataclass(
         "TrainOptions",
@@ -163,8 +182,10 @@ def _finish(finished: Any, files: Files, command: str) -> int:
     run.write_pair(files.model_path, files.config_path)
     print(summary(finished.results["losses"]))
     print(f"\n{(run.folder / 'sample.txt').read_text(encoding='utf-8')[:600].strip()}\n")
-    _say(f"the run is in {run.folder}; write with it: python inference.py --model_file {files.model_file} "
-         f"--config_file {files.config_file} --num_tokens 500")
+    _say(
+        f"the run is in {run.folder}; write with it: python inference.py --model_file {files.model_file} "
+        f"--config_file {files.config_file} --num_tokens 500"
+    )
     return 130 if finished.interrupted else 0
 
 
@@ -199,8 +220,10 @@ class WriteOptions:
 def write_command(arguments: list[str], program: str) -> int:
     """Write text with a trained model."""
     options = _parse(WriteOptions, arguments, program, "Write text with a trained model.")
-    check(options.sampling, also=[f"num_tokens is {options.num_tokens}, but must be at least 1"]
-          if options.num_tokens < 1 else [])
+    check(
+        options.sampling,
+        also=[f"num_tokens is {options.num_tokens}, but must be at least 1"] if options.num_tokens < 1 else [],
+    )
     from .generation import generate
     from .hardware import choose_device
 
@@ -292,5 +315,7 @@ def compare_command(arguments: list[str], program: str) -> int:
 
 
 COMMANDS: dict[str, Callable[[list[str], str], int]] = {
-    "train": train_command, "write": write_command, "compare": compare_command,
+    "train": train_command,
+    "write": write_command,
+    "compare": compare_command,
 }

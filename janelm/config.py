@@ -185,8 +185,15 @@ class TrainingConfig:
         if len(given) != 1:
             found.append(f"the budget must be one of minutes, steps and epochs, not {' and '.join(given) or 'none'}")
         found += [f"{name} is {budgets[name]}, but must be above 0" for name in given if budgets[name] <= 0]
-        for name, least in (("batch_tokens", 1), ("warmup_steps", 0), ("evaluations", 1), ("evaluation_tokens", 1),
-                            ("patience", 1), ("gradient_clip", 0), ("weight_decay", 0)):
+        for name, least in (
+            ("batch_tokens", 1),
+            ("warmup_steps", 0),
+            ("evaluations", 1),
+            ("evaluation_tokens", 1),
+            ("patience", 1),
+            ("gradient_clip", 0),
+            ("weight_decay", 0),
+        ):
             if getattr(self, name) < least:
                 found.append(f"{name} is {getattr(self, name)}, but must be at least {least}")
         for name in ("learning_rate", "matrix_learning_rate"):

@@ -57,8 +57,13 @@ class Dataset:
 
 
 def load_dataset(
-    sources: list[Source], config: DataConfig, tokenizer: TokenizerConfig | Tokenizer, context_length: int,
-    batch_tokens: int, seed: int, device: torch.device,
+    sources: list[Source],
+    config: DataConfig,
+    tokenizer: TokenizerConfig | Tokenizer,
+    context_length: int,
+    batch_tokens: int,
+    seed: int,
+    device: torch.device,
 ) -> Dataset:
     """Split the text, train a tokenizer on the training split (unless one is given), and encode it all.
 
@@ -88,13 +93,15 @@ def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str
     documents = [piece for piece in found if piece.strip()]
     if len(documents) < 20:
         raise JaneLMError(
-            f"the text has {len(documents)} documents ({config.documents}), too few to hold some out: 20 are the least; "
+            f"the text has {len(documents)} documents ({config.documents}), too few to hold some out (20 at least): "
             "choose the other kind of --documents, or leave it out to train on running text"
         )
     replacement = {"keep": None, "shorten": r"\1\t", "drop": "\t"}[config.titles]
     if replacement is not None:
-        documents = [TITLE.sub(replacement, document, count=1) if document.startswith("<") else document
-                     for document in documents]
+        documents = [
+            TITLE.sub(replacement, document, count=1) if document.startswith("<") else document
+            for document in documents
+        ]
     order = np.random.default_rng(config.split_seed).permutation(len(documents))
     first, second = (int(len(documents) * share) for share in SHARES)
     return tuple([documents[i] for i in part] for part in (order[:first], order[first:second], order[second:]))
@@ -112,8 +119,14 @@ class RunningText(Dataset):
     """One long text. Training reads windows of it without replacement, from a new random offset in each epoch."""
 
     def __init__(
-        self, pieces: tuple[list[str], list[str], list[str]], tokenizer: Tokenizer, config: DataConfig,
-        context_length: int, batch_tokens: int, seed: int, device: torch.device,
+        self,
+        pieces: tuple[list[str], list[str], list[str]],
+        tokenizer: Tokenizer,
+        config: DataConfig,
+        context_length: int,
+        batch_tokens: int,
+        seed: int,
+        device: torch.device,
     ) -> None:
         self.tokenizer, self.context_length, self.seed = tokenizer, context_length, seed
         texts = ["".join(piece) for piece in pieces]
@@ -131,8 +144,8 @@ class RunningText(Dataset):
         windows = (self.train_tokens - context_length) // context_length
         if windows < 1 or min(b - a for a, b in self._bounds.values()) < 2:
             raise JaneLMError(
-                f"the training text has {self.train_tokens:,} tokens, too few for a context length of {context_length}: "
-                f"give a longer text, or a --context_length of at most {max(2, self.train_tokens // 4)}"
+                f"the training text has {self.train_tokens:,} tokens, too few for a context length of "
+                f"{context_length}: give a longer text, or a --context_length of at most {max(2, self.train_tokens // 4)}"
             )
         self._rows = max(1, min(batch_tokens // context_length, windows))
         self.batches_per_epoch = windows // self._rows
@@ -186,8 +199,14 @@ class Documents(Dataset):
     """Verses, posts, tweets: each whole document is one sequence, from an end token to an end token, never split."""
 
     def __init__(
-        self, pieces: tuple[list[str], list[str], list[str]], tokenizer: Tokenizer, config: DataConfig,
-        context_length: int, batch_tokens: int, seed: int, device: torch.device,
+        self,
+        pieces: tuple[list[str], list[str], list[str]],
+        tokenizer: Tokenizer,
+        config: DataConfig,
+        context_length: int,
+        batch_tokens: int,
+        seed: int,
+        device: torch.device,
     ) -> None:
         self.tokenizer, self.seed, self._device = tokenizer, seed, device
         self._right = config.align == "right"

@@ -126,14 +126,17 @@ def final_losses(model: LanguageModel, data: Dataset) -> dict[str, dict[str, flo
 
 
 ROWS = (
-    ("validation", "validation, cold windows"), ("test", "test, cold windows"), ("heldout", "both, cold windows"),
+    ("validation", "validation, cold windows"),
+    ("test", "test, cold windows"),
+    ("heldout", "both, cold windows"),
     ("heldout_carried", "both, carried or sliding"),
 )
 
 
 def summary(losses: dict[str, dict[str, float]]) -> str:
     """The figures of `final_losses` as a small table for the terminal."""
-    lines = [f"{'held-out text':26}{'bits per byte':>14}{'nats per token':>16}{'perplexity':>12}{'accuracy':>10}{'bytes':>10}"]
+    titles = f"{'bits per byte':>14}{'nats per token':>16}{'perplexity':>12}{'accuracy':>10}{'bytes':>10}"
+    lines = [f"{'held-out text':26}{titles}"]
     for name, title in ROWS:
         if name in losses:
             row = losses[name]

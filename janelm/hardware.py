@@ -35,7 +35,9 @@ def choose_precision(config: TrainingConfig, device: torch.device) -> tuple[torc
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
-        native = any(getattr(torch.cpu, probe, bool)() for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        native = any(
+            getattr(torch.cpu, probe, bool)() for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        )
     else:
         native = True
     if native:

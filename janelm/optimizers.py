@@ -24,7 +24,9 @@ def build_optimizers(model: LanguageModel, config: TrainingConfig) -> list[Optim
                 {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
                 {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
             ],
-            lr=config.learning_rate, betas=(0.9, 0.95), fused=fused,
+            lr=config.learning_rate,
+            betas=(0.9, 0.95),
+            fused=fused,
         )
     ]
     if matrices:

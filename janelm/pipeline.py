@@ -15,7 +15,13 @@ import torch
 
 from .architectures import build_model
 from .config import (
-    CharacterTokenizerConfig, DataConfig, ModelConfig, SamplingConfig, TokenizerConfig, TrainingConfig, check,
+    CharacterTokenizerConfig,
+    DataConfig,
+    ModelConfig,
+    SamplingConfig,
+    TokenizerConfig,
+    TrainingConfig,
+    check,
 )
 from .corpora import Source, load_sources
 from .data import Dataset, load_dataset
@@ -38,10 +44,16 @@ class Finished:
 
 
 def train(
-    model: ModelConfig, training: TrainingConfig, folder: Path, *,
-    data: DataConfig | None = None, tokenizer: TokenizerConfig | None = None, text: str | None = None,
+    model: ModelConfig,
+    training: TrainingConfig,
+    folder: Path | str,
+    *,
+    data: DataConfig | None = None,
+    tokenizer: TokenizerConfig | None = None,
+    text: str | None = None,
     beside: tuple[Path, ...] = (),
-    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr), started: float | None = None,
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
+    started: float | None = None,
 ) -> Finished:
     """Train a model from scratch and leave a run in `folder`.
 
@@ -49,7 +61,7 @@ def train(
     renamed to the next free number. Raises UsageError with every wrong setting, and JaneLMError where the text or the
     folder cannot be used.
     """
-    data = data or DataConfig()
+    folder, data = Path(folder), data or DataConfig()
     tokenizer = tokenizer or CharacterTokenizerConfig()
     check(model, training, data, tokenizer)
     device = choose_device(training.device)
@@ -71,8 +83,12 @@ def train(
 
 
 def resume(
-    folder: Path, *, budget: dict[str, float] | None = None, text: str | None = None,
-    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr), started: float | None = None,
+    folder: Path,
+    *,
+    budget: dict[str, float] | None = None,
+    text: str | None = None,
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
+    started: float | None = None,
 ) -> Finished:
     """Go on with a run that was interrupted, or that gets a larger `budget` (minutes, steps or epochs) now.
 
@@ -81,7 +97,9 @@ def resume(
     run = Run(folder)
     config = run.config()
     if budget:
-        config = replace(config, training=replace(config.training, **{"minutes": None, "steps": None, "epochs": None} | budget))
+        config = replace(
+            config, training=replace(config.training, **{"minutes": None, "steps": None, "epochs": None} | budget)
+        )
     training = config.training
     check(config.model, training, config.data)
     device = choose_device(training.device)
@@ -98,8 +116,14 @@ def resume(
 
 
 def _train_and_finish(
-    run: Run, config: RunConfig, dataset: Dataset, network: torch.nn.Module, say: Callable[[str], None],
-    started: float | None, *, resume: bool,
+    run: Run,
+    config: RunConfig,
+    dataset: Dataset,
+    network: torch.nn.Module,
+    say: Callable[[str], None],
+    started: float | None,
+    *,
+    resume: bool,
 ) -> Finished:
     started = time.perf_counter() if started is None else started
     loaded = LoadedRun(run.name, network, dataset.tokenizer, config)
@@ -118,10 +142,14 @@ def _train_and_finish(
     with torch.autocast(network.device.type, dtype, enabled=dtype != torch.float32):
         losses = final_losses(network, dataset)
     results = {
-        "parameters": network.parameter_count(), "steps": state.step,
-        "tokens": state.rows[-1]["tokens"], "tokens_per_second": trainer.tokens_per_second(),
-        "seconds": round(trainer.seconds, 1), "best": min(state.rows, key=lambda row: row["validation_loss"]),
-        "ended": state.finished, "losses": losses,
+        "parameters": network.parameter_count(),
+        "steps": state.step,
+        "tokens": state.rows[-1]["tokens"],
+        "tokens_per_second": trainer.tokens_per_second(),
+        "seconds": round(trainer.seconds, 1),
+        "best": min(state.rows, key=lambda row: row["validation_loss"]),
+        "ended": state.finished,
+        "losses": losses,
     }
     run.write_results(results)
     network.eval()
@@ -157,9 +185,12 @@ def _digest(sources: list[Source]) -> str:
 def _facts(sources: list[Source], data: Dataset) -> dict:
     """What a reader of the run may want to know besides its settings."""
     return {
-        "text_sha256": _digest(sources), "sources": [source.name for source in sources],
+        "text_sha256": _digest(sources),
+        "sources": [source.name for source in sources],
         "split": {name: {"bytes": size} for name, size in data.split_bytes.items()},
         "train_tokens": data.train_tokens,
-        "janelm": version("janelm"), "torch": torch.__version__, "python": platform.python_version(),
+        "janelm": version("janelm"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
     }

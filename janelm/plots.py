@@ -11,7 +11,10 @@ COLOURS = ("#1f6fb2", "#d1660f", "#2a8a57", "#8a4fa3", "#b3262e", "#5b5b5b")
 
 
 def plot_losses(runs: list[Run], path: Path) -> None:
-    """Write a PNG with two panels that share their bits-per-byte axis. Raises JaneLMError where a run has no metrics."""
+    """Write a PNG with two panels that share their axis of bits per byte.
+
+    Raises JaneLMError where a run has no metrics.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, StrMethodFormatter
@@ -25,14 +28,31 @@ def plot_losses(runs: list[Run], path: Path) -> None:
             colour = COLOURS[number % len(COLOURS)]
             x = [row[axis] for row in rows]
             best = min(rows, key=lambda row: row["validation_bits_per_byte"])
-            panel.plot(x, [row["validation_bits_per_byte"] for row in rows], color=colour, lw=1.8,
-                       label=f"{run.name}, validation")
-            panel.plot(x, [row["train_bits_per_byte"] for row in rows], color=colour, lw=1.2, ls=(0, (3, 2)),
-                       label=f"{run.name}, training")
+            panel.plot(
+                x,
+                [row["validation_bits_per_byte"] for row in rows],
+                color=colour,
+                lw=1.8,
+                label=f"{run.name}, validation",
+            )
+            panel.plot(
+                x,
+                [row["train_bits_per_byte"] for row in rows],
+                color=colour,
+                lw=1.2,
+                ls=(0, (3, 2)),
+                label=f"{run.name}, training",
+            )
             panel.plot(best[axis], best["validation_bits_per_byte"], "o", color=colour, ms=5)
-            panel.annotate(f"{best['validation_bits_per_byte']:.3f}", (best[axis], best["validation_bits_per_byte"]),
-                           textcoords="offset points", xytext=(0, 8 + 11 * number), ha="right", color=colour,
-                           fontsize=9)
+            panel.annotate(
+                f"{best['validation_bits_per_byte']:.3f}",
+                (best[axis], best["validation_bits_per_byte"]),
+                textcoords="offset points",
+                xytext=(0, 8 + 11 * number),
+                ha="right",
+                color=colour,
+                fontsize=9,
+            )
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="y", color="#e4e4e4", lw=0.7)
         panel.set_axisbelow(True)

@@ -1,7 +1,7 @@
 """Just enough of R's binary format to read character vectors, the form in which Austen's novels are published.
 
-The format is in the manual "R Internals", section 1.8 (serialization), and section 1.3 of the same for lazy loading. It is
-big-endian: a header, then items, each with a 4-byte flag word whose lowest byte is its type.
+The format is in the manual "R Internals", in its sections on serialization and lazy loading. It is big-endian: a
+header, then items, each with a 4-byte flag word whose lowest byte is its type.
 """
 
 from __future__ import annotations

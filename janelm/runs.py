@@ -109,7 +109,9 @@ class Run:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise JaneLMError(f"there is no {name} in {self.folder}, so it is not a finished run: {_choices()}") from None
+            raise JaneLMError(
+                f"there is no {name} in {self.folder}, so it is not a finished run: {_choices()}"
+            ) from None
         except (OSError, ValueError) as error:
             raise JaneLMError(f"{path} is damaged ({error}): train the model again") from error
 
@@ -153,7 +155,7 @@ class Run:
                 weights = load_file(path)
             except FileNotFoundError:
                 raise JaneLMError(f"{self.folder} has no weights yet: train it first. {_choices()}") from None
-            except Exception as error:  # noqa: BLE001 - safetensors has its own kinds
+            except Exception as error:
                 raise JaneLMError(f"{path} is damaged ({error}): train the model again or fetch it anew") from error
         return _assemble(self.name, config, tokenizer, weights, device)
 
@@ -200,7 +202,9 @@ def load_pair(model_file: Path, config_file: Path, device: torch.device | str = 
         config = RunConfig.from_json(settings["config"])
         tokenizer = tokenizer_from_json(settings["tokenizer"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise JaneLMError(f"{config_file} is not a JaneLM config ({error!r}): give the one its training wrote") from error
+        raise JaneLMError(
+            f"{config_file} is not a JaneLM config ({error!r}): give the one its training wrote"
+        ) from error
     weights = _load_tensors(model_file, "train it first, or give the .pth file that training wrote")
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise JaneLMError(f"{model_file} does not hold a model's weights: give the .pth file that training wrote")
@@ -238,7 +242,7 @@ def _load_tensors(path: Path, remedy: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise JaneLMError(f"there is no {path}: {remedy}") from None
-    except Exception as error:  # noqa: BLE001 - torch raises many kinds on damaged and on forbidden data
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise JaneLMError(f"{path} is damaged or holds more than tensors ({reason[:100]}): {remedy}") from error
 
@@ -255,6 +259,8 @@ def _load_plain_pickle(path: Path) -> Any:
         with open(path, "rb") as file:
             return _PlainUnpickler(file).load()
     except FileNotFoundError:
-        raise JaneLMError(f"there is no {path}: train a model first, or give the .pkl file that training wrote") from None
-    except Exception as error:  # noqa: BLE001 - a damaged pickle can raise nearly anything
+        raise JaneLMError(
+            f"there is no {path}: train a model first, or give the .pkl file that training wrote"
+        ) from None
+    except Exception as error:
         raise JaneLMError(f"{path} is not a safe config file ({error}): give the one that training wrote") from error

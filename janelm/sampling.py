@@ -3,14 +3,14 @@
 One draw takes the logits of V tokens (float32), the tokens written so far, and one random number, and works in float64:
 
 1. **Never written.** The logits of tokens that must not be chosen become minus infinity.
-2. **Repetition penalty** r (Keskar et al. 2019): the logit of each token that already stands in the text is divided by r
-   if it is positive and multiplied by r if it is negative. Skipped when r = 1.
+2. **Repetition penalty** r (Keskar et al. 2019): the logit of each token that already stands in the text is divided
+   by r if it is positive and multiplied by r if it is negative. Skipped when r = 1.
 3. **Greedy.** If the temperature is 0, the token with the largest logit is taken, the lowest id among equals. Done.
 4. **Temperature** t: logits are divided by t, the largest is subtracted, and p = exp(logit) is not yet normalised.
 5. **Top-k**: all but the k largest are set to 0; among equals, lower ids stay.
 6. **Min-p**: p below min_p times the largest p becomes 0.
-7. **Top-p**: in order of falling p (lower ids first among equals), the tokens are kept whose predecessors together have less
-   than top_p of the sum that is left after steps 5 and 6. The likeliest token always stays.
+7. **Top-p**: in order of falling p (lower ids first among equals), the tokens are kept whose predecessors together
+   have less than top_p of the sum that is left after steps 5 and 6. The likeliest token always stays.
 8. **Draw**: the random number u in [0, 1) times the sum of p; the token is the first, by id, whose running sum of p
    exceeds it.
 

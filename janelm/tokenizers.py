@@ -221,7 +221,7 @@ def tokenizer_from_json(values: dict) -> Tokenizer:
             config = TiktokenTokenizerConfig(size, values["encoding"], values["pattern"])
             return TiktokenTokenizer(config, ranks, values["documents"])
         problem = f"its kind is {values['kind']!r}"
-    except Exception as error:  # noqa: BLE001 - a damaged file can fail in any of these steps
+    except Exception as error:
         problem = f"{type(error).__name__}: {error}"
     raise JaneLMError(f"the tokenizer cannot be read ({problem}): train the model again or fetch it anew")
 

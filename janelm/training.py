@@ -63,8 +63,15 @@ class Trainer:
     """Trains `model` on `data` and keeps `run` on disk up to date."""
 
     def __init__(
-        self, model: LanguageModel, data: Dataset, config: TrainingConfig, run: Run,
-        *, sample: Callable[[], str] = str, say: Callable[[str], None] = print, started: float | None = None,
+        self,
+        model: LanguageModel,
+        data: Dataset,
+        config: TrainingConfig,
+        run: Run,
+        *,
+        sample: Callable[[], str] = str,
+        say: Callable[[str], None] = print,
+        started: float | None = None,
     ) -> None:
         """`sample` writes a little text with the model; `say` prints a line for the user; `started` is when the
         command began, by `time.perf_counter`, so that a budget of minutes counts its start too."""
@@ -118,7 +125,7 @@ class Trainer:
                 self._loss(self.model, *batch).backward()
             for optimizer in self.optimizers:
                 optimizer.zero_grad()
-        except Exception as error:  # noqa: BLE001 - compilers fail in many ways, and none of them matters
+        except Exception as error:
             self.say(f"compile: off after all (it failed with {type(error).__name__})")
             self._loss, self.compiled = training_loss, False
         self.step(batch)
@@ -235,12 +242,19 @@ class Trainer:
         state.losses, state.norms, state.stepping = [], [], 0.0
         tokens = state.step * self.tokens_per_step
         return {
-            "step": state.step, "tokens": tokens, "epoch": round(state.step / self.data.batches_per_epoch, 4),
+            "step": state.step,
+            "tokens": tokens,
+            "epoch": round(state.step / self.data.batches_per_epoch, 4),
             "seconds": round(state.seconds, 3),
-            "train_loss": train.loss, "train_bits_per_byte": train.bits_per_byte,
-            "validation_loss": validation.loss, "validation_bits_per_byte": validation.bits_per_byte,
-            "validation_perplexity": validation.perplexity, "validation_accuracy": validation.accuracy,
-            "tokens_per_second": round(speed, 1), "running_loss": running, "gradient_norm": norm,
+            "train_loss": train.loss,
+            "train_bits_per_byte": train.bits_per_byte,
+            "validation_loss": validation.loss,
+            "validation_bits_per_byte": validation.bits_per_byte,
+            "validation_perplexity": validation.perplexity,
+            "validation_accuracy": validation.accuracy,
+            "tokens_per_second": round(speed, 1),
+            "running_loss": running,
+            "gradient_norm": norm,
             "learning_rate_scale": learning_rate_scale(state.step, self.progress, self.config),
         }
 

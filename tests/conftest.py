@@ -9,7 +9,7 @@ import torch
 
 from janelm.config import LSTMConfig, TransformerConfig
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # small models: more threads only get in each other's way
 
 SHAPES = {
     "transformer": TransformerConfig(context_length=16, layers=2, width=32, heads=4),

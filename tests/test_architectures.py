@@ -65,6 +65,7 @@ def test_one_token_at_a_time_slides_far_beyond_the_context(shape):
     torch.testing.assert_close(torch.cat(steps, 1), model(tokens)[0], atol=2e-4, rtol=1e-4)
 
 
+@torch.no_grad()
 def test_a_copied_state_can_be_gone_back_to(shape):
     model = lively(shape)
     _, state = model(torch.randint(V, (1, 10)), model.initial_state(1))

@@ -30,15 +30,45 @@ def run(*arguments: str, **more) -> subprocess.CompletedProcess:
 
 
 def test_the_seeds_commands_work_exactly_as_typed(book):
-    trained = run("traineval.py", "--tokenization", "tiktoken", "--model_file", "my_model.pth", "--config_file",
-                  "my_model_config.pkl", "--vocab_size", "300", *book, *FAST)
+    trained = run(
+        "traineval.py",
+        "--tokenization",
+        "tiktoken",
+        "--model_file",
+        "my_model.pth",
+        "--config_file",
+        "my_model_config.pkl",
+        "--vocab_size",
+        "300",
+        *book,
+        *FAST,
+    )
     assert trained.returncode == 0, trained.stderr
     assert "bits per byte" in trained.stdout and "both, carried or sliding" in trained.stdout
-    for name in ("my_model.pth", "my_model_config.pkl", "my_model/loss.png", "my_model/metrics.csv",
-                 "my_model/README.md", "my_model/sample.txt", "my_model/tokenizer.json", "my_model/config.json"):
+    for name in (
+        "my_model.pth",
+        "my_model_config.pkl",
+        "my_model/loss.png",
+        "my_model/metrics.csv",
+        "my_model/README.md",
+        "my_model/sample.txt",
+        "my_model/tokenizer.json",
+        "my_model/config.json",
+    ):
         assert (Path("models") / name).stat().st_size > 0
-    written = run("inference.py", "--model_file", "my_model.pth", "--config_file", "my_model_config.pkl",
-                  "--output_file", "output.txt", "--text", "Elizabeth", "--num_tokens", "50")
+    written = run(
+        "inference.py",
+        "--model_file",
+        "my_model.pth",
+        "--config_file",
+        "my_model_config.pkl",
+        "--output_file",
+        "output.txt",
+        "--text",
+        "Elizabeth",
+        "--num_tokens",
+        "50",
+    )
     assert written.returncode == 0, written.stderr
     text = Path("generated/output.txt").read_text(encoding="utf-8")
     assert text.startswith("Elizabeth") and written.stdout == text + "\n"
@@ -53,8 +83,20 @@ def test_the_defaults_of_both_commands_fit_together(book):
 
 
 def test_hyphens_do_as_well_as_underscores(book, capsys):
-    assert main(["train", "--model-file", "a.pth", "--config-file", "a.pkl", *book,
-                 *[flag.replace("_", "-") for flag in FAST]]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "--model-file",
+                "a.pth",
+                "--config-file",
+                "a.pkl",
+                *book,
+                *[flag.replace("_", "-") for flag in FAST],
+            ]
+        )
+        == 0
+    )
     assert main(["write", "--model-file", "a.pth", "--config-file", "a.pkl", "--num-tokens", "5", "--no-stream"]) == 0
 
 
@@ -142,8 +184,10 @@ def test_ctrl_c_saves_and_exits_with_130_and_resume_goes_on(book):
 
 
 def test_a_kill_at_any_instant_leaves_a_loadable_run(book):
-    process = subprocess.Popen([sys.executable, ROOT / "traineval.py", *book, *FAST, "--steps", "100000",
-                                "--evaluations", "20000"], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "traineval.py", *book, *FAST, "--steps", "100000", "--evaluations", "20000"],
+        stderr=subprocess.DEVNULL,
+    )
     while not Path("models/model/best.safetensors").exists():
         time.sleep(0.05)
     time.sleep(0.5)
@@ -155,8 +199,12 @@ def test_a_kill_at_any_instant_leaves_a_loadable_run(book):
 
 def test_ctrl_c_while_writing_keeps_what_is_written(book):
     assert main(["train", *book, *FAST]) == 0
-    process = subprocess.Popen([sys.executable, ROOT / "inference.py", "--num_tokens", "10000000"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "inference.py", "--num_tokens", "10000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     process.stdout.read(50)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

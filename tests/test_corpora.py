@@ -15,8 +15,13 @@ POEM = "Über den Café-Tischen\nsaß niemand — nur der Regen.\n"
 
 @pytest.mark.parametrize(
     ("mark", "encoding"),
-    [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
-     (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")],
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+    ],
 )
 def test_a_byte_order_mark_names_the_encoding_and_is_removed(tmp_path, mark, encoding):
     path = tmp_path / "poem.txt"
@@ -33,12 +38,22 @@ def test_windows_and_old_mac_line_ends_become_newlines(tmp_path):
     assert source.text == "one\ntwo\nthree\n" and "2 line ends" in source.report[0]
 
 
-def test_another_encoding_is_detected_and_said(tmp_path):
-    path = tmp_path / "poem.txt"
-    path.write_bytes((POEM * 20).encode("cp1252"))
+@pytest.mark.parametrize(
+    ("encoding", "sentence"),
+    [
+        ("cp1252", POEM),
+        ("cp1252", "“It was a café,” she said—and it rained.\n"),
+        ("latin-1", "Le café était fermé à Noël; ça, c'était drôle.\n"),
+        ("cp1251", "Дождь идёт весь день, и никто не выходит из дома.\n"),
+        ("cp1250", "Zażółć gęślą jaźń, a potem napij się kawy.\n"),
+    ],
+)
+def test_another_encoding_is_detected_and_said(tmp_path, encoding, sentence):
+    path = tmp_path / "text.txt"
+    path.write_bytes((sentence * 20).encode(encoding))
     source = read_source(path)
-    assert "Über" in source.text and "saß" in source.text
-    assert "not UTF-8" in source.report[0]
+    assert source.text == sentence * 20
+    assert "not UTF-8" in source.report[0] and "read as cp125" in source.report[0]
 
 
 def test_control_characters_are_removed_but_tabs_stay(tmp_path):
@@ -49,8 +64,13 @@ def test_control_characters_are_removed_but_tabs_stay(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"", "is empty"), (b" \n\t\n", "is empty"), (b"\x7fELF\0\0\1", "not a text file"),
-                          (codecs.BOM_UTF16_LE + b"a\0\0\xd8", "breaks off")],
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b" \n\t\n", "is empty"),
+        (b"\x7fELF\0\0\1", "not a text file"),
+        (codecs.BOM_UTF16_LE + b"a\0\0\xd8", "breaks off"),
+    ],
 )
 def test_a_file_that_is_no_text_is_one_clear_sentence(tmp_path, content, says):
     path = tmp_path / "thing.txt"

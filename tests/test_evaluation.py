@@ -16,7 +16,9 @@ CPU = torch.device("cpu")
 
 
 def make(text, shape, tokenizer=None, **config):
-    data = load_dataset([Source("t", text)], DataConfig(**config), tokenizer or CharacterTokenizerConfig(), 16, 256, 0, CPU)
+    data = load_dataset(
+        [Source("t", text)], DataConfig(**config), tokenizer or CharacterTokenizerConfig(), 16, 256, 0, CPU
+    )
     torch.manual_seed(0)
     model = build_model(shape, data.tokenizer.vocab_size, data.tokenizer.pad_token)
     return model, data

@@ -135,7 +135,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other():
 
 def test_a_full_disk_keeps_the_earlier_weights(run, monkeypatch):
     before = run.load().model.state_dict()
-    monkeypatch.setattr("janelm.runs.save_file", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "janelm.runs.save_file", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(JaneLMError, match="free some space"):
         run.write_best(run.load().model)
     after = run.load().model.state_dict()
@@ -147,7 +149,8 @@ def test_setting_aside_takes_one_free_number_for_all():
         Path(name).write_text(name)
     moved = set_aside(Path("model.pth"), Path("model-config.pkl"), Path("not-there"))
     assert {str(a): str(b) for a, b in moved.items()} == {
-        "model.pth": "model-2.pth", "model-config.pkl": "model-config-2.pkl"
+        "model.pth": "model-2.pth",
+        "model-config.pkl": "model-config-2.pkl",
     }
     assert Path("model-1.pth").read_text() == "model-1.pth"
 

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from janelm.config import SPLIT_PATTERN, CharacterTokenizerConfig, TiktokenTokenizerConfig
 from janelm.errors import JaneLMError
 from janelm.tokenizers import (
-    REPLACEMENT, CharacterTokenizer, StreamDecoder, tokenizer_from_json, train_byte_pairs, train_tokenizer,
+    REPLACEMENT,
+    CharacterTokenizer,
+    StreamDecoder,
+    tokenizer_from_json,
+    train_byte_pairs,
+    train_tokenizer,
 )
 
 BYTE_PAIRS = train_tokenizer(TiktokenTokenizerConfig(vocab_size=320), [write_text(300)])

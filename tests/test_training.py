@@ -17,8 +17,18 @@ from janelm.pipeline import resume, train
 from janelm.runs import Run
 from janelm.training import Trainer
 
-TRAINING = TrainingConfig(steps=24, batch_tokens=128, evaluations=4, evaluation_tokens=256, warmup_steps=4,
-                          learning_rate=0.01, patience=99, precision="fp32", compile="off", device="cpu")
+TRAINING = TrainingConfig(
+    steps=24,
+    batch_tokens=128,
+    evaluations=4,
+    evaluation_tokens=256,
+    warmup_steps=4,
+    learning_rate=0.01,
+    patience=99,
+    precision="fp32",
+    compile="off",
+    device="cpu",
+)
 
 
 def quiet(line: str) -> None:
@@ -157,11 +167,24 @@ def test_a_gradient_that_is_not_a_number_stops_with_a_remedy(text):
 def test_a_run_leaves_everything_behind(text, shape):
     train(shape, replace(TRAINING, steps=4), Path("run"), text=text, say=quiet)
     names = {path.name for path in Path("run").iterdir()}
-    assert names == {"config.json", "tokenizer.json", "best.safetensors", "resume.pt", "metrics.csv", "results.json",
-                     "sample.txt"}
+    assert names == {
+        "config.json",
+        "tokenizer.json",
+        "best.safetensors",
+        "resume.pt",
+        "metrics.csv",
+        "results.json",
+        "sample.txt",
+    }
     first = Run(Path("run")).metrics()[0]
-    assert first["step"] == 0 and {"train_bits_per_byte", "validation_bits_per_byte", "validation_perplexity",
-                                   "validation_accuracy", "gradient_norm", "tokens_per_second"} <= set(first)
+    assert first["step"] == 0 and {
+        "train_bits_per_byte",
+        "validation_bits_per_byte",
+        "validation_perplexity",
+        "validation_accuracy",
+        "gradient_norm",
+        "tokens_per_second",
+    } <= set(first)
 
 
 def test_an_earlier_run_of_the_same_name_is_kept(text):
@@ -185,15 +208,23 @@ def test_all_wrong_settings_are_named_at_once(text):
 def test_both_architectures_learn_english_like_sentences(shape):
     """Not a benchmark: a broken loop stays near 1.0 bits per byte here, a working one gets under 0.7."""
     training = replace(TRAINING, steps=250, batch_tokens=512, learning_rate=0.01, decay=0.5)
-    finished = train(replace(shape, width=64, context_length=32), training, Path("run"), text=write_text(3000),
-                     tokenizer=TiktokenTokenizerConfig(vocab_size=300), say=quiet)
+    finished = train(
+        replace(shape, width=64, context_length=32),
+        training,
+        Path("run"),
+        text=write_text(3000),
+        tokenizer=TiktokenTokenizerConfig(vocab_size=300),
+        say=quiet,
+    )
     assert finished.results["losses"]["heldout"]["bits_per_byte"] < 0.7
 
 
 def test_the_same_seed_gives_the_same_run(text, shape):
     config = replace(TRAINING, steps=6)
-    losses = [train(shape, config, Path(name), text=text, tokenizer=CharacterTokenizerConfig(), say=quiet)
-              .results["losses"] for name in ("one", "two")]
+    losses = [
+        train(shape, config, Path(name), text=text, tokenizer=CharacterTokenizerConfig(), say=quiet).results["losses"]
+        for name in ("one", "two")
+    ]
     assert losses[0] == losses[1]
 
 

@@ -14,8 +14,8 @@ class LanguageModel(nn.Module):
     """The one interface of all architectures.
 
     Training passes no state: every row is then a text of its own, and no state comes back. Carried evaluation and
-    generation start from `initial_state(B)` and pass on what they get, in chunks of any size up to `context_length`.
-    The state that is passed in is used up: keep a `copy.deepcopy` to come back to it.
+    generation start from `initial_state(B)`, under `torch.no_grad`, and pass on what they get, in chunks of any size
+    up to `context_length`. The state that is passed in is used up: keep a `copy.deepcopy` to come back to it.
     """
 
     compile_pays: ClassVar[bool]

@@ -1,4 +1,6 @@
-"""The LSTM baseline: embedding, dropout, LSTM layers, dropout, linear (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
+"""The LSTM baseline: embedding, dropout, LSTM layers, dropout, linear.
+
+Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 
 Shapes: B batch, T time, D width, V vocabulary.
 """

@@ -1,7 +1,8 @@
 """A decoder-only transformer, written by hand.
 
-Vaswani et al. 2017, "Attention Is All You Need", as a language model: prenorm blocks, rotary positions (Su et al. 2021),
-normalised queries and keys (Henry et al. 2020), RMSNorm (Zhang and Sennrich 2019), squared ReLU (So et al. 2021), no biases.
+Vaswani et al. 2017, "Attention Is All You Need", as a language model: prenorm blocks, rotary positions (Su et al.
+2021), normalised queries and keys (Henry et al. 2020), RMSNorm (Zhang and Sennrich 2019), squared ReLU (So et al.
+2021), no biases.
 
 Shapes: B batch, T time, S tokens looked back on (cached ones and these), D width, H heads, E = D / H, V vocabulary.
 """
@@ -163,7 +164,7 @@ class Transformer(LanguageModel):
     def _table_and_mask(self, tokens: Tensor, state: SlidingCache | None) -> tuple[Tensor, Tensor | None]:
         """The rotary table of these tokens' positions, and what each may look at (None: everything)."""
         T, window = tokens.size(1), self.config.context_length
-        if state is None and T <= window:
+        if state is None and window >= T:
             table, mask = self.table[:, :T], self.causal[:T, :T]
         else:
             start, cached = (state.position, state.length) if state else (0, 0)

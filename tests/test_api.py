@@ -1,0 +1,72 @@
+"""The package from Python, as its docstring shows it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SHAPES
+
+import janelm
+
+
+def test_train_on_a_string_load_the_run_and_iterate_text(text):
+    training = janelm.TrainingConfig(steps=3, batch_tokens=64, evaluations=1, evaluation_tokens=64, device="cpu")
+    finished = janelm.train(SHAPES["lstm"], training, "models/mine", text=text, say=lambda line: None)
+    assert finished.run.folder == Path("models/mine")
+    pieces = list(janelm.generate(janelm.load_run("mine"), "The", num_tokens=20))
+    assert len("".join(pieces)) == 20
+
+
+def test_every_name_it_offers_exists():
+    assert all(getattr(janelm, name) for name in janelm.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        janelm.nothing  # noqa: B018
+
+
+def test_importing_it_does_not_wait_for_torch():
+    code = "import janelm, janelm.cli, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_rooms_import_only_rooms_above_them():
+    """The order of the rooms, from the foundation up. A module may import only what stands before it."""
+    import ast
+
+    order = [
+        "errors",
+        "files",
+        "config",
+        "rdata",
+        "corpora",
+        "tokenizers",
+        "data",
+        "architectures",
+        "evaluation",
+        "hardware",
+        "optimizers",
+        "runs",
+        "sampling",
+        "generation",
+        "training",
+        "presets",
+        "pipeline",
+        "plots",
+        "comparison",
+        "cards",
+        "cli",
+    ]
+    package = Path(janelm.__file__).parent
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"} | {"architectures"}
+    assert modules == set(order)
+    for path in package.rglob("*.py"):
+        relative = path.relative_to(package)
+        if relative.name == "__init__.py" and len(relative.parts) == 1:
+            continue
+        room = relative.parts[0].removesuffix(".py")
+        own_level = 1 if len(relative.parts) == 1 else 2
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == own_level:
+                names = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
+                for name in names:
+                    assert order.index(name) < order.index(room), f"{relative} imports {name}"
