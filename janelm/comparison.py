@@ -30,9 +30,7 @@ def read_row(run: Run) -> Row:
     """The figures of a finished run. Raises JaneLMError where it is not finished."""
     config, results = run.config(), run.read_json("results.json")
     losses, best = results["losses"], results["best"]
-    rates = [config.training.learning_rate]
-    if config.model.kind == "transformer":
-        rates.append(config.training.matrix_learning_rate)
+    rates = (config.training.learning_rate, config.training.matrix_learning_rate)
     carried = losses.get("heldout_carried")
     return Row(
         name=run.name,

@@ -145,7 +145,8 @@ class RunningText(Dataset):
         if windows < 1 or min(b - a for a, b in self._bounds.values()) < 2:
             raise JaneLMError(
                 f"the training text has {self.train_tokens:,} tokens, too few for a context length of "
-                f"{context_length}: give a longer text, or a --context_length of at most {max(2, self.train_tokens // 4)}"
+                f"{context_length}: give a longer text, or a --context_length of at most "
+                f"{max(2, self.train_tokens // 4)}"
             )
         self._rows = max(1, min(batch_tokens // context_length, windows))
         self.batches_per_epoch = windows // self._rows

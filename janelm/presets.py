@@ -52,7 +52,7 @@ def model_preset(architecture: str, preset: str) -> ModelConfig:
 # Each architecture's own learning rate, found on Austen: see tests/benchmarks/EXPERIMENTS.md.
 LEARNING_RATES = {
     "transformer": {"learning_rate": 0.01, "matrix_learning_rate": 0.02},
-    "lstm": {"learning_rate": 0.003},
+    "lstm": {"learning_rate": 0.02, "matrix_learning_rate": 0.05},
 }
 
 

@@ -48,12 +48,14 @@ class LanguageModel(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def initialise(model: nn.Module, residual_outputs: tuple[str, ...] = ()) -> None:
+def initialise(model: nn.Module, embedding_deviation: float, residual_outputs: tuple[str, ...] = ()) -> None:
     """Draw all start weights, here and nowhere else.
 
     | weight                                   | start                                                  |
     |------------------------------------------|--------------------------------------------------------|
-    | embedding (V, D), also the tied head     | normal, standard deviation 0.02                        |
+    | embedding (V, D), also the tied head     | normal, standard deviation `embedding_deviation`: 0.02 |
+    |                                          | where a norm follows; 0.1 for the LSTM, which has none |
+    |                                          | and learns nothing for 250 steps from 0.02             |
     | linear (out, in)                         | uniform, standard deviation 1 / sqrt(in)               |
     | linear that writes to the residual stream| zero: each block starts as the identity                |
     | LSTM matrices (4D, D)                    | uniform in +-1 / sqrt(D), as in torch                  |
@@ -64,7 +66,7 @@ def initialise(model: nn.Module, residual_outputs: tuple[str, ...] = ()) -> None
     """
     for name, module in model.named_modules():
         if isinstance(module, nn.Embedding):
-            nn.init.normal_(module.weight, std=0.02)
+            nn.init.normal_(module.weight, std=embedding_deviation)
         elif isinstance(module, nn.Linear):
             bound = 3**0.5 / module.in_features**0.5
             nn.init.uniform_(module.weight, -bound, bound)

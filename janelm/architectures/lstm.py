@@ -29,7 +29,7 @@ class LSTM(LanguageModel):
         between = config.dropout if config.layers > 1 else 0.0
         self.lstm = nn.LSTM(D, D, config.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(D, vocab_size)
-        initialise(self)
+        initialise(self, embedding_deviation=0.1)
         if config.tied:
             self.head.weight = self.embedding.weight
 
@@ -52,7 +52,7 @@ class LSTM(LanguageModel):
         return zero, zero.clone()
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        return []
+        return [weight for weight in self.lstm.parameters() if weight.ndim == 2]
 
 
 def roll_padding_right(tokens: Tensor, pad_token: int) -> tuple[Tensor, Tensor]:

@@ -147,7 +147,7 @@ class Transformer(LanguageModel):
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head = nn.Linear(config.width, vocab_size, bias=False)
-        initialise(self, residual_outputs=("attention.output", "feed_forward.output"))
+        initialise(self, embedding_deviation=0.02, residual_outputs=("attention.output", "feed_forward.output"))
         if config.tied:
             self.head.weight = self.embedding.weight
         T, E = config.context_length, config.width // config.heads

@@ -1,0 +1,185 @@
+"""What steps a model: PyTorch, or ONNX Runtime on an exported graph. One interface, numpy in and out.
+
+    state = engine.initial_state(batch_size)
+    logits, state = engine.step(tokens, state)
+
+An engine never asks which architecture it holds. `TorchEngine` passes the model's own state on; `OnnxEngine` reads in
+the graph's metadata what its states are and how each is carried: see `export/graphs.py`.
+
+Shapes: B batch, T time, L layers, H heads, E size of a head, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .architectures import MODEL_CONFIGS, LanguageModel
+from .architectures.transformer import SlidingCache
+from .config import ModelConfig, from_dict
+from .errors import JaneLMError, UsageError
+
+if TYPE_CHECKING:
+    import onnx
+
+State = Any  # each engine's own; whoever steps an engine only passes it on
+
+
+class Engine(ABC):
+    """A model that reads tokens in chunks of any size and says what it expects next."""
+
+    config: ModelConfig
+    vocab_size: int
+
+    @abstractmethod
+    def initial_state(self, batch_size: int, memory: int | None = None) -> State:
+        """The state before the first token of `batch_size` texts.
+
+        `memory` is how many tokens before a token an attention looks back on: at least 1 and, as by default, at most
+        one less than the context length. An LSTM has no use for it. Raises UsageError on a number under 1.
+        """
+
+    def step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """tokens (B, T) int64, T at least 1 -> logits (B, V) float32 of the last position, and the state after it.
+
+        The state that is passed in is used up. Raises UsageError where tokens have another shape.
+        """
+        if tokens.ndim != 2 or tokens.shape[1] < 1:
+            raise UsageError(f"tokens have the shape {tokens.shape}, but must be (batch, time) with at least one token")
+        chunk = self._longest_chunk(state) or tokens.shape[1]
+        for start in range(0, tokens.shape[1], chunk):
+            logits, state = self._step(tokens[:, start : start + chunk], state)
+        return logits, state
+
+    @abstractmethod
+    def _longest_chunk(self, state: State) -> int | None:
+        """How many tokens `_step` takes at once; None where there is no limit."""
+
+    @abstractmethod
+    def _step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]: ...
+
+    def _memory(self, memory: int | None) -> int:
+        longest = self.config.context_length - 1
+        if memory is not None and memory < 1:
+            raise UsageError(f"memory is {memory}, but must be at least 1 token")
+        return longest if memory is None else min(memory, longest)
+
+
+class TorchEngine(Engine):
+    """A model of this package as it is, on its device. The model is put into evaluation mode."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model.eval()
+        self.config = model.config
+        self.vocab_size = model.vocab_size
+
+    def initial_state(self, batch_size: int, memory: int | None = None) -> State:
+        window = self._memory(memory) + 1
+        with torch.inference_mode():
+            state = self.model.initial_state(batch_size)
+            if isinstance(state, SlidingCache) and window < state.window:
+                layers, B, H, _, E = state.keys.shape
+                state = SlidingCache(layers, (B, H, window, E), self.model.device)
+        return state
+
+    def _longest_chunk(self, state: State) -> int | None:
+        if not isinstance(state, SlidingCache):
+            return None
+        full = state.window == self.config.context_length
+        return state.window if full else 1  # the model masks longer chunks for its whole context only
+
+    @torch.inference_mode()
+    def _step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        logits, state = self.model(torch.from_numpy(tokens).to(self.model.device), state)
+        return logits[:, -1].float().cpu().numpy(), state
+
+
+@dataclass
+class OnnxState:
+    """The graph's states by name, and how far the text has got."""
+
+    arrays: dict[str, np.ndarray]
+    position: int = 0
+
+
+class OnnxEngine(Engine):
+    """A graph that JaneLM exported, run by ONNX Runtime on the CPU.
+
+    `threads` divide each product among them: by default two, or one where the machine has no more. Raises JaneLMError
+    where onnxruntime is missing, or `model` (a graph or the path of its file) is not such a graph.
+    """
+
+    def __init__(self, model: onnx.ModelProto | str | Path, threads: int | None = None) -> None:
+        path = isinstance(model, (str, Path))
+        self._session = _session(
+            str(model) if path else model.SerializeToString(),
+            str(model) if path else "the graph",
+            threads or min(2, os.cpu_count() or 1),
+        )
+        description = self._session.get_modelmeta().custom_metadata_map.get("janelm")
+        if description is None:
+            raise JaneLMError(f"{model if path else 'the graph'} does not say what it is: take one that JaneLM exported")
+        self.description = json.loads(description)
+        self.config = from_dict(MODEL_CONFIGS, self.description["config"])
+        self.vocab_size = self.description["vocab_size"]
+        self._states = self.description["states"]
+        self._ring = self.description.get("ring")
+        self._outputs = ["logits", *(state["output"] for state in self._states)]
+        if self._ring:
+            base, size = self._ring["rotation"]["base"], self._ring["rotation"]["size"]
+            self._frequencies = base ** (-np.arange(0, size, 2, dtype=np.float64) / size)  # (E/2)
+
+    def initial_state(self, batch_size: int, memory: int | None = None) -> OnnxState:
+        sizes = {"batch": batch_size, "past": self._memory(memory)}
+        shapes = {state["name"]: [sizes.get(size, size) for size in state["shape"]] for state in self._states}
+        arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        if self._ring:
+            arrays["slots"] = np.full(sizes["past"], self._ring["slots"]["empty"], np.int64)
+        return OnnxState(arrays)
+
+    def _longest_chunk(self, state: OnnxState) -> int | None:
+        return len(state.arrays["slots"]) if self._ring else None
+
+    def _step(self, tokens: np.ndarray, state: OnnxState) -> tuple[np.ndarray, OnnxState]:
+        T = tokens.shape[1]
+        positions = np.arange(state.position, state.position + T)
+        feeds = {"tokens": np.ascontiguousarray(tokens), **state.arrays}
+        if self._ring:
+            feeds |= {"position": positions[:1], "rotation": self._rotation(positions)}
+        logits, *outputs = self._session.run(self._outputs, feeds)  # reads the arrays where they are: no copy
+        for meta, output in zip(self._states, outputs, strict=True):
+            if meta["update"] == "replace":
+                state.arrays[meta["name"]] = output
+            else:
+                places = positions % len(state.arrays["slots"])
+                state.arrays[meta["name"]][:, :, :, places] = output
+                state.arrays["slots"][places] = positions
+        state.position += T
+        return logits, state
+
+    def _rotation(self, positions: np.ndarray) -> np.ndarray:
+        """Cosines and sines (2, T, E/2) float32 of positions (T), exact however far the text has got."""
+        angles = positions[:, None] * self._frequencies
+        return np.stack((np.cos(angles), np.sin(angles))).astype(np.float32)
+
+
+def _session(model: str | bytes, name: str, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise JaneLMError('running a graph needs onnxruntime: install it with pip install "janelm[onnx]"') from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common class of their own
+        reason = str(error).splitlines()[0][:160]
+        raise JaneLMError(f"{name} is not a graph that onnxruntime can run ({reason}): export it again") from error

@@ -1,0 +1,1 @@
+"""Models for other engines: ONNX graphs, at full precision and smaller."""
