@@ -147,7 +147,7 @@ def _train_and_finish(
         "tokens": state.rows[-1]["tokens"],
         "tokens_per_second": trainer.tokens_per_second(),
         "seconds": round(trainer.seconds, 1),
-        "best": min(state.rows, key=lambda row: row["validation_loss"]),
+        "best": trainer.best_row(),
         "ended": state.finished,
         "losses": losses,
     }

@@ -135,6 +135,11 @@ class Trainer:
         speeds = sorted(row["tokens_per_second"] for row in self.state.rows if row["tokens_per_second"] > 0)
         return speeds[len(speeds) // 2] if speeds else 0.0
 
+    def best_row(self) -> dict[str, float]:
+        """The evaluation whose weights were kept."""
+        steers = "train_loss" if self.config.overfit_one_batch else "validation_loss"
+        return min(self.state.rows, key=lambda row: row[steers])
+
     # --- the budget ---------------------------------------------------------------------------------------------
 
     @property
@@ -194,7 +199,7 @@ class Trainer:
         if config.minutes is not None and self._reserve == 0:
             self._plan_the_end(took, train.tokens + validation.tokens)
         state.seconds = self.seconds
-        loss = train.loss if config.overfit_one_batch else validation.loss
+        loss = train.loss if config.overfit_one_batch else validation.loss  # what "best" goes by
         better = loss < state.best_loss
         state.best_loss, state.since_best = (loss, 0) if better else (state.best_loss, state.since_best + 1)
         state.evaluations_done = math.floor(self.progress * config.evaluations + 1e-9) + 1
