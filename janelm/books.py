@@ -159,8 +159,8 @@ def _text(book: Book) -> str:
 def _epub(book: Book) -> bytes:
     epub = _library("ebooklib.epub")
     volume = epub.EpubBook()
-    digest = hashlib.sha256("\0".join([book.title, book.author, _text(book)]).encode())
-    volume.set_identifier(f"urn:sha256:{digest.hexdigest()}")  # the same book is the same to an e-book reader
+    digest = hashlib.sha256(_text(book).encode()).hexdigest()
+    volume.set_identifier(f"urn:sha256:{digest}")  # the same book is the same to an e-book reader
     volume.set_title(book.title)
     volume.set_language(book.language)
     if book.author:
@@ -243,11 +243,13 @@ def _pdf(book: Book) -> bytes:
 
 def _contents(pdf, sections: list) -> None:
     """Draw the contents on the pages kept for them: titles, and page numbers that are links."""
+    pdf.set_x(pdf.l_margin)
+    pdf.set_font("serif", size=14)
+    pdf.cell(0, 14, "Contents", align="C", new_x="LMARGIN", new_y="NEXT")
     pdf.set_font("serif", size=9)
     for number, section in enumerate(sections):
         if number and number % CONTENTS_LINES == 0:
             pdf.add_page()
-        pdf.set_x(pdf.l_margin)
         link = pdf.add_link(page=section.page_number)
         pdf.cell(pdf.epw - 12, 6, section.name, link=link)
         pdf.cell(12, 6, str(section.page_number), align="R", link=link, new_x="LMARGIN", new_y="NEXT")

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 
 from .architectures import MODEL_CONFIGS, LanguageModel
-from .architectures.transformer import SlidingCache
 from .config import ModelConfig, from_dict
 from .errors import JaneLMError, UsageError
 
@@ -80,25 +79,19 @@ class TorchEngine(Engine):
         self.config = model.config
         self.vocab_size = model.vocab_size
 
+    @torch.inference_mode()
     def initial_state(self, batch_size: int, memory: int | None = None) -> State:
-        window = self._memory(memory) + 1
-        with torch.inference_mode():
-            state = self.model.initial_state(batch_size)
-            if isinstance(state, SlidingCache) and window < state.window:
-                layers, B, H, _, E = state.keys.shape
-                state = SlidingCache(layers, (B, H, window, E), self.model.device)
-        return state
+        memory = self._memory(memory)
+        return memory + 1, self.model.initial_state(batch_size, memory)
 
     def _longest_chunk(self, state: State) -> int | None:
-        if not isinstance(state, SlidingCache):
-            return None
-        full = state.window == self.config.context_length
-        return state.window if full else 1  # the model masks longer chunks for its whole context only
+        return state[0]
 
     @torch.inference_mode()
     def _step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        logits, state = self.model(torch.from_numpy(tokens).to(self.model.device), state)
-        return logits[:, -1].float().cpu().numpy(), state
+        chunk, inner = state
+        logits, inner = self.model(torch.from_numpy(tokens).to(self.model.device), inner)
+        return logits[:, -1].float().cpu().numpy(), (chunk, inner)
 
 
 @dataclass
@@ -125,7 +118,9 @@ class OnnxEngine(Engine):
         )
         description = self._session.get_modelmeta().custom_metadata_map.get("janelm")
         if description is None:
-            raise JaneLMError(f"{model if path else 'the graph'} does not say what it is: take one that JaneLM exported")
+            raise JaneLMError(
+                f"{model if path else 'the graph'} does not say what it is: take one that JaneLM exported"
+            )
         self.description = json.loads(description)
         self.config = from_dict(MODEL_CONFIGS, self.description["config"])
         self.vocab_size = self.description["vocab_size"]

@@ -81,7 +81,7 @@ class TokenIndex:
         Suffixes that begin with the same run are in the order of what comes after it. So the ranks of their rests
         climb, and those that fall into the other interval are found by binary search. All int64 of one shape.
         """
-        high = np.where(rest_low < rest_high, high, low)
+        high = np.where(rest_low < rest_high, high, low)  # nothing to search where there is no such rest
         start = self._search(low, high, size, rest_low)
         return start, self._search(start, high, size, rest_high)
 

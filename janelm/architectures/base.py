@@ -31,8 +31,12 @@ class LanguageModel(nn.Module):
         """tokens (B, T) int64 -> logits (B, T, V), and the state after them if one was passed in."""
         raise NotImplementedError
 
-    def initial_state(self, batch_size: int) -> State:
-        """The state before the first token of `batch_size` texts."""
+    def initial_state(self, batch_size: int, memory: int | None = None) -> State:
+        """The state before the first token of `batch_size` texts.
+
+        `memory` is how many past tokens attention may look back on, where an architecture has any: by default, and at
+        most, one less than the context length. Chunks may then be no longer than `memory` + 1.
+        """
         raise NotImplementedError
 
     def hidden_matrices(self) -> list[nn.Parameter]:

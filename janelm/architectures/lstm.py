@@ -47,7 +47,7 @@ class LSTM(LanguageModel):
             logits = logits.gather(1, shift[:, :, None].expand_as(logits))
         return logits, None if state is None else after
 
-    def initial_state(self, batch_size: int) -> LSTMState:
+    def initial_state(self, batch_size: int, memory: int | None = None) -> LSTMState:
         zero = torch.zeros(self.config.layers, batch_size, self.config.width, device=self.device)
         return zero, zero.clone()
 

@@ -163,7 +163,8 @@ class Transformer(LanguageModel):
 
     def _table_and_mask(self, tokens: Tensor, state: SlidingCache | None) -> tuple[Tensor, Tensor | None]:
         """The rotary table of these tokens' positions, and what each may look at (None: everything)."""
-        T, window = tokens.size(1), self.config.context_length
+        T = tokens.size(1)
+        window = state.window if state else self.config.context_length
         if state is None and window >= T:
             table, mask = self.table[:, :T], self.causal[:T, :T]
         else:
@@ -181,9 +182,10 @@ class Transformer(LanguageModel):
             mask = mask & (seen | itself)
         return table, mask
 
-    def initial_state(self, batch_size: int) -> SlidingCache:
+    def initial_state(self, batch_size: int, memory: int | None = None) -> SlidingCache:
         config = self.config
-        shape = (batch_size, config.heads, config.context_length, config.width // config.heads)
+        window = min(config.context_length, memory + 1) if memory else config.context_length
+        shape = (batch_size, config.heads, window, config.width // config.heads)
         return SlidingCache(config.layers, shape, self.device)
 
     def hidden_matrices(self) -> list[nn.Parameter]:

@@ -41,8 +41,8 @@ from ..config import to_dict
 from ..errors import JaneLMError
 from ..runs import LoadedRun
 
-OPSET = 20  # the newest that every onnxruntime-web since 1.18 runs; 23 would fuse RMSNorm for 5% of a step
-IR_VERSION = 10  # the one of that time
+OPSET = 20  # tried in onnxruntime-web 1.20 and 1.30; 23 has RMSNorm as one node, which saves a few per cent of a step
+IR_VERSION = 10  # what torch writes, and what engines of opset 20 read
 EMPTY = -(2**31)  # the position of a slot that holds nothing: further back than any window
 KEY = "janelm"
 
@@ -120,40 +120,14 @@ def _lstm(model: LSTM) -> tuple[onnx.ModelProto, dict]:
     does not find them.
     """
     config = model.config
-    layers, shape = range(config.layers), [config.layers, "batch", config.width]
-    weights = {"embedding": model.embedding.weight, "head_bias": model.head.bias, "one": torch.tensor([1])}
-    weights |= {"zero": torch.tensor([0])}
     head = "embedding" if config.tied else "head"
-    weights[head] = model.head.weight
-    node = helper.make_node
-    nodes = [
-        node("Transpose", ["tokens"], ["tokens_in_time"], perm=[1, 0]),  # (T, B)
-        node("Gather", ["embedding", "tokens_in_time"], ["x0"]),  # (T, B, D)
-        node("Split", ["hidden"], [f"hidden{i}" for i in layers], axis=0, num_outputs=config.layers),  # (1, B, D) each
-        node("Split", ["cell"], [f"cell{i}" for i in layers], axis=0, num_outputs=config.layers),
-    ]
-    for i in layers:
+    weights = {"embedding": model.embedding.weight, head: model.head.weight, "head_bias": model.head.bias}
+    weights |= {"zero": torch.tensor([0]), "one": torch.tensor([1])}
+    for i in range(config.layers):
         weights |= {f"{name}{i}": weight for name, weight in _lstm_weights(model.lstm, i).items()}
-        last = i == config.layers - 1
-        nodes.append(
-            node(
-                "LSTM",
-                [f"x{i}", f"input_weight{i}", f"hidden_weight{i}", f"bias{i}", "", f"hidden{i}", f"cell{i}"],
-                ["" if last else f"y{i}", f"next_hidden{i}", f"next_cell{i}"],
-                hidden_size=config.width,
-            )
-        )
-        if not last:
-            nodes.append(node("Squeeze", [f"y{i}", "one"], [f"x{i + 1}"]))  # (T, 1, B, D) -> (T, B, D)
-    nodes += [
-        node("Squeeze", [f"next_hidden{config.layers - 1}", "zero"], ["x"]),  # (B, D)
-        node("Gemm", ["x", head, "head_bias"], ["logits"], transB=1),
-        node("Concat", [f"next_hidden{i}" for i in layers], ["next_hidden"], axis=0),
-        node("Concat", [f"next_cell{i}" for i in layers], ["next_cell"], axis=0),
-    ]
-    value = helper.make_tensor_value_info
+    value, shape = helper.make_tensor_value_info, [config.layers, "batch", config.width]
     graph = helper.make_graph(
-        nodes,
+        _lstm_nodes(config.layers, config.width, head),
         config.kind,
         [
             value("tokens", TensorProto.INT64, ["batch", "time"]),
@@ -168,6 +142,29 @@ def _lstm(model: LSTM) -> tuple[onnx.ModelProto, dict]:
     opset = helper.make_opsetid("", OPSET)
     states = [_state(name, f"next_{name}", shape, "replace") for name in ("hidden", "cell")]
     return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION), {"states": states}
+
+
+def _lstm_nodes(layers: int, width: int, head: str) -> list[onnx.NodeProto]:
+    node, last = helper.make_node, layers - 1
+    nodes = [
+        node("Transpose", ["tokens"], ["tokens_in_time"], perm=[1, 0]),  # (T, B)
+        node("Gather", ["embedding", "tokens_in_time"], ["x0"]),  # (T, B, D)
+        node("Split", ["hidden"], [f"hidden{i}" for i in range(layers)], axis=0, num_outputs=layers),  # (1, B, D) each
+        node("Split", ["cell"], [f"cell{i}" for i in range(layers)], axis=0, num_outputs=layers),
+    ]
+    for i in range(layers):
+        inputs = [f"x{i}", f"input_weight{i}", f"hidden_weight{i}", f"bias{i}", "", f"hidden{i}", f"cell{i}"]
+        outputs = ["" if i == last else f"y{i}", f"next_hidden{i}", f"next_cell{i}"]
+        nodes.append(node("LSTM", inputs, outputs, hidden_size=width))
+        if i < last:
+            nodes.append(node("Squeeze", [f"y{i}", "one"], [f"x{i + 1}"]))  # (T, 1, B, D) -> (T, B, D)
+    return [
+        *nodes,
+        node("Squeeze", [f"next_hidden{last}", "zero"], ["x"]),  # (B, D)
+        node("Gemm", ["x", head, "head_bias"], ["logits"], transB=1),
+        node("Concat", [f"next_hidden{i}" for i in range(layers)], ["next_hidden"], axis=0),
+        node("Concat", [f"next_cell{i}" for i in range(layers)], ["next_cell"], axis=0),
+    ]
 
 
 def _lstm_weights(lstm: nn.LSTM, layer: int) -> dict[str, Tensor]:

@@ -1,0 +1,207 @@
+"""Both engines against each other: the same model must say the same, however the text reaches it."""
+
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from test_export import exported
+
+from janelm.engines import OnnxEngine, TorchEngine
+from janelm.errors import JaneLMError, UsageError
+from janelm.export.precision import quantise
+
+CONTEXT = 16
+BOTH = pytest.mark.parametrize("tokenizer", ["character", "tiktoken"])
+
+
+@pytest.fixture(params=["transformer", "lstm"])
+def kind(request):
+    return request.param
+
+
+def engines(kind, tokenizer="character", precision="fp32"):
+    run, graph = exported(kind, tokenizer)
+    graph = graph if precision == "fp32" else quantise(graph, precision)
+    return TorchEngine(run.model), OnnxEngine(graph, threads=1)
+
+
+def random_tokens(engine, batch, time, seed=0):
+    return np.random.default_rng(seed).integers(0, engine.vocab_size, (batch, time))
+
+
+def in_chunks(engine, tokens, chunks, memory=None):
+    """The logits (B, V) after each chunk."""
+    state, start, logits = engine.initial_state(len(tokens), memory), 0, []
+    for size in chunks:
+        out, state = engine.step(tokens[:, start : start + size], state)
+        assert out.dtype == np.float32 and out.shape == (len(tokens), engine.vocab_size)
+        logits.append(out)
+        start += size
+    return np.stack(logits)
+
+
+@BOTH
+@pytest.mark.parametrize("length", [1, 2, CONTEXT - 1, CONTEXT, CONTEXT + 1, 100])
+def test_engines_agree_on_prompts_of_any_length(kind, tokenizer, length):
+    ours, theirs = engines(kind, tokenizer)
+    tokens = random_tokens(ours, 3, length)
+    np.testing.assert_allclose(in_chunks(theirs, tokens, [length]), in_chunks(ours, tokens, [length]), atol=1e-4)
+
+
+@BOTH
+def test_engines_agree_in_any_chunks_far_beyond_the_context(kind, tokenizer):
+    ours, theirs = engines(kind, tokenizer)
+    sizes = np.random.default_rng(1).integers(1, 2 * CONTEXT, 40)
+    tokens = random_tokens(ours, 2, sizes.sum())
+    np.testing.assert_allclose(in_chunks(theirs, tokens, sizes), in_chunks(ours, tokens, sizes), atol=1e-4)
+
+
+def test_chunks_change_nothing(kind):
+    for engine in engines(kind):
+        tokens = random_tokens(engine, 1, 60)
+        whole, singly = in_chunks(engine, tokens, [60]), in_chunks(engine, tokens, [1] * 60)
+        np.testing.assert_allclose(singly[-1], whole[-1], atol=1e-4)
+
+
+def test_the_torch_engine_is_the_model(kind):
+    ours, _ = engines(kind)
+    tokens = random_tokens(ours, 2, CONTEXT)
+    expected = ours.model(torch.from_numpy(tokens))[0][:, -1].detach().numpy()
+    np.testing.assert_allclose(in_chunks(ours, tokens, [CONTEXT])[0], expected, atol=1e-5)
+
+
+@BOTH
+def test_greedy_text_of_500_tokens_is_identical(kind, tokenizer):
+    texts = []
+    for engine in engines(kind, tokenizer):
+        state, token, text = engine.initial_state(1), 1, []
+        for _ in range(500):
+            logits, state = engine.step(np.array([[token]]), state)
+            token = int(logits.argmax())
+            text.append(token)
+        texts.append(text)
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("memory", [1, 5, CONTEXT - 2])
+def test_engines_agree_on_a_shorter_memory(kind, memory):
+    ours, theirs = engines(kind)
+    sizes = [1, 7, 30, 1, 1, 4]
+    tokens = random_tokens(ours, 2, sum(sizes))
+    short = in_chunks(theirs, tokens, sizes, memory)
+    np.testing.assert_allclose(short, in_chunks(ours, tokens, sizes, memory), atol=1e-4)
+    forgot = np.abs(short - in_chunks(theirs, tokens, sizes)).max() > 1e-3
+    assert forgot == (kind == "transformer")  # an LSTM's memory is its state
+
+
+def test_more_memory_than_the_model_was_trained_with_changes_nothing(kind):
+    for engine in engines(kind):
+        tokens = random_tokens(engine, 1, 50)
+        np.testing.assert_array_equal(in_chunks(engine, tokens, [50], 1000), in_chunks(engine, tokens, [50]))
+
+
+def test_a_ring_longer_than_the_memory_changes_nothing():
+    """The graph itself keeps to the window, whatever the host gives it."""
+    ours, theirs = engines("transformer")
+    state = theirs.initial_state(1)
+    for name in ("keys", "values"):
+        state.arrays[name] = np.zeros((2, 1, 4, 40, 8), np.float32)
+    state.arrays["slots"] = np.full(40, state.arrays["slots"][0])
+    tokens = random_tokens(ours, 1, 90)
+    np.testing.assert_allclose(theirs.step(tokens, state)[0], in_chunks(ours, tokens, [90])[0], atol=1e-4)
+
+
+def test_slots_may_stand_in_any_order():
+    _, engine = engines("transformer")
+    tokens = random_tokens(engine, 1, 20)
+    logits = []
+    for order in (np.arange(15), np.random.default_rng(0).permutation(15)):
+        _, state = engine.step(tokens[:, :19], engine.initial_state(1))
+        state.arrays = {n: a[order] if n == "slots" else a[:, :, :, order] for n, a in state.arrays.items()}
+        logits.append(engine.step(tokens[:, 19:], state)[0])
+    np.testing.assert_allclose(*logits, atol=1e-5)
+
+
+def test_engines_agree_after_a_million_tokens():
+    """Rotary angles computed in float32 would be off by a tenth of a radian there."""
+    ours, theirs = engines("transformer")
+    tokens, logits = random_tokens(ours, 1, 40), []
+    for engine in (ours, theirs):
+        state = engine.initial_state(1)
+        state.position = 1_000_000
+        logits.append(engine.step(tokens, state)[0])
+    np.testing.assert_allclose(*logits, atol=1e-4)
+
+
+def test_the_ring_is_allocated_once():
+    _, engine = engines("transformer")
+    state = engine.initial_state(1)
+    before = {name: array.ctypes.data for name, array in state.arrays.items()}
+    for token in random_tokens(engine, 50, 1):
+        _, state = engine.step(token[None], state)
+    assert {name: array.ctypes.data for name, array in state.arrays.items()} == before and state.position == 50
+
+
+def test_rows_of_a_batch_do_not_see_each_other(kind):
+    _, engine = engines(kind)
+    tokens = random_tokens(engine, 3, 40)
+    together = in_chunks(engine, tokens, [9, 31])
+    alone = np.concatenate([in_chunks(engine, row[None], [9, 31]) for row in tokens], axis=1)
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "least"), [("fp16", 0.9999), ("int8", 0.98)])
+def test_smaller_graphs_say_nearly_the_same(kind, precision, least):
+    ours, theirs = engines(kind, precision=precision)
+    sizes = [5, 1, 1, 20, 3, 1]
+    tokens = random_tokens(ours, 4, sum(sizes))
+    pairs = in_chunks(ours, tokens, sizes).ravel(), in_chunks(theirs, tokens, sizes).ravel()
+    assert np.corrcoef(*pairs)[0, 1] > least
+
+
+def test_a_graph_runs_from_its_file(kind, tmp_path):
+    _, graph = exported(kind)
+    onnx.save(graph, tmp_path / "model.onnx")
+    from_file, direct = OnnxEngine(tmp_path / "model.onnx"), OnnxEngine(graph)
+    assert from_file.config == direct.config == exported(kind)[0].model.config
+    tokens = random_tokens(direct, 1, 10)
+    np.testing.assert_allclose(in_chunks(from_file, tokens, [10]), in_chunks(direct, tokens, [10]), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 0), (1, 2, 3)])
+def test_tokens_of_another_shape_are_one_clear_sentence(kind, shape):
+    for engine in engines(kind):
+        with pytest.raises(UsageError, match="tokens have the shape"):
+            engine.step(np.zeros(shape, np.int64), engine.initial_state(1))
+
+
+def test_a_memory_under_one_is_refused(kind):
+    for engine in engines(kind):
+        with pytest.raises(UsageError, match="memory is 0"):
+            engine.initial_state(1, memory=0)
+
+
+def test_without_onnxruntime_the_error_names_the_extra(monkeypatch):
+    _, graph = exported("lstm")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
+    for action in (lambda: OnnxEngine(graph), lambda: quantise(graph, "int8")):
+        with pytest.raises(JaneLMError, match=r'pip install "janelm\[onnx\]"'):
+            action()
+
+
+def test_a_file_that_is_no_graph_or_not_there_is_one_clear_sentence(tmp_path):
+    (tmp_path / "text.onnx").write_text("not a graph")
+    for name in ("text.onnx", "none.onnx"):
+        with pytest.raises(JaneLMError, match=f"{name} is not a graph"):
+            OnnxEngine(tmp_path / name)
+
+
+def test_a_graph_that_does_not_say_what_it_is_is_refused():
+    graph = onnx.ModelProto()
+    graph.CopyFrom(exported("lstm")[1])
+    del graph.metadata_props[:]
+    with pytest.raises(JaneLMError, match="does not say what it is"):
+        OnnxEngine(graph)

@@ -1,0 +1,228 @@
+"""The exported graph: what it promises, what it says about itself, and how small it gets."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import onnx
+import pytest
+from conftest import SHAPES
+from onnx import TensorProto, numpy_helper
+from test_generation import random_run
+
+from janelm.architectures import MODEL_CONFIGS
+from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig, from_dict
+from janelm.engines import OnnxEngine, TorchEngine
+from janelm.errors import JaneLMError, UsageError
+from janelm.export.graphs import OPSET, export_graph, read_description
+from janelm.export.precision import quantise
+from janelm.tokenizers import tokenizer_from_json
+
+TOKENIZERS = {"character": CharacterTokenizerConfig(), "tiktoken": TiktokenTokenizerConfig(vocab_size=270)}
+LAYERS = 2
+
+
+def exported(kind, tokenizer="character", tied=True):
+    """A run of random weights and its graph."""
+    return _exported(kind, tokenizer, tied)
+
+
+@cache  # once for all tests: torch's exporter takes seconds
+def _exported(kind, tokenizer, tied):
+    shape = SHAPES[kind] if tied else replace(SHAPES[kind], tied=False, layers=1)
+    run = random_run(shape, TOKENIZERS[tokenizer])
+    return run, export_graph(run)
+
+
+@pytest.fixture(params=["transformer", "lstm"])
+def kind(request):
+    return request.param
+
+
+def signature(values):
+    dtypes = {TensorProto.INT64: "int64", TensorProto.FLOAT: "float32"}
+    return {
+        value.name: (
+            dtypes[value.type.tensor_type.elem_type],
+            [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim],
+        )
+        for value in values
+    }
+
+
+def operators(model):
+    return [node.op_type for node in model.graph.node]
+
+
+def elements(model, *dtypes):
+    """How many numbers the matrices of these types hold."""
+    return sum(
+        int(np.prod(t.dims)) for t in model.graph.initializer if t.data_type in dtypes and np.prod(t.dims[:-1]) > 1
+    )
+
+
+def matrix_elements(run):
+    return sum(parameter.numel() for parameter in run.model.parameters() if parameter.ndim > 1)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_the_checker_passes_and_the_opsets_are_those_the_browser_has(kind, precision):
+    _, graph = exported(kind)
+    graph = graph if precision == "fp32" else quantise(graph, precision)
+    onnx.checker.check_model(graph)
+    assert {entry.domain: entry.version for entry in graph.opset_import if entry.domain == ""} == {"": OPSET}
+    assert {entry.domain for entry in graph.opset_import} <= {"", "com.microsoft"}
+    assert "MatMulNBits" not in operators(graph)
+    assert graph.producer_name == "janelm" and graph.producer_version
+    assert not any(t.external_data for t in graph.graph.initializer)
+
+
+def test_the_transformers_inputs_and_outputs_are_the_contract():
+    run, graph = exported("transformer")
+    cache, new = ([LAYERS, "batch", 4, axis, 8] for axis in ("past", "time"))
+    assert signature(graph.graph.input) == {
+        "tokens": ("int64", ["batch", "time"]),
+        "position": ("int64", [1]),
+        "rotation": ("float32", [2, "time", 4]),
+        "keys": ("float32", cache),
+        "values": ("float32", cache),
+        "slots": ("int64", ["past"]),
+    }
+    assert signature(graph.graph.output) == {
+        "logits": ("float32", ["batch", run.model.vocab_size]),
+        "new_keys": ("float32", new),
+        "new_values": ("float32", new),
+    }
+
+
+def test_the_lstms_inputs_and_outputs_are_the_contract():
+    run, graph = exported("lstm")
+    state = ("float32", [LAYERS, "batch", 32])
+    assert signature(graph.graph.input) == {"tokens": ("int64", ["batch", "time"]), "hidden": state, "cell": state}
+    logits = ("float32", ["batch", run.model.vocab_size])
+    assert signature(graph.graph.output) == {"logits": logits, "next_hidden": state, "next_cell": state}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_the_description_is_complete_whatever_the_precision(kind, precision):
+    run, graph = exported(kind, "tiktoken")
+    graph = graph if precision == "fp32" else quantise(graph, precision)
+    description = read_description(graph)
+    assert description["precision"] == precision and description["opset"] == OPSET and description["name"] == run.name
+    assert description["kind"] == kind and from_dict(MODEL_CONFIGS, description["config"]) == run.model.config
+    assert description["vocab_size"] == run.model.vocab_size
+    tokenizer = tokenizer_from_json(description["tokenizer"])
+    assert tokenizer.encode("The café").tolist() == run.tokenizer.encode("The café").tolist()
+
+
+def test_every_state_in_the_description_is_an_input_with_its_output(kind):
+    _, graph = exported(kind)
+    description = read_description(graph)
+    inputs, outputs = signature(graph.graph.input), signature(graph.graph.output)
+    for state in description["states"]:
+        assert inputs[state["name"]] == (state["dtype"], state["shape"])
+        assert state["output"] in outputs
+        assert state["update"] == ("ring" if kind == "transformer" else "replace")
+    described = {"tokens", *(state["name"] for state in description["states"])}
+    if kind == "transformer":
+        ring = description["ring"]
+        assert (ring["memory"], ring["rotation"]["base"], ring["rotation"]["size"]) == (15, 10_000.0, 8)
+        for name in ("position", "rotation", "slots"):
+            assert inputs[name] == (ring[name]["dtype"], ring[name]["shape"])
+            described.add(name)
+    assert described == set(inputs)
+
+
+def test_tied_weights_are_stored_once_in_every_precision(kind):
+    """An embedding that head and lookup each store for themselves would be a fifth of a small model's download."""
+    run, graph = exported(kind)
+    expected = matrix_elements(run)
+    assert elements(graph, TensorProto.FLOAT) == expected
+    assert elements(quantise(graph, "fp16"), TensorProto.FLOAT16) == expected
+    assert elements(quantise(graph, "int8"), TensorProto.INT8) == expected
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_no_matrix_is_left_at_full_precision(kind, precision):
+    assert elements(quantise(exported(kind)[1], precision), TensorProto.FLOAT) == 0
+
+
+def test_int8_weights_are_about_a_quarter(kind):
+    """Weights alone: in files as small as these, the graph outweighs them."""
+    _, graph = exported(kind)
+    sizes = [
+        sum(numpy_helper.to_array(tensor).nbytes for tensor in each.graph.initializer)
+        for each in (graph, quantise(graph, "int8"))
+    ]
+    assert sizes[1] < 0.33 * sizes[0]
+
+
+def test_the_lstm_is_one_operator_to_a_layer_and_int8_reaches_it():
+    _, graph = exported("lstm")
+    assert operators(graph).count("LSTM") == LAYERS
+    small = operators(quantise(graph, "int8"))
+    assert small.count("DynamicQuantizeLSTM") == LAYERS and "LSTM" not in small and small.count("MatMulInteger") == 1
+
+
+def test_int8_reaches_every_product_with_weights_in_the_transformer():
+    _, graph = exported("transformer")
+    small = operators(quantise(graph, "int8"))
+    assert small.count("MatMulInteger") == 4 * LAYERS + 1
+    assert small.count("MatMul") == 2 * LAYERS  # attention itself, which has no weights
+
+
+def test_untied_models_export_too(kind):
+    run, graph = exported(kind, tied=False)
+    assert elements(graph, TensorProto.FLOAT) == matrix_elements(run)
+    tokens = run.tokenizer.encode("The miller")[None]
+    torch_engine = TorchEngine(run.model)
+    expected, _ = torch_engine.step(tokens, torch_engine.initial_state(1))
+    for precision, tolerance in (("fp32", 1e-4), ("fp16", 0.05), ("int8", 0.5)):
+        engine = OnnxEngine(graph if precision == "fp32" else quantise(graph, precision), threads=1)
+        np.testing.assert_allclose(engine.step(tokens, engine.initial_state(1))[0], expected, atol=tolerance)
+
+
+def test_exporting_and_quantising_leave_what_they_are_given_as_it_was():
+    run = random_run(SHAPES["lstm"])
+    run.model.train()
+    before = {name: weight.clone() for name, weight in run.model.state_dict().items()}
+    graph = export_graph(run)
+    assert run.model.training and all(weight.equal(before[name]) for name, weight in run.model.state_dict().items())
+    file = graph.SerializeToString(deterministic=True)
+    for precision in ("fp16", "int8"):
+        quantise(graph, precision)
+    assert graph.SerializeToString(deterministic=True) == file
+
+
+def test_a_row_of_zeros_survives_int8():
+    """A token that was never trained may have an embedding of zeros: its scale must not become a division by zero."""
+    run = random_run(SHAPES["lstm"])
+    run.model.embedding.weight.data[3] = 0
+    engine = OnnxEngine(quantise(export_graph(run), "int8"), threads=1)
+    logits, _ = engine.step(np.array([[3]]), engine.initial_state(1))
+    assert np.isfinite(logits).all()
+
+
+def test_a_precision_that_does_not_exist_is_one_clear_sentence():
+    with pytest.raises(UsageError, match="must be one of fp16, int8"):
+        quantise(exported("lstm")[1], "int4")
+
+
+def test_a_graph_is_quantised_only_once():
+    with pytest.raises(JaneLMError, match="already fp16"):
+        quantise(quantise(exported("lstm")[1], "fp16"), "int8")
+
+
+def test_weights_too_large_for_fp16_are_one_clear_sentence():
+    run = random_run(SHAPES["lstm"])
+    run.model.embedding.weight.data[0, 0] = 1e6
+    with pytest.raises(JaneLMError, match="too large for fp16"):
+        quantise(export_graph(run), "fp16")
+
+
+def test_a_graph_from_elsewhere_is_refused():
+    graph = onnx.ModelProto()
+    graph.CopyFrom(exported("lstm")[1])
+    del graph.metadata_props[:]
+    with pytest.raises(JaneLMError, match="does not say what it is"):
+        quantise(graph, "fp16")
