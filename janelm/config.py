@@ -218,6 +218,8 @@ class SamplingConfig:
     """Drop tokens less likely than this share of the likeliest one's probability; 0 drops none."""
     repetition_penalty: float = 1.0
     """Make tokens that have been written less likely; 1 is off, 1.1 is mild."""
+    no_repeat_ngram_size: int = 0
+    """Never write the same n tokens in a row twice; 0 is off."""
     seed: int = 1
     """Start of the random numbers: the same seed writes the same text."""
 
@@ -225,6 +227,8 @@ class SamplingConfig:
         found = []
         if not 0 <= self.temperature < float("inf"):
             found.append(f"temperature is {self.temperature}, but must be 0 or more")
+        if self.no_repeat_ngram_size < 0:
+            found.append(f"no_repeat_ngram_size is {self.no_repeat_ngram_size}, but must be 0 (off) or more")
         if self.top_k < 0:
             found.append(f"top_k is {self.top_k}, but must be 0 (off) or more")
         if not 0 < self.top_p <= 1:

@@ -11,6 +11,7 @@ Shapes: B batch, T time, L layers, H heads, E size of a head, V vocabulary.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from abc import ABC, abstractmethod
@@ -24,6 +25,7 @@ import torch
 from .architectures import MODEL_CONFIGS, LanguageModel
 from .config import ModelConfig, from_dict
 from .errors import JaneLMError, UsageError
+from .runs import LoadedRun
 
 if TYPE_CHECKING:
     import onnx
@@ -163,6 +165,25 @@ class OnnxEngine(Engine):
         """Cosines and sines (2, T, E/2) float32 of positions (T), exact however far the text has got."""
         angles = positions[:, None] * self._frequencies
         return np.stack((np.cos(angles), np.sin(angles))).astype(np.float32)
+
+
+ONNX_WORTH_TOKENS = 3000  # exporting a graph takes seconds, which pay from about here
+
+
+def choose_engine(run: LoadedRun, name: str, num_tokens: int) -> Engine:
+    """The engine called "torch" or "onnx", or for "auto" the one that will have written `num_tokens` sooner.
+
+    Raises JaneLMError where onnxruntime is asked for and missing.
+    """
+    if name == "auto":
+        there = importlib.util.find_spec("onnxruntime") is not None
+        worth = num_tokens >= ONNX_WORTH_TOKENS or run.config.model.kind == "lstm"
+        name = "onnx" if there and worth and run.model.device.type == "cpu" else "torch"
+    if name == "torch":
+        return TorchEngine(run.model)
+    from .export.graphs import export_graph
+
+    return OnnxEngine(export_graph(run))
 
 
 def _session(model: str | bytes, name: str, threads: int) -> Any:

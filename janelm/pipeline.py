@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from .architectures import build_model
@@ -24,7 +25,7 @@ from .config import (
     check,
 )
 from .corpora import Source, load_sources
-from .data import Dataset, load_dataset
+from .data import Dataset, load_dataset, split_documents, split_text
 from .errors import JaneLMError
 from .evaluation import final_losses
 from .files import set_aside, write_atomically
@@ -173,6 +174,16 @@ def describe(config: RunConfig, data: Dataset, parameters: int) -> str:
         f"{data.tokenizer.vocab_size:,} tokens; {data.train_tokens:,} tokens ({data.split_bytes['train']:,} bytes) to "
         f"train on, {data.split_bytes['validation']:,} bytes to validate, {data.split_bytes['test']:,} to test"
     )
+
+
+def training_tokens(run: Run) -> np.ndarray:
+    """The tokens (T,) int64 that a run was trained on. Raises JaneLMError where its text has changed since."""
+    config, facts = run.config(), run.read_json("config.json")["facts"]
+    sources = load_sources(config.data.data)
+    if _digest(sources) != facts["text_sha256"]:
+        raise JaneLMError(f"the text is not the one that {run.folder} was trained on, so nothing can be compared")
+    pieces = split_documents(sources, config.data) if config.data.documents else split_text(sources)
+    return run.tokenizer().encode("\n".join(pieces[0]))
 
 
 def _digest(sources: list[Source]) -> str:

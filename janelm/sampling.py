@@ -5,13 +5,15 @@ One draw takes the logits of V tokens (float32), the tokens written so far, and 
 1. **Never written.** The logits of tokens that must not be chosen become minus infinity.
 2. **Repetition penalty** r (Keskar et al. 2019): the logit of each token that already stands in the text is divided
    by r if it is positive and multiplied by r if it is negative. Skipped when r = 1.
-3. **Greedy.** If the temperature is 0, the token with the largest logit is taken, the lowest id among equals. Done.
-4. **Temperature** t: logits are divided by t, the largest is subtracted, and p = exp(logit) is not yet normalised.
-5. **Top-k**: all but the k largest are set to 0; among equals, lower ids stay.
-6. **Min-p**: p below min_p times the largest p becomes 0.
-7. **Top-p**: in order of falling p (lower ids first among equals), the tokens are kept whose predecessors together
-   have less than top_p of the sum that is left after steps 5 and 6. The likeliest token always stays.
-8. **Draw**: the random number u in [0, 1) times the sum of p; the token is the first, by id, whose running sum of p
+3. **No repeated n-grams**: a token that would complete n tokens in a row which already stand in the text is ruled out
+   like those of step 1; if that leaves none, this step is passed over. Skipped when n = 0.
+4. **Greedy.** If the temperature is 0, the token with the largest logit is taken, the lowest id among equals. Done.
+5. **Temperature** t: logits are divided by t, the largest is subtracted, and p = exp(logit) is not yet normalised.
+6. **Top-k**: all but the k largest are set to 0; among equals, lower ids stay.
+7. **Min-p**: p below min_p times the largest p becomes 0.
+8. **Top-p**: in order of falling p (lower ids first among equals), the tokens are kept whose predecessors together
+   have less than top_p of the sum that is left after steps 6 and 7. The likeliest token always stays.
+9. **Draw**: the random number u in [0, 1) times the sum of p; the token is the first, by id, whose running sum of p
    exceeds it.
 
 The random numbers are those of xoshiro128** (Blackman and Vigna 2018), its four 32-bit words filled by four steps of
@@ -20,6 +22,7 @@ splitmix32 from the seed; u is an output divided by 2**32. Both fit into 32-bit 
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable
 
 import numpy as np
@@ -69,22 +72,51 @@ class Sampler:
         self._never = list(never)
         self._random = Random(config.seed)
         self._written: set[int] = set()
+        self._ngrams = NGrams(config.no_repeat_ngram_size) if config.no_repeat_ngram_size else None
 
     def note(self, tokens: Iterable[int]) -> None:
         """Count `tokens`, the prompt's for instance, as written."""
-        self._written.update(tokens)
+        for token in tokens:
+            self._written.add(token)
+            if self._ngrams:
+                self._ngrams.note(token)
 
     def draw(self, logits: np.ndarray) -> int:
         """The next token after logits (V,). Raises JaneLMError where they are not numbers."""
         config = self.config
         logits = adjusted(logits, self._written, config.repetition_penalty, self._never)
+        if self._ngrams:
+            self._ngrams.rule_out(logits)
         if config.temperature == 0:
             token = int(logits.argmax())
         else:
             running = np.cumsum(weights(logits, config))
             token = int(np.searchsorted(running, self._random.uniform() * running[-1], side="right"))
-        self._written.add(token)
+        self.note((token,))
         return token
+
+
+class NGrams:
+    """Which token would repeat n tokens in a row."""
+
+    def __init__(self, size: int) -> None:
+        self._last: deque[int] = deque(maxlen=size - 1)
+        self._size = size
+        self._followers: dict[tuple[int, ...], set[int]] = defaultdict(set)
+
+    def note(self, token: int) -> None:
+        if len(self._last) == self._size - 1:
+            self._followers[tuple(self._last)].add(token)
+        self._last.append(token)
+
+    def rule_out(self, logits: np.ndarray) -> None:
+        """Set the logits (V,) of such tokens to minus infinity, unless that would leave none."""
+        if len(self._last) == self._size - 1:
+            banned = list(self._followers.get(tuple(self._last), ()))
+            kept = logits[banned]
+            logits[banned] = -np.inf
+            if np.isneginf(logits).all():
+                logits[banned] = kept
 
 
 def adjusted(logits: np.ndarray, written: set[int], penalty: float, never: list[int]) -> np.ndarray:
@@ -100,7 +132,7 @@ def adjusted(logits: np.ndarray, written: set[int], penalty: float, never: list[
 
 
 def weights(logits: np.ndarray, config: SamplingConfig) -> np.ndarray:
-    """Steps 4 to 7: each token's probability (V,) float64, not normalised; 0 where it is ruled out."""
+    """Steps 5 to 8: each token's probability (V,) float64, not normalised; 0 where it is ruled out."""
     scaled = logits / config.temperature
     p = np.exp(scaled - scaled.max())
     if not (config.top_k or config.min_p or config.top_p < 1):

@@ -6,10 +6,14 @@ import random
 
 import pytest
 import torch
+from hypothesis import settings
 
 from janelm.config import LSTMConfig, TransformerConfig
 
 torch.set_num_threads(1)  # small models: more threads only get in each other's way
+
+settings.register_profile("janelm", deadline=None)  # how long a machine takes is asked of benchmarks
+settings.load_profile("janelm")
 
 SHAPES = {
     "transformer": TransformerConfig(context_length=16, layers=2, width=32, heads=4),

@@ -140,6 +140,9 @@ def test_an_overview_and_a_version(capsys):
         (["inference.py", "--num_tokens", "-3"], 2, "num_tokens is -3"),
         (["inference.py", "--temperature", "-1", "--top_p", "0"], 2, "top_p is 0"),
         (["inference.py"], 1, "there is no models/model-config.pkl"),
+        (["inference.py", "--stop", "", "--num_samples", "0"], 2, "a stop text is empty"),
+        (["inference.py", "--text", "a", "--text_file", "b.txt"], 2, "given twice"),
+        (["inference.py", "--memory", "0"], 2, "memory is 0"),
     ],
 )
 def test_bad_input_is_one_clear_sentence_and_the_right_exit_code(arguments, code, says):
@@ -236,6 +239,7 @@ def test_compare_prints_a_table_draws_a_picture_and_says_what_is_unfair(book, ca
     assert "differ by" in said and "both.png" in said
     assert Path("both.png").read_bytes().startswith(b"\x89PNG")
     assert main(["compare", "a", "nothing"]) == 1
+    assert main(["compare"]) == 2
 
 
 def test_output_that_nobody_reads_is_no_error(book):
@@ -243,3 +247,39 @@ def test_output_that_nobody_reads_is_no_error(book):
     command = f"{sys.executable} {ROOT / 'inference.py'} --num_tokens 2000 | head -c 10"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, env=os.environ)
     assert "Traceback" not in done.stderr
+
+
+def test_several_samples_a_stop_text_and_a_prompt_from_a_file(book, capsys):
+    assert main(["train", *book, *FAST]) == 0
+    Path("prompt.txt").write_text("My aunt\n")
+    capsys.readouterr()
+    assert main(["write", "--text_file", "prompt.txt", "--num_samples", "2", "--num_tokens", "30", "--stop", "q"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("My aunt") == 2 and "--- 2 ---" in out
+    assert Path("generated/output.txt").read_text().count("My aunt") == 2
+
+
+def test_both_engines_on_the_command_line_write_the_same(book):
+    assert main(["train", *book, *FAST]) == 0
+    for engine in ("torch", "onnx"):
+        assert main(["write", "--engine", engine, "--num_tokens", "300", "--output_file", f"{engine}.txt"]) == 0
+    assert Path("generated/torch.txt").read_text() == Path("generated/onnx.txt").read_text()
+
+
+def test_a_whole_book(book):
+    assert main(["train", *book, *FAST]) == 0
+    for kind in ("epub", "pdf"):
+        assert main(["write", "--num_tokens", "2000", "--format", kind, "--title", "Tests & Tribulations"]) == 0
+        assert Path(f"generated/output.{kind}").stat().st_size > 1000
+
+
+def test_score_and_overlap_on_the_command_line(book, capsys):
+    assert main(["train", *book, *FAST]) == 0
+    Path("new.txt").write_text("My aunt forgot the rain.\n")
+    capsys.readouterr()
+    assert main(["score", "new.txt"]) == 0 and "bits per byte" in capsys.readouterr().out
+    assert main(["score", "new.txt", "--per_token"]) == 0 and capsys.readouterr().out.count("\n") == 25
+    assert main(["overlap", "book.txt"]) == 0 and "characters" in capsys.readouterr().out
+    assert main(["score", "missing.txt"]) == 1
+    Path("book.txt").write_text("another text")
+    assert main(["overlap", "new.txt"]) == 1

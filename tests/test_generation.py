@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import SHAPES, write_text
+from hypothesis import given
+from hypothesis import strategies as st
 
 from janelm.architectures import build_model
 from janelm.config import CharacterTokenizerConfig, DataConfig, SamplingConfig, TiktokenTokenizerConfig, TrainingConfig
+from janelm.engines import OnnxEngine
 from janelm.errors import UsageError
-from janelm.generation import generate, generate_tokens
+from janelm.export.graphs import export_graph
+from janelm.generation import Limits, StopScanner, generate, generate_samples
 from janelm.pipeline import train
 from janelm.runs import LoadedRun, RunConfig
 from janelm.tokenizers import train_tokenizer
@@ -26,9 +30,13 @@ def random_run(shape, tokenizer_config=None, documents=False, seed=0):
     return LoadedRun("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
 
 
+def generate_tokens(run, prompt, count, sampling, **more):
+    return [piece.token for piece in generate_samples(run, prompt, Limits(count), sampling, **more)]
+
+
 def test_generation_equals_running_the_whole_text_again_for_each_token(shape):
     run = random_run(shape)
-    tokens = list(generate_tokens(run, "The miller", 60, GREEDY))
+    tokens = generate_tokens(run, "The miller", 60, GREEDY)
     text = run.tokenizer.encode("The miller").tolist()
     for token in tokens:
         logits = run.model(torch.tensor([text]))[0][0, -1].detach()
@@ -46,7 +54,7 @@ def test_it_writes_exactly_as_many_tokens_as_asked_for_beyond_the_context(shape)
 def test_a_prompt_of_any_length_is_read(shape, size):
     run = random_run(shape)
     prompt = write_text(20)[:size]
-    first = next(iter(generate_tokens(run, prompt, 1, GREEDY)))
+    first = generate_tokens(run, prompt, 1, GREEDY)[0]
     logits = run.model(torch.from_numpy(run.tokenizer.encode(prompt))[None])[0][0, -1].detach()
     logits[run.tokenizer.never_written] = -torch.inf
     assert logits[first] >= logits.max() - 1e-4
@@ -62,13 +70,13 @@ def test_pieces_are_whole_characters(shape):
     run = random_run(shape, TiktokenTokenizerConfig(vocab_size=270))
     sampling = SamplingConfig(temperature=3)
     pieces = list(generate(run, "A", 300, sampling))
-    tokens = list(generate_tokens(run, "A", 300, sampling))
+    tokens = generate_tokens(run, "A", 300, sampling)
     assert "".join(pieces) == run.tokenizer.decode(tokens)
 
 
 def test_an_empty_prompt_starts_a_line(shape):
     run = random_run(shape)
-    assert list(generate_tokens(run, "", 5, GREEDY)) == list(generate_tokens(run, "\n", 5, GREEDY))
+    assert generate_tokens(run, "", 5, GREEDY) == generate_tokens(run, "\n", 5, GREEDY)
 
 
 def test_a_prompt_of_unknown_characters_only_is_one_clear_sentence(shape):
@@ -115,3 +123,54 @@ def test_a_model_of_documents_stops_at_the_end_of_one_and_takes_any_prefix(shape
         assert len(written) < 60 and "\n" not in written
         if prompt != "\t":
             assert written.split("\t")[0] in ("<Ruth>", "<Job>") and len(written) > 8
+
+
+@given(st.text("abE ND", max_size=60), st.lists(st.text("abEND", min_size=1, max_size=4), max_size=3), st.data())
+def test_text_ends_before_the_first_stop_however_it_is_cut_up(text, stops, data):
+    scanner, out, rest = StopScanner(tuple(stops)), "", text
+    while rest and not scanner.stopped:
+        size = data.draw(st.integers(1, len(rest)))
+        out, rest = out + scanner.feed(rest[:size]), rest[size:]
+    out += "" if scanner.stopped else scanner.finish()
+    places = [text.index(stop) for stop in stops if stop in text]
+    found_first = [text.index(s) + len(s) for s in stops if s in text]
+    if not places:
+        assert out == text
+    else:
+        assert text.startswith(out) and len(out) <= min(found_first) and not any(stop in out for stop in stops)
+
+
+def test_writing_stops_at_a_stop_text_and_does_not_write_it(shape):
+    run = random_run(shape)
+    whole = "".join(generate(run, "A", 200))
+    stop = whole[100:103]
+    assert "".join(generate(run, "A", 200, stop=(stop, "never there"))) == whole[: whole.index(stop)]
+
+
+def test_several_samples_are_the_single_ones_of_the_following_seeds(shape):
+    run = random_run(shape)
+    texts = [""] * 3
+    for piece in generate_samples(run, "A", Limits(40), SamplingConfig(seed=5), num_samples=3):
+        texts[piece.sample] += piece.text
+    assert texts == ["".join(generate(run, "A", 40, SamplingConfig(seed=seed))) for seed in (5, 6, 7)]
+
+
+def test_less_memory_gives_other_text_for_the_transformer_and_the_same_for_the_lstm():
+    for kind, shape in SHAPES.items():
+        run = random_run(shape)
+        texts = [generate_tokens(run, "The old", 60, GREEDY, memory=memory) for memory in (None, 15, 2)]
+        assert texts[0] == texts[1]
+        assert (texts[0] == texts[2]) == (kind == "lstm")
+
+
+def test_both_engines_write_the_same_2000_tokens_for_the_same_seed(shape):
+    run = random_run(shape)
+    sampling = SamplingConfig(temperature=1.0, top_p=0.95, repetition_penalty=1.1, seed=9)
+    first = generate_tokens(run, "The", 2000, sampling)
+    assert first == generate_tokens(run, "The", 2000, sampling, engine=OnnxEngine(export_graph(run)))
+
+
+@pytest.mark.parametrize("options", [{"stop": ("",)}, {"memory": 0}])
+def test_contradictions_are_named(shape, options):
+    with pytest.raises(UsageError, match=next(iter(options))):
+        list(generate(random_run(shape), "A", 5, **options))

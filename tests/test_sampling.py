@@ -88,6 +88,25 @@ def test_the_repetition_penalty_works_on_both_signs():
     assert adjusted(np.array([2.0, -2.0, 1.0]), {0, 1}, 2.0, []).tolist() == [1.0, -4.0, 1.0]
 
 
+def test_no_ngram_is_written_twice():
+    sampler = Sampler(SamplingConfig(temperature=1, no_repeat_ngram_size=3))
+    tokens = [sampler.draw(np.linspace(2.0, 0.0, 12)) for _ in range(60)]
+    ngrams = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
+    assert len(set(ngrams)) == len(ngrams)
+
+
+def test_ngrams_of_the_prompt_count_too():
+    sampler = Sampler(SamplingConfig(temperature=0, no_repeat_ngram_size=2))
+    sampler.note([0, 1, 0])
+    assert sampler.draw(np.array([0.0, 9.0, 5.0])) == 2
+
+
+def test_a_ban_on_everything_is_lifted():
+    """With n = 1 each token may be written once; then there is none left, and writing must go on."""
+    sampler = Sampler(SamplingConfig(temperature=0, no_repeat_ngram_size=1))
+    assert [sampler.draw(np.array([1.0, 2.0])) for _ in range(3)] == [1, 0, 1]
+
+
 def test_tokens_that_are_never_written_are_never_written():
     sampler = Sampler(SamplingConfig(temperature=5), never=[2])
     assert 2 not in {sampler.draw(np.array([0.0, 0.0, 9.0, 0.0])) for _ in range(500)}
@@ -124,6 +143,7 @@ def test_logits_that_are_not_numbers_are_an_error(bad):
         {"top_k": -1},
         {"min_p": 1},
         {"repetition_penalty": 0},
+        {"no_repeat_ngram_size": -1},
     ],
 )
 def test_settings_that_make_no_sense_are_named(options):

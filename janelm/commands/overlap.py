@@ -1,0 +1,38 @@
+"""`janelm overlap`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from .shared import parse
+
+
+@dataclass
+class OverlapOptions:
+    """Which written text, held against the training text of which run."""
+
+    file: Annotated[str, tyro.conf.Positional]
+    """The written text, for instance generated/output.txt."""
+    run: str = "model"
+    """Folder of a run, or its name under ./models."""
+
+
+def overlap_command(arguments: list[str], program: str) -> int:
+    """Find what of a written text stands verbatim in the training text."""
+    options = parse(OverlapOptions, arguments, program, "Find what of a written text stands in the training text.")
+    from ..corpora import read_source
+    from ..overlap import TokenIndex, report
+    from ..pipeline import training_tokens
+    from ..runs import find_run
+
+    run = find_run(options.run)
+    tokenizer = run.tokenizer()
+    query = tokenizer.encode(read_source(Path(options.file)).text)
+    lengths, places = TokenIndex(training_tokens(run)).matches(query)
+    unit = "characters" if tokenizer.config.kind == "character" else "tokens"
+    print(report(query, lengths, places, tokenizer.decode, unit=unit))
+    return 0

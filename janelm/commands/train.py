@@ -1,0 +1,127 @@
+"""`janelm train`, which is also `python traineval.py`."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass, field, make_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from ..config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig
+from ..presets import BUDGETS, DEFAULT_PRESET, PRESETS, model_preset, training_preset
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, MODELS, parse, say
+
+_BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
+
+
+@dataclass
+class Choice:
+    """What the defaults of all else depend on."""
+
+    architecture: Literal["transformer", "lstm"] = "transformer"
+    """Which of the two to train."""
+    tokenization: Literal["character", "tiktoken"] = "character"
+    """Tokens are characters, or byte pairs encoded by tiktoken."""
+    preset: Literal[tuple(PRESETS)] = DEFAULT_PRESET
+    """Size of the model and of its training."""
+
+
+@dataclass
+class Files:
+    """Where a run goes."""
+
+    model_file: str = DEFAULT_MODEL
+    """Trained weights (.pth), in ./models; the run's folder of the same name has everything else."""
+    config_file: str = DEFAULT_CONFIG
+    """Shape, settings and tokenizer of the trained model (.pkl), in ./models."""
+    resume: bool = False
+    """Go on with this run where it was last saved; its stored settings hold, but a new budget may be given."""
+
+    @property
+    def model_path(self) -> Path:
+        return MODELS / self.model_file
+
+    @property
+    def config_path(self) -> Path:
+        return MODELS / self.config_file
+
+
+def train_command(arguments: list[str], program: str) -> int:
+    """Train a transformer or an LSTM on a text, and measure it."""
+    budget = tyro.cli(
+        make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]),
+        args=arguments,
+        prog=program,
+        return_unknown_args=True,
+        add_help=False,
+    )[0]
+    given = {name: value for name, value in vars(budget).items() if value is not None}
+    choice = tyro.cli(Choice, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
+    options = parse(
+        _train_options(choice, bool(given)),
+        arguments,
+        program,
+        "Train a language model from scratch on your own text. The defaults shown are those of the chosen "
+        "architecture, tokenization and preset.",
+    )
+    files = options.files
+    from ..pipeline import resume, train
+
+    if files.resume:
+        finished = resume(files.model_path.with_suffix(""), budget=given, say=say, started=_BEGAN)
+    else:
+        finished = train(
+            options.model,
+            options.training,
+            files.model_path.with_suffix(""),
+            data=options.data,
+            tokenizer=options.tokenizer,
+            say=say,
+            started=_BEGAN,
+            beside=(files.model_path, files.config_path),
+        )
+    return _finish(finished, files, shlex.join([program, *arguments]))
+
+
+def _train_options(choice: Choice, budget_given: bool) -> type:
+    """A dataclass of all options, with the defaults that follow from `choice`."""
+    tokenizer = {"character": CharacterTokenizerConfig, "tiktoken": TiktokenTokenizerConfig}[choice.tokenization]
+    preset = {} if choice.tokenization == "character" else PRESETS[choice.preset].tokenizer
+    training = training_preset(choice.architecture, choice.preset)
+    if budget_given:
+        training = replace(training, **dict.fromkeys(BUDGETS))
+    parts = {
+        "choice": choice,
+        "files": Files(),
+        "data": DataConfig(),
+        "tokenizer": tokenizer(**preset),
+        "model": model_preset(choice.architecture, choice.preset),
+        "training": training,
+    }
+    return make_dataclass(
+        "TrainOptions",
+        [(name, type(part), field(default_factory=lambda part=part: part)) for name, part in parts.items()],
+    )
+
+
+def _finish(finished: Any, files: Files, command: str) -> int:
+    """Write what people look at, and print the figures."""
+    from ..cards import model_card
+    from ..evaluation import summary
+    from ..files import write_atomically
+    from ..plots import plot_losses
+
+    run = finished.run
+    plot_losses([run], run.folder / "loss.png")
+    write_atomically(run.folder / "README.md", model_card(run, command))
+    run.write_pair(files.model_path, files.config_path)
+    print(summary(finished.results["losses"]))
+    print(f"\n{(run.folder / 'sample.txt').read_text(encoding='utf-8')[:600].strip()}\n")
+    say(
+        f"the run is in {run.folder}; write with it: python inference.py --model_file {files.model_file} "
+        f"--config_file {files.config_file} --num_tokens 500"
+    )
+    return 130 if finished.interrupted else 0

@@ -1,0 +1,140 @@
+"""How fast text is written: python tests/benchmarks/generation.py [--json FILE]
+
+One stream, 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 81 symbols), context full. In one run, in
+turns, so that a noisy machine is equally noisy to all: each engine of this package with its sampler, `transformers`'
+GPT2LMHeadModel.generate with its cache at the same shape, and the machine's own limit: a bare chain of the same
+matrix-vector products. Needs pip install -e ".[benchmarks]".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+import torch
+
+from janelm.architectures import build_model
+from janelm.config import DataConfig, LSTMConfig, ModelConfig, SamplingConfig, TrainingConfig, TransformerConfig
+from janelm.engines import Engine, OnnxEngine, TorchEngine
+from janelm.export.graphs import export_graph
+from janelm.export.precision import quantise
+from janelm.generation import Limits, generate_samples
+from janelm.runs import LoadedRun, RunConfig
+from janelm.tokenizers import CharacterTokenizer
+
+SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)
+SAMPLING = SamplingConfig(temperature=0.8)
+TOKENS, ROUNDS, FILL = 100, 7, 300
+
+
+def random_run(shape: ModelConfig) -> LoadedRun:
+    """A model of this shape with random weights and 81 symbols: speed does not ask what the weights are."""
+    tokenizer = CharacterTokenizer(map(chr, range(33, 33 + 80)))
+    torch.manual_seed(0)
+    model = build_model(shape, tokenizer.vocab_size).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    return LoadedRun("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
+
+
+def writer(run: LoadedRun, engine: Engine, samples: int = 1) -> Callable[[], float]:
+    """A function that writes TOKENS tokens more in each of `samples` texts and returns its seconds per step."""
+    limits = Limits(10**9)
+    pieces = generate_samples(run, "A", limits, SAMPLING, num_samples=samples, engine=engine)
+
+    def write(count: int = TOKENS) -> float:
+        began = time.perf_counter()
+        for _ in range(count * samples):
+            next(pieces)
+        return (time.perf_counter() - began) / count
+
+    write(FILL)
+    return write
+
+
+def hugging_face() -> Callable[[], float]:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(
+        vocab_size=81, n_positions=1024, n_embd=384, n_layer=6, n_head=6, bos_token_id=0, eos_token_id=None
+    )
+    model = GPT2LMHeadModel(config).eval()
+    prompt = torch.randint(81, (1, 256 - TOKENS))  # the cache grows to the same 256
+
+    def write() -> float:
+        began = time.perf_counter()
+        with torch.inference_mode():
+            model.generate(
+                prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=TOKENS, min_new_tokens=TOKENS,
+                do_sample=True, temperature=0.8, top_k=0, use_cache=True, pad_token_id=0,
+            )  # fmt: skip
+        return (time.perf_counter() - began) / TOKENS
+
+    write()
+    return write
+
+
+def bare_products(run: LoadedRun) -> Callable[[], float]:
+    """Every weight matrix of the model times one vector, and nothing else."""
+    weights = [weight.detach() for weight in run.model.hidden_matrices()] + [run.model.head.weight.detach()]
+    vectors = [torch.randn(1, weight.size(1)) for weight in weights]
+
+    def write() -> float:
+        began = time.perf_counter()
+        with torch.inference_mode():
+            for _ in range(TOKENS):
+                for weight, vector in zip(weights, vectors, strict=True):
+                    torch.nn.functional.linear(vector, weight)
+        return (time.perf_counter() - began) / TOKENS
+
+    write()
+    return write
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each engine (default: 2)")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    run = random_run(SHAPE)
+    graph = export_graph(run)
+    lstm = random_run(LSTMConfig(layers=2, width=810))  # as many parameters
+    engines = {
+        "torch, fp32": (run, TorchEngine(run.model), 1),
+        "ONNX Runtime, fp32": (run, OnnxEngine(graph, options.threads), 1),
+        "ONNX Runtime, int8": (run, OnnxEngine(quantise(graph, "int8"), options.threads), 1),
+        "torch, fp32, 16 samples": (run, TorchEngine(run.model), 16),
+        "ONNX Runtime, fp32, 16 samples": (run, OnnxEngine(graph, options.threads), 16),
+        "LSTM, torch, fp32": (lstm, TorchEngine(lstm.model), 1),
+        "LSTM, ONNX Runtime, fp32": (lstm, OnnxEngine(export_graph(lstm), options.threads), 1),
+    }
+    timed: dict[str, Callable[[], float]] = {"transformers, GPT-2, fp32": hugging_face()}
+    timed["bare products, fp32"] = bare_products(run)
+    timed |= {name: writer(*what) for name, what in engines.items()}
+    samples = {name: what[2] for name, what in engines.items()}
+    seconds = {name: [] for name in timed}
+    for _ in range(ROUNDS):
+        for name, write in timed.items():
+            seconds[name].append(write())
+    base = statistics.median(seconds["transformers, GPT-2, fp32"])
+    figures = {}
+    print(f"{'':34}{'ms/step':>9}{'fastest':>9}{'tokens/s':>10}{'x transformers':>16}")
+    for name, values in seconds.items():
+        step = statistics.median(values)
+        rate = samples.get(name, 1) / step
+        figures[name] = {"ms_per_step": 1e3 * step, "fastest_ms": 1e3 * min(values), "tokens_per_second": rate}
+        print(f"{name:34}{1e3 * step:9.3f}{1e3 * min(values):9.3f}{rate:10,.0f}{rate * base:16.1f}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
