@@ -48,6 +48,10 @@ class Dataset:
         """The training batch of this step, drawn without replacement within each epoch."""
         raise NotImplementedError
 
+    def training_tokens(self) -> np.ndarray:
+        """All tokens of the training split in a row, int64 (T,)."""
+        raise NotImplementedError
+
     def evaluation(self, split: str, limit: int | None = None) -> Iterator[Scored]:
         """Batches that score a split ("train", "validation", "test") from a cold start, each token once.
 
@@ -170,6 +174,9 @@ class RunningText(Dataset):
         place = starts.to(self.tokens.device)[:, None] + torch.arange(self.context_length, device=self.tokens.device)
         return self.tokens[place], self.tokens[place + 1]
 
+    def training_tokens(self) -> np.ndarray:
+        return self.tokens[: self.train_tokens].cpu().numpy()
+
     def range(self, split: str) -> tuple[int, int]:
         """The places in `tokens` of the first token that is scored and of the one after the last."""
         return self._bounds[split]
@@ -211,6 +218,7 @@ class Documents(Dataset):
     ) -> None:
         self.tokenizer, self.seed, self._device = tokenizer, seed, device
         self._right = config.align == "right"
+        self._end = tokenizer.end_token
         names = ("train", "validation", "test")
         self._documents = {
             name: [tokenizer.encode(document) for document in piece] for name, piece in zip(names, pieces, strict=True)
@@ -247,8 +255,11 @@ class Documents(Dataset):
         train = self._documents["train"]
         return self._padded([train[number] for number in self._plan(epoch)[index]])
 
+    def training_tokens(self) -> np.ndarray:
+        return np.concatenate([part for document in self._documents["train"] for part in (document, [self._end])])
+
     def _padded(self, documents: list[np.ndarray]) -> Batch:
-        end, pad = self.tokenizer.end_token, self.tokenizer.pad_token
+        end, pad = self._end, self.tokenizer.pad_token
         T = max(map(len, documents)) + 1
         inputs = np.full((len(documents), T), pad, np.int64)
         targets = np.full((len(documents), T), IGNORED, np.int64)

@@ -170,20 +170,22 @@ class OnnxEngine(Engine):
 ONNX_WORTH_TOKENS = 3000  # exporting a graph takes seconds, which pay from about here
 
 
-def choose_engine(run: LoadedRun, name: str, num_tokens: int) -> Engine:
+def choose_engine(run: LoadedRun, name: str, num_tokens: int, precision: str = "fp32") -> Engine:
     """The engine called "torch" or "onnx", or for "auto" the one that will have written `num_tokens` sooner.
 
-    Raises JaneLMError where onnxruntime is asked for and missing.
+    Raises JaneLMError where onnxruntime is needed and missing.
     """
     if name == "auto":
-        there = importlib.util.find_spec("onnxruntime") is not None
+        there = importlib.util.find_spec("onnxruntime") is not None and run.model.device.type == "cpu"
         worth = num_tokens >= ONNX_WORTH_TOKENS or run.config.model.kind == "lstm"
-        name = "onnx" if there and worth and run.model.device.type == "cpu" else "torch"
+        name = "onnx" if precision != "fp32" or (there and worth) else "torch"
     if name == "torch":
         return TorchEngine(run.model)
     from .export.graphs import export_graph
+    from .export.precision import quantise
 
-    return OnnxEngine(export_graph(run))
+    graph = export_graph(run)
+    return OnnxEngine(graph if precision == "fp32" else quantise(graph, precision))
 
 
 def _session(model: str | bytes, name: str, threads: int) -> Any:

@@ -25,12 +25,13 @@ from .config import (
     check,
 )
 from .corpora import Source, load_sources
-from .data import Dataset, load_dataset, split_documents, split_text
+from .data import IGNORED, Dataset, load_dataset
 from .errors import JaneLMError
 from .evaluation import final_losses
 from .files import set_aside, write_atomically
-from .generation import generate
+from .generation import Limits, generate, generate_samples
 from .hardware import choose_device, choose_precision
+from .overlap import RUN_SIZES, TokenIndex
 from .runs import LoadedRun, Run, RunConfig
 from .training import Trainer
 
@@ -105,12 +106,8 @@ def resume(
     check(config.model, training, config.data)
     device = choose_device(training.device)
     sources = [Source("text", text)] if text is not None else load_sources(config.data.data)
+    dataset = _dataset(run, config, sources, device)
     facts = run.read_json("config.json")["facts"]
-    if _digest(sources) != facts["text_sha256"]:
-        raise JaneLMError(f"the text is not the one that {folder} was trained on: restore it, or start a new run")
-    dataset = load_dataset(
-        sources, config.data, run.tokenizer(), config.model.context_length, training.batch_tokens, training.seed, device
-    )
     run.write_settings(config, dataset.tokenizer, facts)
     network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
     return _train_and_finish(run, config, dataset, network, say, started, resume=True)
@@ -152,8 +149,9 @@ def _train_and_finish(
         "ended": state.finished,
         "losses": losses,
     }
-    run.write_results(results)
     network.eval()
+    results["overlap"] = originality(loaded, dataset)
+    run.write_results(results)
     write_atomically(run.folder / "sample.txt", sample_text(loaded, 500))
     return Finished(run, results, interrupted)
 
@@ -178,12 +176,43 @@ def describe(config: RunConfig, data: Dataset, parameters: int) -> str:
 
 def training_tokens(run: Run) -> np.ndarray:
     """The tokens (T,) int64 that a run was trained on. Raises JaneLMError where its text has changed since."""
-    config, facts = run.config(), run.read_json("config.json")["facts"]
-    sources = load_sources(config.data.data)
-    if _digest(sources) != facts["text_sha256"]:
-        raise JaneLMError(f"the text is not the one that {run.folder} was trained on, so nothing can be compared")
-    pieces = split_documents(sources, config.data) if config.data.documents else split_text(sources)
-    return run.tokenizer().encode("\n".join(pieces[0]))
+    config = run.config()
+    return _dataset(run, config, load_sources(config.data.data), torch.device("cpu")).training_tokens()
+
+
+def _dataset(run: Run, config: RunConfig, sources: list[Source], device: torch.device) -> Dataset:
+    """The data of a run as it was, from the same text."""
+    if _digest(sources) != run.read_json("config.json")["facts"]["text_sha256"]:
+        raise JaneLMError(f"the text is not the one that {run.folder} was trained on: restore it, or start a new run")
+    training = config.training
+    return load_dataset(
+        sources, config.data, run.tokenizer(), config.model.context_length, training.batch_tokens, training.seed, device
+    )
+
+
+def originality(run: LoadedRun, data: Dataset) -> dict[str, dict[str, float]]:
+    """How much of what the model writes stands in the training text: the share of its runs of 8, 16 and 32 tokens, and
+    the longest, at two temperatures; and the same of held-out text, which is what not copying looks like."""
+    index = TokenIndex(data.training_tokens())
+    held_out = next(data.evaluation("validation", 2000)).targets.cpu().numpy()
+    texts = {"held-out text": [row[row != IGNORED] for row in held_out]}
+    for temperature in (1.0, 0.7):
+        written: list[list[int]] = [[] for _ in range(8)]
+        for piece in generate_samples(run, "", Limits(250), SamplingConfig(temperature=temperature), num_samples=8):
+            written[piece.sample].append(piece.token)
+        texts[f"temperature {temperature}"] = [np.array(tokens, np.int64) for tokens in written]
+    figures = {}
+    for name, pieces in texts.items():
+        lengths = [index.matches(piece)[0] for piece in pieces]
+        figures[name] = {f"runs_of_{size}": _share(lengths, size) for size in RUN_SIZES}
+        figures[name]["longest"] = max(int(part.max(initial=0)) for part in lengths)
+    return figures
+
+
+def _share(lengths: list[np.ndarray], size: int) -> float:
+    """The share of the runs of `size` tokens, over several texts, that occur."""
+    runs = sum(max(0, len(part) - size + 1) for part in lengths)
+    return sum(int((part >= size).sum()) for part in lengths) / runs if runs else 0.0
 
 
 def _digest(sources: list[Source]) -> str:

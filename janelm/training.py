@@ -238,7 +238,7 @@ class Trainer:
         """Keep back what the last evaluation and the files after it will take, judged by the first evaluation."""
         held_out = self.data.train_tokens * (self.data.split_bytes["validation"] + self.data.split_bytes["test"])
         held_out /= self.data.split_bytes["train"]
-        self._reserve = min(10 * self.config.minutes, 5 + FINAL_PASSES * seconds * held_out / tokens)
+        self._reserve = min(10 * self.config.minutes, 12 + FINAL_PASSES * seconds * held_out / tokens)
 
     def _row(self, train: Losses, validation: Losses) -> dict[str, float]:
         state = self.state

@@ -1,9 +1,9 @@
 """How fast text is written: python tests/benchmarks/generation.py [--json FILE]
 
-One stream, 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 81 symbols), context full. In one run, in
-turns, so that a noisy machine is equally noisy to all: each engine of this package with its sampler, `transformers`'
-GPT2LMHeadModel.generate with its cache at the same shape, and the machine's own limit: a bare chain of the same
-matrix-vector products. Needs pip install -e ".[benchmarks]".
+One stream, 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 81 symbols), context full. In one run,
+in turns, so that a noisy machine is equally noisy to all: each engine of this package with its sampler,
+GPT2LMHeadModel.generate of `transformers` with its cache at the same shape, and the machine's own limit: a bare chain
+of the same matrix-vector products. Needs pip install -e ".[benchmarks]".
 """
 
 from __future__ import annotations
