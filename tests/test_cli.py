@@ -266,9 +266,15 @@ def test_both_engines_on_the_command_line_write_the_same(book):
     assert Path("generated/torch.txt").read_text() == Path("generated/onnx.txt").read_text()
 
 
+def test_a_prompt_longer_than_the_memory_is_said(book, capsys):
+    assert main(["train", *book, *FAST]) == 0
+    assert main(["write", "--text", "The old gardener", "--memory", "4", "--num_tokens", "5"]) == 0
+    assert "has 16 tokens, of which the model sees the last 4" in capsys.readouterr().err
+
+
 def test_a_whole_book(book):
     assert main(["train", *book, *FAST]) == 0
-    for kind in ("epub", "pdf"):
+    for kind in ("txt", "epub", "pdf"):
         assert main(["write", "--num_tokens", "2000", "--format", kind, "--title", "Tests & Tribulations"]) == 0
         assert Path(f"generated/output.{kind}").stat().st_size > 1000
 

@@ -28,8 +28,8 @@ class WriteOptions:
     """The .pkl file that training wrote beside them, in ./models."""
     output_file: str = "output.txt"
     """Where the prompt and the text go, in ./generated."""
-    format: Literal["txt", "pdf", "epub"] = "txt"
-    """The text as it is, or a book with a title page and chapters (needs the extra named book)."""
+    format: Literal["plain", "txt", "epub", "pdf"] = "plain"
+    """The text as it is, or a book with a title page and chapters (epub and pdf need the extra named book)."""
     title: str = "Untitled"
     """Title of the book."""
     text: str = " "
@@ -83,7 +83,7 @@ def _contradictions(options: WriteOptions) -> list[str]:
         found.append("the prompt is given twice, by text and by text_file")
     if options.precision != "fp32" and options.engine == "torch":
         found.append(f"precision {options.precision} is of the onnx engine, not of torch")
-    if options.format != "txt" and options.num_samples > 1:
+    if options.format != "plain" and options.num_samples > 1:
         found.append(f"{options.num_samples} samples do not make one {options.format}")
     return found
 
@@ -113,6 +113,10 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
         prompt = read_source(Path(options.text_file)).text.rstrip("\n")
     elif run.tokenizer.documents and prompt == " ":
         prompt = ""
+    seen = run.model.config.context_length if options.memory is None else options.memory
+    length = len(run.tokenizer.encode(prompt))
+    if run.config.model.kind == "transformer" and length > seen:
+        say(f"the prompt has {length:,} tokens, of which the model sees the last {seen:,}")
     for character in run.tokenizer.unknown_characters(prompt):
         say(f"the model's text has no {character!r}: it reads it as an unknown character")
     return prompt
@@ -169,7 +173,7 @@ class _Output:
 
         self._options, self._prompt = options, prompt
         name = Path(options.output_file)
-        self.path = GENERATED / (name if options.format == "txt" else name.with_suffix(f".{options.format}"))
+        self.path = GENERATED / (name if options.format == "plain" else name.with_suffix(f".{options.format}"))
         for old, new in set_aside(self.path).items():
             say(f"the earlier {old} is now {new}")
         self._next = time.monotonic() + 1
@@ -177,7 +181,7 @@ class _Output:
     def keep(self, texts: list[list[str]]) -> None:
         """Bring the file up to date, about once a second at first and ever more rarely for long texts."""
         now = time.monotonic()
-        if now >= self._next and self._options.format == "txt":
+        if now >= self._next and self._options.format == "plain":
             self.finish(texts)
             self._next = now + max(1.0, 20 * (time.monotonic() - now))
 
@@ -185,7 +189,7 @@ class _Output:
         from ..files import write_atomically
 
         parts = [self._prompt + "".join(text) for text in texts]
-        if self._options.format == "txt":
+        if self._options.format == "plain":
             write_atomically(self.path, "\n\n---\n\n".join(parts))
         else:
             from ..books import write_book

@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -44,7 +45,7 @@ def random_run(shape: ModelConfig) -> LoadedRun:
     return LoadedRun("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
 
 
-def writer(run: LoadedRun, engine: Engine, samples: int = 1) -> Callable[[], float]:
+def writer(run: LoadedRun, engine: Engine, samples: int = 1, fill: int = FILL) -> Callable[..., float]:
     """A function that writes TOKENS tokens more in each of `samples` texts and returns its seconds per step."""
     limits = Limits(10**9)
     pieces = generate_samples(run, "A", limits, SAMPLING, num_samples=samples, engine=engine)
@@ -55,7 +56,7 @@ def writer(run: LoadedRun, engine: Engine, samples: int = 1) -> Callable[[], flo
             next(pieces)
         return (time.perf_counter() - began) / count
 
-    write(FILL)
+    write(fill)
     return write
 
 
@@ -98,6 +99,22 @@ def bare_products(run: LoadedRun) -> Callable[[], float]:
     return write
 
 
+def growth(threads: int) -> dict[str, float]:
+    """Milliseconds per token of the ONNX engine in fp32, as context and width grow; prints and returns them."""
+    shapes = [("context", replace(SHAPE, context_length=context)) for context in (64, 256, 1024, 4096)]
+    shapes += [("width", replace(SHAPE, width=width, heads=width // 64)) for width in (128, 256, 512, 768)]
+    figures = {}
+    for name, shape in shapes:
+        run = random_run(shape)
+        fill = shape.context_length + 50
+        write = writer(run, OnnxEngine(export_graph(run), threads), fill=fill)
+        value = shape.context_length if name == "context" else shape.width
+        step = 1e3 * statistics.median(write(50) for _ in range(5))
+        figures[f"{name} {value}"] = step
+        print(f"{name:8}{value:5}:{step:8.3f} ms per token ({run.model.parameter_count():,} parameters)")
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the figures here too")
@@ -132,6 +149,7 @@ def main() -> None:
         rate = samples.get(name, 1) / step
         figures[name] = {"ms_per_step": 1e3 * step, "fastest_ms": 1e3 * min(values), "tokens_per_second": rate}
         print(f"{name:34}{1e3 * step:9.3f}{1e3 * min(values):9.3f}{rate:10,.0f}{rate * base:16.1f}")
+    figures["growth"] = growth(options.threads)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
