@@ -27,32 +27,13 @@ def plot_losses(runs: list[Run], path: Path) -> None:
         for number, (run, rows) in enumerate(curves):
             colour = COLOURS[number % len(COLOURS)]
             x = [row[axis] for row in rows]
-            best = min(rows, key=lambda row: row["validation_bits_per_byte"])
-            panel.plot(
-                x,
-                [row["validation_bits_per_byte"] for row in rows],
-                color=colour,
-                lw=1.8,
-                label=f"{run.name}, validation",
-            )
-            panel.plot(
-                x,
-                [row["train_bits_per_byte"] for row in rows],
-                color=colour,
-                lw=1.2,
-                ls=(0, (3, 2)),
-                label=f"{run.name}, training",
-            )
-            panel.plot(best[axis], best["validation_bits_per_byte"], "o", color=colour, ms=5)
-            panel.annotate(
-                f"{best['validation_bits_per_byte']:.3f}",
-                (best[axis], best["validation_bits_per_byte"]),
-                textcoords="offset points",
-                xytext=(0, 8 + 11 * number),
-                ha="right",
-                color=colour,
-                fontsize=9,
-            )
+            validation = [row["validation_bits_per_byte"] for row in rows]
+            training = [row["train_bits_per_byte"] for row in rows]
+            best = validation.index(min(validation))
+            label = f"{run.name}, validation (best {validation[best]:.3f})"
+            panel.plot(x, validation, color=colour, lw=1.8, label=label)
+            panel.plot(x, training, color=colour, lw=1.2, ls=(0, (3, 2)), label=f"{run.name}, training")
+            panel.plot(x[best], validation[best], "o", color=colour, ms=5)
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="y", color="#e4e4e4", lw=0.7)
         panel.set_axisbelow(True)
