@@ -104,6 +104,7 @@ class LSTMConfig:
 
 
 ModelConfig = TransformerConfig | LSTMConfig
+MODEL_CONFIGS: dict[str, type[ModelConfig]] = {config.kind: config for config in (TransformerConfig, LSTMConfig)}
 
 
 def _shape_problems(config: ModelConfig) -> list[str]:

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .architectures import MODEL_CONFIGS, LanguageModel
-from .config import ModelConfig, from_dict
+from .architectures import LanguageModel
+from .config import MODEL_CONFIGS, ModelConfig, from_dict
 from .errors import JaneLMError, UsageError
 from .runs import LoadedRun
 
@@ -167,7 +167,7 @@ class OnnxEngine(Engine):
         return np.stack((np.cos(angles), np.sin(angles))).astype(np.float32)
 
 
-ONNX_WORTH_TOKENS = 3000  # exporting a graph takes seconds, which pay from about here
+ONNX_GAIN_SECONDS = 0.0025  # what ONNX Runtime saves on a token, about: see tests/benchmarks/generation.py
 
 
 def choose_engine(run: LoadedRun, name: str, num_tokens: int, precision: str = "fp32") -> Engine:
@@ -177,7 +177,7 @@ def choose_engine(run: LoadedRun, name: str, num_tokens: int, precision: str = "
     """
     if name == "auto":
         there = importlib.util.find_spec("onnxruntime") is not None and run.model.device.type == "cpu"
-        worth = num_tokens >= ONNX_WORTH_TOKENS or run.config.model.kind == "lstm"
+        worth = num_tokens * ONNX_GAIN_SECONDS > run.model.export_seconds
         name = "onnx" if precision != "fp32" or (there and worth) else "torch"
     if name == "torch":
         return TorchEngine(run.model)

@@ -126,7 +126,7 @@ def _train_and_finish(
     started = time.perf_counter() if started is None else started
     loaded = LoadedRun(run.name, network, dataset.tokenizer, config)
     trainer = Trainer(
-        network, dataset, config.training, run, sample=lambda: sample_text(loaded, 40), say=say, started=started
+        network, dataset, config.training, run, sample=lambda: sample_text(loaded, 60), say=say, started=started
     )
     if resume:
         trainer.resume()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .config import LSTMConfig, ModelConfig, TrainingConfig, TransformerConfig
+from .config import MODEL_CONFIGS, ModelConfig, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ BUDGETS = ("minutes", "steps", "epochs")
 
 def model_preset(architecture: str, preset: str) -> ModelConfig:
     """The shape of this architecture in this size."""
-    values = getattr(PRESETS[preset], architecture)
-    return {"transformer": TransformerConfig, "lstm": LSTMConfig}[architecture](**values)
+    return MODEL_CONFIGS[architecture](**getattr(PRESETS[preset], architecture))
 
 
 # Each architecture's own learning rate, found on Austen: see tests/benchmarks/EXPERIMENTS.md.

@@ -8,7 +8,8 @@ A run is a folder that is complete in itself:
     resume.pt          the last weights, the optimizers' state and where training stands
     metrics.csv        a row for each evaluation
     results.json       the final figures
-    loss.png, samples.txt, README.md
+    samples.txt        what the model wrote at each evaluation, from the same start
+    loss.png, sample.txt, README.md
 
 Every file is written as a whole or not at all, so a kill at any instant leaves a run that loads. Nothing read here can
 run code: weights are safetensors or torch's `weights_only` tensors, settings are JSON, and the pickled config that
@@ -28,8 +29,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from .architectures import MODEL_CONFIGS, LanguageModel, build_model
-from .config import DataConfig, ModelConfig, TrainingConfig, from_dict, to_dict
+from .architectures import LanguageModel, build_model
+from .config import MODEL_CONFIGS, DataConfig, ModelConfig, TrainingConfig, from_dict, to_dict
 from .errors import JaneLMError
 from .files import write_atomically
 from .tokenizers import Tokenizer, tokenizer_from_json
@@ -99,6 +100,14 @@ class Run:
         writer.writeheader()
         writer.writerows(rows)
         write_atomically(self.folder / "metrics.csv", text.getvalue())
+
+    def write_samples(self, rows: list[dict[str, float]], samples: list[str]) -> None:
+        """What the model wrote from the same start, with the same seed, at each evaluation."""
+        parts = [
+            f"--- step {row['step']:,}, validation {row['validation_bits_per_byte']:.3f} bits per byte ---\n{sample}\n"
+            for row, sample in zip(rows, samples, strict=True)
+        ]
+        write_atomically(self.folder / "samples.txt", "\n".join(parts))
 
     def write_results(self, results: dict[str, Any]) -> None:
         self._write_json("results.json", results)

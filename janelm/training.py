@@ -47,6 +47,7 @@ class TrainingState:
     norms: list[float] = field(default_factory=list)  # of the gradient, likewise
     stepping: float = 0.0  # seconds spent in those steps
     rows: list[dict[str, float]] = field(default_factory=list)
+    samples: list[str] = field(default_factory=list)  # what the model wrote at each evaluation
 
 
 def training_loss(model: LanguageModel, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -206,11 +207,13 @@ class Trainer:
         if state.since_best >= config.patience and not state.finished:
             state.finished = f"validation has not improved in {config.patience} evaluations"
         state.rows.append(self._row(train, validation))
+        state.samples.append(self.sample())
         if better:
             self.run.write_best(self.model)
         if not self._interrupted:
             self._save()
         self.run.write_metrics(state.rows)
+        self.run.write_samples(state.rows, state.samples)
         if bar is not None and not bar.disable:
             row = state.rows[-1]
             bar.write(
@@ -218,9 +221,7 @@ class Trainer:
                 f"{row['validation_bits_per_byte']:.3f} bits per byte{'  (best)' if better else ''}",
                 file=sys.stderr,
             )
-            text = self.sample()
-            if text:
-                bar.write(f"    {' '.join(text.split())[:160]}", file=sys.stderr)
+            bar.write(f"    {' '.join(state.samples[-1].split())[:160]}", file=sys.stderr)
 
     def _train_losses(self) -> Losses:
         if not self.config.overfit_one_batch:

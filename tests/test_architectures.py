@@ -8,7 +8,8 @@ from conftest import SHAPES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from janelm.architectures import ARCHITECTURES, MODEL_CONFIGS, build_model
+from janelm.architectures import ARCHITECTURES, build_model
+from janelm.config import MODEL_CONFIGS
 
 V = 23
 

@@ -10,8 +10,7 @@ from conftest import SHAPES
 from onnx import TensorProto, numpy_helper
 from test_generation import random_run
 
-from janelm.architectures import MODEL_CONFIGS
-from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig, from_dict
+from janelm.config import MODEL_CONFIGS, CharacterTokenizerConfig, TiktokenTokenizerConfig, from_dict
 from janelm.engines import OnnxEngine, TorchEngine
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.graphs import OPSET, export_graph, read_description

@@ -175,6 +175,7 @@ def test_a_run_leaves_everything_behind(text, shape):
         "metrics.csv",
         "results.json",
         "sample.txt",
+        "samples.txt",
     }
     first = Run(Path("run")).metrics()[0]
     assert first["step"] == 0 and {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ..config import LSTMConfig, ModelConfig, TransformerConfig
+from ..config import ModelConfig
 from .base import LanguageModel
 from .lstm import LSTM
 from .transformer import Transformer
 
 ARCHITECTURES: dict[str, type[LanguageModel]] = {"transformer": Transformer, "lstm": LSTM}
-MODEL_CONFIGS: dict[str, type[ModelConfig]] = {"transformer": TransformerConfig, "lstm": LSTMConfig}
 
 
 def build_model(config: ModelConfig, vocab_size: int, pad_token: int | None = None) -> LanguageModel:
@@ -16,4 +15,4 @@ def build_model(config: ModelConfig, vocab_size: int, pad_token: int | None = No
     return ARCHITECTURES[config.kind](config, vocab_size, pad_token)
 
 
-__all__ = ["ARCHITECTURES", "MODEL_CONFIGS", "LanguageModel", "build_model"]
+__all__ = ["ARCHITECTURES", "LanguageModel", "build_model"]

@@ -20,6 +20,10 @@ class LanguageModel(nn.Module):
 
     compile_pays: ClassVar[bool]
     """Whether torch.compile makes training steps faster."""
+    bounded_memory: ClassVar[bool]
+    """Whether a prediction looks back no further than the context length."""
+    export_seconds: ClassVar[float]
+    """What exporting its graph takes, about: an engine that needs the graph must be worth that."""
 
     def __init__(self, config: Any, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__()

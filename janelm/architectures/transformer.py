@@ -140,6 +140,8 @@ class Transformer(LanguageModel):
     """Embedding, dropout, prenorm blocks, norm, head."""
 
     compile_pays = True
+    bounded_memory = True
+    export_seconds = 10.0
 
     def __init__(self, config: TransformerConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)

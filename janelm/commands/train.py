@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import tyro
 
-from ..config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig
+from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig
 from ..presets import BUDGETS, DEFAULT_PRESET, PRESETS, model_preset, training_preset
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, MODELS, parse, say
 
@@ -21,7 +21,7 @@ _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the prog
 class Choice:
     """What the defaults of all else depend on."""
 
-    architecture: Literal["transformer", "lstm"] = "transformer"
+    architecture: Literal[tuple(MODEL_CONFIGS)] = "transformer"
     """Which of the two to train."""
     tokenization: Literal["character", "tiktoken"] = "character"
     """Tokens are characters, or byte pairs encoded by tiktoken."""

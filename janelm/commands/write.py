@@ -115,7 +115,7 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
         prompt = ""
     seen = run.model.config.context_length if options.memory is None else options.memory
     length = len(run.tokenizer.encode(prompt))
-    if run.config.model.kind == "transformer" and length > seen:
+    if run.model.bounded_memory and length > seen:
         say(f"the prompt has {length:,} tokens, of which the model sees the last {seen:,}")
     for character in run.tokenizer.unknown_characters(prompt):
         say(f"the model's text has no {character!r}: it reads it as an unknown character")
