@@ -140,7 +140,7 @@ def test_an_epoch_of_documents_has_each_document_at_most_once():
 
 
 def test_too_few_documents_is_one_clear_sentence():
-    with pytest.raises(JaneLMError, match="20 are the least"):
+    with pytest.raises(JaneLMError, match="20 at least"):
         dataset(write_text(5), "lines")
 
 
