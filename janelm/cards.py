@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from .evaluation import titles
 from .runs import Run
-
-NAMES = {
-    "validation": "validation, cold windows",
-    "test": "test, cold windows",
-    "heldout": "validation and test, cold windows",
-    "validation_carried": "validation, carried or sliding",
-    "test_carried": "test, carried or sliding",
-    "heldout_carried": "validation and test, carried or sliding",
-}
 
 
 def model_card(run: Run, command: str) -> str:
@@ -34,9 +26,10 @@ def model_card(run: Run, command: str) -> str:
         "| text | bits per byte | nats per token | perplexity | accuracy |",
         "|---|---|---|---|---|",
     ]
+    names = titles(results["losses"])
     for name, losses in results["losses"].items():
         lines.append(
-            f"| {NAMES[name]} | {losses['bits_per_byte']:.4f} | {losses['loss']:.4f} | {losses['perplexity']:.2f} | "
+            f"| {names[name]} | {losses['bits_per_byte']:.4f} | {losses['loss']:.4f} | {losses['perplexity']:.2f} | "
             f"{losses['accuracy']:.1%} |"
         )
     unit = "characters" if run.tokenizer().config.kind == "character" else "tokens"

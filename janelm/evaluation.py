@@ -125,23 +125,24 @@ def final_losses(model: LanguageModel, data: Dataset) -> dict[str, dict[str, flo
     return {name: part.figures() for name, part in losses.items()}
 
 
-ROWS = (
-    ("validation", "validation, cold windows"),
-    ("test", "test, cold windows"),
-    ("heldout", "both, cold windows"),
-    ("heldout_carried", "both, carried or sliding"),
-)
+def titles(losses: dict[str, dict[str, float]]) -> dict[str, str]:
+    """What each entry of `final_losses` is called where people read it."""
+    afresh = "cold windows" if "heldout_carried" in losses else "whole documents"
+    names = {"validation": "validation", "test": "test", "heldout": "both"}
+    return {name: f"{names[name]}, {afresh}" for name in names} | {
+        f"{name}_carried": f"{names[name]}, carried or sliding" for name in names
+    }
 
 
 def summary(losses: dict[str, dict[str, float]]) -> str:
     """The figures of `final_losses` as a small table for the terminal."""
-    titles = f"{'bits per byte':>14}{'nats per token':>16}{'perplexity':>12}{'accuracy':>10}{'bytes':>10}"
-    lines = [f"{'held-out text':26}{titles}"]
-    for name, title in ROWS:
+    columns = f"{'bits per byte':>14}{'nats per token':>16}{'perplexity':>12}{'accuracy':>10}{'bytes':>10}"
+    lines = [f"{'held-out text':30}{columns}"]
+    for name, title in titles(losses).items():
         if name in losses:
             row = losses[name]
             lines.append(
-                f"{title:26}{row['bits_per_byte']:14.4f}{row['loss']:16.4f}{row['perplexity']:12.2f}"
+                f"{title:30}{row['bits_per_byte']:14.4f}{row['loss']:16.4f}{row['perplexity']:12.2f}"
                 f"{row['accuracy']:10.1%}{row['bytes']:10,}"
             )
     return "\n".join(lines)

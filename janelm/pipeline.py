@@ -216,10 +216,9 @@ def _share(lengths: list[np.ndarray], size: int) -> float:
 
 
 def _digest(sources: list[Source]) -> str:
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(source.text.encode("utf-8", "surrogatepass") + b"\0")
-    return digest.hexdigest()
+    """SHA-256 of the whole text, its sources joined as running text is."""
+    text = "\n\n".join(source.text for source in sources)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _facts(sources: list[Source], data: Dataset) -> dict:

@@ -83,7 +83,8 @@ def train_command(arguments: list[str], program: str) -> int:
             started=_BEGAN,
             beside=(files.model_path, files.config_path),
         )
-    return _finish(finished, files, shlex.join([program, *arguments]))
+    interpreter = ["python"] if program.endswith(".py") else []
+    return _finish(finished, files, shlex.join([*interpreter, *program.split(), *arguments]))
 
 
 def _train_options(choice: Choice, budget_given: bool) -> type:
