@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,10 +171,16 @@ class OnnxEngine(Engine):
 ONNX_GAIN_SECONDS = 0.0025  # what ONNX Runtime saves on a token, about: see tests/benchmarks/generation.py
 
 
-def choose_engine(run: LoadedRun, name: str, num_tokens: int, precision: str = "fp32") -> Engine:
+def choose_engine(
+    run: LoadedRun,
+    name: str,
+    num_tokens: int,
+    precision: str = "fp32",
+    say: Callable[[str], None] = lambda line: None,
+) -> Engine:
     """The engine called "torch" or "onnx", or for "auto" the one that will have written `num_tokens` sooner.
 
-    Raises JaneLMError where onnxruntime is needed and missing.
+    `say` is told of a wait. Raises JaneLMError where onnxruntime is needed and missing.
     """
     if name == "auto":
         there = importlib.util.find_spec("onnxruntime") is not None and run.model.device.type == "cpu"
@@ -184,6 +191,8 @@ def choose_engine(run: LoadedRun, name: str, num_tokens: int, precision: str = "
     from .export.graphs import export_graph
     from .export.precision import quantise
 
+    if run.model.export_seconds > 1:
+        say("preparing the model for ONNX Runtime, which takes some seconds and then writes faster")
     graph = export_graph(run)
     return OnnxEngine(graph if precision == "fp32" else quantise(graph, precision))
 

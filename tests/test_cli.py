@@ -134,6 +134,11 @@ def test_an_overview_and_a_version(capsys):
         (["traineval.py", "--steps", "-5"], 2, "steps is -5"),
         (["traineval.py", "--steps", "5", "--minutes", "5"], 2, "one of minutes, steps and epochs"),
         (["traineval.py", "--device", "abacus"], 2, "abacus"),
+        (
+            ["traineval.py", "--model_file", "mine", "--config_file", "c.json"],
+            2,
+            "model_file is mine, but must end in .pth",
+        ),
         (["traineval.py", "--frobnicate"], 2, "frobnicate"),
         (["traineval.py", "--resume"], 1, "there is no config.json"),
         (["inference.py", "--num_tokens", "0"], 2, "num_tokens is 0"),

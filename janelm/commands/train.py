@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import tyro
 
-from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig
+from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
 from ..presets import BUDGETS, DEFAULT_PRESET, PRESETS, model_preset, training_preset
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, MODELS, parse, say
 
@@ -40,6 +40,14 @@ class Files:
     resume: bool = False
     """Go on with this run where it was last saved; its stored settings hold, but a new budget may be given."""
 
+    def problems(self) -> list[str]:
+        endings = {"model_file": ".pth", "config_file": ".pkl"}
+        return [
+            f"{name} is {getattr(self, name)}, but must end in {ending}"
+            for name, ending in endings.items()
+            if Path(getattr(self, name)).suffix != ending
+        ]
+
     @property
     def model_path(self) -> Path:
         return MODELS / self.model_file
@@ -59,6 +67,8 @@ def train_command(arguments: list[str], program: str) -> int:
         add_help=False,
     )[0]
     given = {name: value for name, value in vars(budget).items() if value is not None}
+    if "steps" in given:
+        given["steps"] = int(given["steps"])
     choice = tyro.cli(Choice, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
     options = parse(
         _train_options(choice, bool(given)),
@@ -68,6 +78,7 @@ def train_command(arguments: list[str], program: str) -> int:
         "architecture, tokenization and preset.",
     )
     files = options.files
+    check(files)
     from ..pipeline import resume, train
 
     if files.resume:

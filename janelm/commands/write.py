@@ -101,7 +101,7 @@ def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
         run = Run(folder).load(device=device)
     else:
         run = load_pair(model_path, MODELS / options.config_file, device)
-    return run, choose_engine(run, options.engine, options.num_tokens, options.precision)
+    return run, choose_engine(run, options.engine, options.num_tokens, options.precision, say)
 
 
 def _prompt(options: WriteOptions, run: LoadedRun) -> str:
