@@ -100,6 +100,15 @@ def test_hyphens_do_as_well_as_underscores(book, capsys):
     assert main(["write", "--model-file", "a.pth", "--config-file", "a.pkl", "--num-tokens", "5", "--no-stream"]) == 0
 
 
+def test_two_models_with_names_of_their_own_do_not_share_a_config(book):
+    """The second training used to take the first one's config file away."""
+    for name, architecture in (("a", "transformer"), ("b", "lstm")):
+        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
+    assert {path.name for path in Path("models").glob("*.pkl")} == {"a-config.pkl", "b-config.pkl"}
+    for name in "ab":
+        assert main(["write", "--model_file", f"{name}.pth", "--num_tokens", "5"]) == 0
+
+
 def test_an_lstm_is_one_flag_away(book):
     assert main(["train", "--architecture", "lstm", *book, *FAST]) == 0
 

@@ -25,6 +25,15 @@ def parse(kind: type, arguments: list[str], program: str, description: str, **mo
     )
 
 
+def config_name(model_file: str, config_file: str) -> str:
+    """The config file that goes with the model file: the one named, or else one named after the model.
+
+    Otherwise two models trained under names of their own would share, and fight over, the default config file.
+    """
+    own_name = model_file != DEFAULT_MODEL and config_file == DEFAULT_CONFIG
+    return f"{Path(model_file).with_suffix('')}-config.pkl" if own_name else config_file
+
+
 def say(line: str) -> None:
     """Tell the user something about the work: on stderr, so that stdout holds nothing but results."""
     print(line, file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ import tyro
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
 from ..presets import BUDGETS, DEFAULT_PRESET, PRESETS, model_preset, training_preset
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, MODELS, parse, say
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, MODELS, config_name, parse, say
 
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
 
@@ -36,7 +36,7 @@ class Files:
     model_file: str = DEFAULT_MODEL
     """Trained weights (.pth), in ./models; the run's folder of the same name has everything else."""
     config_file: str = DEFAULT_CONFIG
-    """Shape, settings and tokenizer of the trained model (.pkl), in ./models."""
+    """Shape, settings and tokenizer of the trained model (.pkl), in ./models; with mine.pth it is mine-config.pkl."""
     resume: bool = False
     """Go on with this run where it was last saved; its stored settings hold, but a new budget may be given."""
 
@@ -54,7 +54,7 @@ class Files:
 
     @property
     def config_path(self) -> Path:
-        return MODELS / self.config_file
+        return MODELS / config_name(self.model_file, self.config_file)
 
 
 def train_command(arguments: list[str], program: str) -> int:
@@ -134,6 +134,6 @@ def _finish(finished: Any, files: Files, command: str) -> int:
     print(f"\n{(run.folder / 'sample.txt').read_text(encoding='utf-8')[:600].strip()}\n")
     say(
         f"the run is in {run.folder}; write with it: python inference.py --model_file {files.model_file} "
-        f"--config_file {files.config_file} --num_tokens 500"
+        f"--config_file {files.config_path.relative_to(MODELS)} --num_tokens 500"
     )
     return 130 if finished.interrupted else 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..config import SamplingConfig, check
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, GENERATED, MODELS, parse, say
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, GENERATED, MODELS, config_name, parse, say
 
 if TYPE_CHECKING:
     from ..engines import Engine
@@ -25,7 +25,7 @@ class WriteOptions:
     model_file: str = DEFAULT_MODEL
     """Trained weights (.pth), in ./models."""
     config_file: str = DEFAULT_CONFIG
-    """The .pkl file that training wrote beside them, in ./models."""
+    """The .pkl file that training wrote beside them, in ./models; with mine.pth it is mine-config.pkl."""
     output_file: str = "output.txt"
     """Where the prompt and the text go, in ./generated."""
     format: Literal["plain", "txt", "epub", "pdf"] = "plain"
@@ -100,7 +100,7 @@ def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
     if not model_path.exists() and (folder / "best.safetensors").exists():
         run = Run(folder).load(device=device)
     else:
-        run = load_pair(model_path, MODELS / options.config_file, device)
+        run = load_pair(model_path, MODELS / config_name(options.model_file, options.config_file), device)
     return run, choose_engine(run, options.engine, options.num_tokens, options.precision, say)
 
 
