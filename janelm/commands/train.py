@@ -134,6 +134,6 @@ def _finish(finished: Any, files: Files, command: str) -> int:
     print(f"\n{(run.folder / 'sample.txt').read_text(encoding='utf-8')[:600].strip()}\n")
     say(
         f"the run is in {run.folder}; write with it: python inference.py --model_file {files.model_file} "
-        f"--config_file {files.config_path.relative_to(MODELS)} --num_tokens 500"
+        f"--config_file {config_name(files.model_file, files.config_file)} --num_tokens 500"
     )
     return 130 if finished.interrupted else 0
