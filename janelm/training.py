@@ -122,7 +122,8 @@ class Trainer:
         if not self.compiled:
             return self.step(batch)
         try:
-            with self._autocast():
+            # A trial, which must not use up random numbers: dropout of a resumed run would differ from then on.
+            with torch.random.fork_rng(), self._autocast():
                 self._loss(self.model, *batch).backward()
             for optimizer in self.optimizers:
                 optimizer.zero_grad()
