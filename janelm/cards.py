@@ -33,19 +33,8 @@ def model_card(run: Run, command: str) -> str:
             f"{losses['accuracy']:.1%} |"
         )
     unit = "characters" if run.tokenizer().config.kind == "character" else "tokens"
-    lines += [
-        "",
-        "## Is it copied?",
-        "",
-        f"The share of its runs of 8, 16 and 32 {unit} that stand verbatim in the training text, and the longest one; "
-        "the first line is held-out text, which the model never saw: what not copying looks like.",
-        "",
-        f"| text | runs of 8 | runs of 16 | runs of 32 | longest, {unit} |",
-        "|---|---|---|---|---|",
-    ]
-    for name, row in results["overlap"].items():
-        shares = " | ".join(f"{row[f'runs_of_{size}']:.1%}" for size in (8, 16, 32))
-        lines.append(f"| {name} | {shares} | {row['longest']} |")
+    if results["overlap"]:  # of a very long training text there is none
+        lines += _overlap(results["overlap"], unit)
     lines += [
         "",
         "## How it was trained",
@@ -74,3 +63,20 @@ def model_card(run: Run, command: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _overlap(overlap: dict[str, dict[str, float]], unit: str) -> list[str]:
+    lines = [
+        "",
+        "## Is it copied?",
+        "",
+        f"The share of its runs of 8, 16 and 32 {unit} that stand verbatim in the training text, and the longest one; "
+        "the first line is held-out text, which the model never saw: what not copying looks like.",
+        "",
+        f"| text | runs of 8 | runs of 16 | runs of 32 | longest, {unit} |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in overlap.items():
+        shares = " | ".join(f"{row[f'runs_of_{size}']:.1%}" for size in (8, 16, 32))
+        lines.append(f"| {name} | {shares} | {row['longest']} |")
+    return lines

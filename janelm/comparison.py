@@ -22,7 +22,6 @@ class Row:
     best_at_seconds: float
     cold: float
     carried: float | None
-    test: float
     learning_rate: str
 
 
@@ -44,7 +43,6 @@ def read_row(run: Run) -> Row:
         best_at_seconds=best["seconds"],
         cold=losses["heldout"]["bits_per_byte"],
         carried=carried and carried["bits_per_byte"],
-        test=losses["test"]["bits_per_byte"],
         learning_rate=" / ".join(f"{rate:g}" for rate in rates),
     )
 

@@ -96,11 +96,19 @@ class LSTMConfig:
     """Hidden size, and the embedding's."""
     dropout: float = 0.0
     """Probability, on the embedding, between the layers and before the head."""
+    locked_dropout: bool = False
+    """Dropout takes away the same numbers at all tokens of a window (Gal and Ghahramani 2016), instead of others at
+    each."""
+    weight_dropout: float = 0.0
+    """Probability, on the weights from the hidden state to itself, drawn once for each step (Merity et al. 2018)."""
     tied: bool = True
     """The head shares the embedding's weights."""
 
     def problems(self) -> list[str]:
-        return _shape_problems(self)
+        found = _shape_problems(self)
+        if not 0 <= self.weight_dropout < 1:
+            found.append(f"weight_dropout is {self.weight_dropout}, but must be at least 0 and under 1")
+        return found
 
 
 ModelConfig = TransformerConfig | LSTMConfig
@@ -131,6 +139,9 @@ class DataConfig:
     the tab alone."""
     align: Literal["left", "right"] = "left"
     """Side on which shorter documents of a batch stand; the rest is padding that counts for nothing."""
+    split: Literal["90/5/5", "90/10"] = "90/5/5"
+    """Per cent of the text for training, for validation, which steers, and for test, which is read once at the end;
+    90/10 has no test, as some published figures have none."""
     split_seed: int = 0
     """Which documents are held out; running text is split by position and needs no seed."""
 
@@ -162,6 +173,11 @@ class TrainingConfig:
     """Last share of the budget, over which the learning rate falls in a line to zero."""
     gradient_clip: float = 1.0
     """Largest norm of the gradient of all weights together; 0 clips nothing."""
+    ema: float = 0.0
+    """Decay of a moving average of the weights, which is then what is measured and kept; 0 keeps no average."""
+    carry_state: bool = False
+    """Windows follow one another in the text and hand on the state, which now and then starts afresh; for an LSTM on
+    running text."""
     evaluations: int = 20
     """How many times, evenly over the budget, losses are measured and the run is saved."""
     evaluation_tokens: int = 16_384
@@ -202,6 +218,8 @@ class TrainingConfig:
                 found.append(f"{name} is {getattr(self, name)}, but must be above 0")
         if not 0 <= self.decay <= 1:
             found.append(f"decay is {self.decay}, but must be from 0 to 1")
+        if not 0 <= self.ema < 1:
+            found.append(f"ema is {self.ema}, but must be from 0 (off) to under 1")
         return found
 
 

@@ -1,4 +1,7 @@
-"""Where text comes from: a named corpus, a file, or a folder of files; cleaned, with a report of what was done."""
+"""Where text comes from: a named corpus, a file, or a folder of files; cleaned, with a report of what was done.
+
+A text is read piece by piece, so that a long file need never be in memory as a whole.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,15 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import urllib.request
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from . import rdata
@@ -24,15 +30,78 @@ NOVELS = ("sensesensibility", "prideprejudice", "mansfieldpark", "emma", "northa
 AUSTEN_SHA256 = "32432b75ad045648fc586b923f9d38cddee6ecfa14cfe8968b9a028c36a19c23"
 AUSTEN_REPOSITORY = "https://github.com/juliasilge/janeaustenr/raw/v1.0.0/data/{novel}.rda"
 AUSTEN_PACKAGE = "r-cran-janeaustenr"
+BLOCK = 1 << 18  # characters of text that are worked on at once
+LONG = 1 << 27  # bytes from which a file is never read as a whole
 
 
 @dataclass
 class Source:
-    """One piece of text: where it is from, the text, and what was done to it."""
+    """One text: where it is from, the text, and what was done to it."""
 
     name: str
     text: str
     report: list[str] = field(default_factory=list)
+
+    def pieces(self) -> Iterator[str]:
+        """The text, in pieces that are cut anywhere."""
+        for begin in range(0, len(self.text), BLOCK):
+            yield self.text[begin : begin + BLOCK]
+
+
+class LongSource(Source):
+    """A long UTF-8 file, which is read anew, and cleaned, each time its pieces are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.name, self._path = str(path), path
+        self.report = [f"is read piece by piece ({path.stat().st_size / 1e6:,.0f} MB)"]
+
+    def pieces(self) -> Iterator[str]:
+        with open(self._path, encoding="utf-8-sig") as file:  # makes one newline of every kind of line end
+            while True:
+                try:
+                    piece = file.read(BLOCK)
+                except UnicodeDecodeError as error:
+                    raise JaneLMError(
+                        f"{self.name} is not UTF-8 ({error.reason}), which so long a file must be: save it as UTF-8"
+                    ) from error
+                if "\0" in piece:
+                    raise JaneLMError(f"{self.name} is not a text file (it has zero bytes): give --data plain text")
+                if not piece:
+                    return
+                yield piece.translate(CONTROL)
+
+    @cached_property
+    def text(self) -> str:
+        return "".join(self.pieces())
+
+
+def joined(sources: list[Source]) -> Iterator[str]:
+    """The sources as one text, a blank line between two of them, in pieces that are cut anywhere."""
+    for number, source in enumerate(sources):
+        if number:
+            yield "\n\n"
+        yield from source.pieces()
+
+
+BETWEEN_WORDS = re.compile(r"(?<=\S\n)(?=\w)")  # behind a line end, before a word, with no white space beside it
+
+
+def blocks(pieces: Iterable[str]) -> Iterator[str]:
+    """The text that the pieces make up, cut into blocks of at least BLOCK characters where a line ends.
+
+    Byte pairs are found within words, and neither JaneLM's pattern nor any of tiktoken's own joins what stands before
+    such a cut with what stands behind it: the blocks have the tokens of the whole text. Only where no line ends for
+    fifteen blocks the cut is anywhere.
+    """
+    rest = ""
+    for piece in pieces:
+        rest += piece
+        while len(rest) >= BLOCK and (found := BETWEEN_WORDS.search(rest, BLOCK) or len(rest) >= 16 * BLOCK):
+            end = len(rest) if found is True else found.start()
+            yield rest[:end]
+            rest = rest[end:]
+    if rest:
+        yield rest
 
 
 def load_sources(names: tuple[str, ...]) -> list[Source]:
@@ -58,6 +127,8 @@ def load_sources(names: tuple[str, ...]) -> list[Source]:
 def read_source(path: Path) -> Source:
     """Read one text file in whatever encoding it is, with plain newlines and no byte order mark."""
     try:
+        if path.stat().st_size > LONG:
+            return LongSource(path)
         raw = path.read_bytes()
     except FileNotFoundError:
         known = " or ".join(sorted(CORPORA))
@@ -121,6 +192,9 @@ def guess_encoding(raw: bytes) -> str | None:
     return "cp1252" if "cp1252" in fitting else best.encoding
 
 
+CONTROL = {code: None for code in (*range(9), 11, 12, *range(14, 32), 127)}
+
+
 def clean(text: str, report: list[str]) -> tuple[str, list[str]]:
     """One newline character for every kind of line end, and no control characters but newline and tab."""
     report = list(report)
@@ -128,8 +202,7 @@ def clean(text: str, report: list[str]) -> tuple[str, list[str]]:
     if returns:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         report.append(f"turned {returns:,} line ends into plain newlines")
-    control = {code: None for code in (*range(9), 11, 12, *range(14, 32), 127)}
-    kept = text.translate(control)
+    kept = text.translate(CONTROL)
     if len(kept) < len(text):
         report.append(f"removed {len(text) - len(kept):,} control characters")
     return kept, report

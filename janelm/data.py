@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -17,11 +18,12 @@ from torch import Tensor
 
 from .config import DataConfig, TokenizerConfig
 from .corpora import Source
+from .crossentropy import IGNORED
+from .encoded import SHARES, SPLITS, EncodedText, RunningSplits
 from .errors import JaneLMError
 from .tokenizers import Tokenizer, train_tokenizer
 
-IGNORED = -100  # the target of padding; torch's cross-entropy passes over it
-SHARES = (0.9, 0.95)  # where validation and test begin
+TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it
 Batch = tuple[Tensor, Tensor]  # inputs and targets, each (B, T) int64
 
 
@@ -43,6 +45,8 @@ class Dataset:
     batches_per_epoch: int
     train_tokens: int
     split_bytes: dict[str, int]
+    held_out: tuple[str, ...]
+    """The splits that training does not see: validation and, if there is one, test."""
 
     def batch(self, step: int) -> Batch:
         """The training batch of this step, drawn without replacement within each epoch."""
@@ -68,23 +72,24 @@ def load_dataset(
     batch_tokens: int,
     seed: int,
     device: torch.device,
+    carry_state: bool = False,
 ) -> Dataset:
     """Split the text, train a tokenizer on the training split (unless one is given), and encode it all.
 
+    With `carry_state`, each row of a training batch of running text goes on where it ended in the batch before.
     Raises JaneLMError where the text is too short for the context length.
     """
-    kind = Documents if config.documents else RunningText
-    pieces = split_documents(sources, config) if config.documents else split_text(sources)
+    if config.documents:
+        pieces = split_documents(sources, config)
+        if not isinstance(tokenizer, Tokenizer):
+            tokenizer = train_tokenizer(tokenizer, pieces[0], documents=True)
+        return Documents(pieces, tokenizer, config, context_length, batch_tokens, seed, device)
+    splits = RunningSplits(sources, config.split)
     if not isinstance(tokenizer, Tokenizer):
-        tokenizer = train_tokenizer(tokenizer, pieces[0], documents=config.documents is not None)
-    return kind(pieces, tokenizer, config, context_length, batch_tokens, seed, device)
-
-
-def split_text(sources: list[Source]) -> tuple[list[str], list[str], list[str]]:
-    """The sources joined with a blank line between, cut at 90% and 95% of the characters."""
-    text = "\n\n".join(source.text for source in sources)
-    first, second = (int(len(text) * share) for share in SHARES)
-    return [text[:first]], [text[first:second]], [text[second:]]
+        every = 1 if tokenizer.kind == "character" else -(-splits.length // TOKENIZER_TEXT)
+        tokenizer = train_tokenizer(tokenizer, islice(splits.blocks("train"), 0, None, every))
+    text = EncodedText(splits, tokenizer)
+    return RunningText(text, tokenizer, context_length, batch_tokens, seed, device, carry_state)
 
 
 TITLE = re.compile(r"<([^<>\t\n]+)>\t")
@@ -107,43 +112,33 @@ def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str
             for document in documents
         ]
     order = np.random.default_rng(config.split_seed).permutation(len(documents))
-    first, second = (int(len(documents) * share) for share in SHARES)
+    first, second = (int(len(documents) * share) for share in SHARES[config.split])
     return tuple([documents[i] for i in part] for part in (order[:first], order[first:second], order[second:]))
 
 
-def utf8_lengths(text: str, tokens: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
-    """Bytes of text that each of its tokens stands for, int32 (T,)."""
-    if tokenizer.unknown_token is None:
-        return np.array([len(token) for token in tokenizer.vocabulary], np.int32)[tokens]
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    return (1 + (codes > 0x7F) + (codes > 0x7FF) + (codes > 0xFFFF)).astype(np.int32)
-
-
 class RunningText(Dataset):
-    """One long text. Training reads windows of it without replacement, from a new random offset in each epoch."""
+    """One long text. Training reads windows of it without replacement, from a new random offset in each epoch: in
+    shuffled order, or so that each row of a batch goes on where it ended in the one before."""
 
     def __init__(
         self,
-        pieces: tuple[list[str], list[str], list[str]],
+        text: EncodedText,
         tokenizer: Tokenizer,
-        config: DataConfig,
         context_length: int,
         batch_tokens: int,
         seed: int,
         device: torch.device,
+        carry_state: bool,
     ) -> None:
         self.tokenizer, self.context_length, self.seed = tokenizer, context_length, seed
-        texts = ["".join(piece) for piece in pieces]
-        encoded = [tokenizer.encode(text) for text in texts]
-        lengths = [utf8_lengths(*pair, tokenizer) for pair in zip(texts, encoded, strict=True)]
-        self.split_bytes = {
-            name: int(part.sum()) for name, part in zip(("train", "validation", "test"), lengths, strict=True)
-        }
-        self.tokens = torch.from_numpy(np.concatenate(encoded)).to(device)
-        self._lengths = np.concatenate(lengths)
-        bounds = np.cumsum([0, *map(len, encoded)]).tolist()
+        self._text, self._device, self._carry_state = text, device, carry_state
+        self.split_bytes = dict(zip(SPLITS, text.extent.bytes, strict=True))
+        bounds = text.extent.bounds
         # The first token of all has nothing before it, so it is never scored.
-        self._bounds = {"train": (1, bounds[1]), "validation": tuple(bounds[1:3]), "test": tuple(bounds[2:4])}
+        self._bounds = {"train": (1, bounds[1]), "validation": tuple(bounds[1:3])}
+        if bounds[3] > bounds[2]:
+            self._bounds["test"] = tuple(bounds[2:4])
+        self.held_out = tuple(self._bounds)[1:]
         self.train_tokens = bounds[1]
         windows = (self.train_tokens - context_length) // context_length
         if windows < 1 or min(b - a for a, b in self._bounds.values()) < 2:
@@ -157,35 +152,41 @@ class RunningText(Dataset):
         self._epoch: tuple[int, np.ndarray] | None = None
 
     def _starts(self, epoch: int) -> np.ndarray:
-        """Where this epoch's windows start, in their shuffled order."""
+        """Where this epoch's windows start, in the order in which they are read."""
         if self._epoch is None or self._epoch[0] != epoch:
             rng = np.random.default_rng((self.seed, epoch))
             T = self.context_length
             offset = rng.integers(T)
-            self._epoch = epoch, rng.permutation((self.train_tokens - T) // T) * T + offset
+            count = (self.train_tokens - T) // T
+            if self._carry_state:
+                # The text as a ring, opened at a random place and cut into one stretch for each row.
+                ring = np.roll(np.arange(count), rng.integers(count))
+                order = ring[: self.batches_per_epoch * self._rows].reshape(self._rows, -1).T.ravel()
+            else:
+                order = rng.permutation(count)
+            self._epoch = epoch, order * T + offset
         return self._epoch[1]
 
     def batch(self, step: int) -> Batch:
         epoch, index = divmod(step, self.batches_per_epoch)
         starts = self._starts(epoch)[index * self._rows : (index + 1) * self._rows]
-        return self._windows(torch.from_numpy(starts))
+        tokens = self.take(starts[:, None] + np.arange(self.context_length + 1))
+        return tokens[:, :-1], tokens[:, 1:]
 
-    def _windows(self, starts: Tensor) -> Batch:
-        place = starts.to(self.tokens.device)[:, None] + torch.arange(self.context_length, device=self.tokens.device)
-        return self.tokens[place], self.tokens[place + 1]
+    def take(self, places: np.ndarray) -> Tensor:
+        """The tokens at these places of the text, int64 of the same shape."""
+        return torch.from_numpy(self._text.tokens[places].astype(np.int64)).to(self._device)
 
     def training_tokens(self) -> np.ndarray:
-        return self.tokens[: self.train_tokens].cpu().numpy()
+        return self._text.tokens[: self.train_tokens].astype(np.int64)
 
     def range(self, split: str) -> tuple[int, int]:
-        """The places in `tokens` of the first token that is scored and of the one after the last."""
+        """The places of the first token that is scored and of the one after the last."""
         return self._bounds[split]
 
     def weigh(self, first: int, last: int) -> tuple[int, int]:
         """Bytes and unknown characters of the tokens from place `first` to before `last`."""
-        unknown = self.tokenizer.unknown_token
-        found = 0 if unknown is None else int((self.tokens[first:last] == unknown).sum())
-        return int(self._lengths[first:last].sum()), found
+        return self._text.weigh(first, last)
 
     def evaluation(self, split: str, limit: int | None = None) -> Iterator[Scored]:
         first, last = self._bounds[split]
@@ -195,12 +196,12 @@ class RunningText(Dataset):
             whole = len(starts) - 1
             starts = starts[np.linspace(0, whole - 1, max(1, limit // T)).astype(int)]
         for block in np.array_split(starts, -(-len(starts) // self._rows)):
-            place = torch.from_numpy(block)[:, None] + torch.arange(T)  # of the targets
-            inside = place < last
-            place = place.clamp(max=last - 1).to(self.tokens.device)
-            targets = self.tokens[place].masked_fill(~inside.to(self.tokens.device), IGNORED)
+            place = block[:, None] + np.arange(T)  # of the targets
+            outside = torch.from_numpy(place >= last).to(self._device)
+            place = np.minimum(place, last - 1)
+            targets = self.take(place).masked_fill(outside, IGNORED)
             weights = [self.weigh(int(start), min(int(start) + T, last)) for start in block]
-            yield Scored(self.tokens[place - 1], targets, *map(sum, zip(*weights, strict=True)))
+            yield Scored(self.take(place - 1), targets, *map(sum, zip(*weights, strict=True)))
 
 
 class Documents(Dataset):
@@ -219,16 +220,16 @@ class Documents(Dataset):
         self.tokenizer, self.seed, self._device = tokenizer, seed, device
         self._right = config.align == "right"
         self._end = tokenizer.end_token
-        names = ("train", "validation", "test")
         self._documents = {
-            name: [tokenizer.encode(document) for document in piece] for name, piece in zip(names, pieces, strict=True)
+            name: [tokenizer.encode(document) for document in piece] for name, piece in zip(SPLITS, pieces, strict=True)
         }
         # The end token stands for the newline (or blank line) after a document: one byte.
         self._bytes = {
             name: [len(document.encode("utf-8", "replace")) + 1 for document in piece]
-            for name, piece in zip(names, pieces, strict=True)
+            for name, piece in zip(SPLITS, pieces, strict=True)
         }
         self.split_bytes = {name: sum(sizes) for name, sizes in self._bytes.items()}
+        self.held_out = tuple(name for name in SPLITS[1:] if self._documents[name])
         longest = max(len(document) for part in self._documents.values() for document in part)
         self.context_length = max(context_length, longest + 1)
         train = self._documents["train"]

@@ -14,13 +14,17 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from .architectures import LanguageModel
-from .data import IGNORED, Dataset, RunningText, Scored
+from .crossentropy import IGNORED, pieces
+from .data import Dataset, RunningText, Scored
 from .tokenizers import UNKNOWN_CHARACTER_BITS
+
+FINAL_TOKENS = 1 << 20  # of each held-out split at the end: all of a text of up to twenty million tokens
 
 
 @dataclass
@@ -56,12 +60,16 @@ class Losses:
     def __add__(self, other: Losses) -> Losses:
         return Losses(**{part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)})
 
-    def add(self, logits: Tensor, targets: Tensor) -> None:
-        """Count logits (B, T, V) against targets (B, T)."""
-        flat = logits.float().flatten(0, 1)
-        self.nats += F.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum").item()
+    def add(self, head: nn.Linear, x: Tensor, targets: Tensor) -> None:
+        """Count what the head makes of x (B, T, D) against targets (B, T)."""
+        for part, wanted in pieces(x.flatten(0, 1), targets.flatten(), head.out_features):
+            self.count(head(part).float(), wanted)
+
+    def count(self, logits: Tensor, targets: Tensor) -> None:
+        """Count logits (N, V) float32 against targets (N)."""
+        self.nats += F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum").item()
         self.tokens += int((targets != IGNORED).sum())
-        self.correct += int((flat.argmax(-1) == targets.flatten()).sum())
+        self.correct += int((logits.argmax(-1) == targets).sum())
 
     def figures(self) -> dict[str, float]:
         names = ("bits_per_byte", "loss", "perplexity", "accuracy", "bytes", "tokens")
@@ -75,8 +83,8 @@ def cold_losses(model: LanguageModel, batches: Iterable[Scored]) -> Losses:
     training = model.training
     model.eval()
     for batch in batches:
-        logits, _ = model(batch.inputs)
-        losses.add(logits, batch.targets)
+        x, _ = model.features(batch.inputs)
+        losses.add(model.head, x, batch.targets)
         losses.bytes += batch.bytes
         losses.unknown += batch.unknown
     model.train(training)
@@ -84,44 +92,50 @@ def cold_losses(model: LanguageModel, batches: Iterable[Scored]) -> Losses:
 
 
 @torch.no_grad()
-def carried_losses(model: LanguageModel, data: RunningText, split: str, streams: int = 32) -> Losses:
+def carried_losses(
+    model: LanguageModel, data: RunningText, split: str, streams: int = 32, limit: int | None = None
+) -> Losses:
     """Score a split with carried state.
 
     The split is cut into `streams` equal parts that are read side by side. Each is first warmed up on the two context
-    lengths of text before it, which are not scored; so every token is scored once, with what stands before it.
+    lengths of text before it, which are not scored; so every token is scored once, with what stands before it. With a
+    limit, about that many tokens, from the beginnings of the parts.
     """
     first, last = data.range(split)
     chunk = max(1, model.config.context_length // 4)
     streams = max(1, min(streams, (last - first) // chunk))
     part = -(-(last - first) // streams)
-    begins = first + part * torch.arange(streams)  # of what is scored
+    begins = first + part * np.arange(streams)  # of what is scored
+    part = min(part, -(-limit // streams)) if limit else part
     warm_up = min(2 * model.config.context_length, first - 1) // chunk * chunk
     losses = Losses()
-    losses.bytes, losses.unknown = data.weigh(first, last)
+    for begin in begins.tolist():
+        size, unknown = data.weigh(begin, min(begin + part, last))
+        losses.bytes += size
+        losses.unknown += unknown
     training = model.training
     model.eval()
     state = model.initial_state(streams)
     for offset in range(-warm_up, part, chunk):
         size = min(chunk, part - offset)
-        place = begins[:, None] + torch.arange(offset, offset + size)  # (streams, size), of the targets
-        scored = (place < last) & (place < begins[:, None] + part) & (offset >= 0)
-        place = place.clamp(max=last - 1).to(data.tokens.device)
-        logits, state = model(data.tokens[place - 1], state)
-        losses.add(logits, data.tokens[place].masked_fill(~scored.to(place.device), IGNORED))
+        place = begins[:, None] + np.arange(offset, offset + size)  # (streams, size), of the targets
+        unscored = torch.from_numpy((place >= last) | (place >= begins[:, None] + part) | (offset < 0))
+        place = np.minimum(place, last - 1)
+        x, state = model.features(data.take(place - 1), state)
+        losses.add(model.head, x, data.take(place).masked_fill(unscored.to(x.device), IGNORED))
     model.train(training)
     return losses
 
 
 def final_losses(model: LanguageModel, data: Dataset) -> dict[str, dict[str, float]]:
     """The figures of a finished run: validation, test, and both together ("heldout"), cold and, for running text,
-    carried. This is the one place that reads the test split."""
-    splits = ("validation", "test")
-    losses = {split: cold_losses(model, data.evaluation(split)) for split in splits}
-    losses["heldout"] = losses["validation"] + losses["test"]
+    carried; of a long text, a part that is spread evenly. This is the one place that reads the test split."""
+    losses = {split: cold_losses(model, data.evaluation(split, FINAL_TOKENS)) for split in data.held_out}
+    losses["heldout"] = sum(losses.values(), Losses())
     if isinstance(data, RunningText):
-        carried = {split: carried_losses(model, data, split) for split in splits}
+        carried = {split: carried_losses(model, data, split, limit=FINAL_TOKENS) for split in data.held_out}
         losses |= {f"{split}_carried": part for split, part in carried.items()}
-        losses["heldout_carried"] = carried["validation"] + carried["test"]
+        losses["heldout_carried"] = sum(carried.values(), Losses())
     return {name: part.figures() for name, part in losses.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import sys
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .architectures import build_model
+from .architectures import ARCHITECTURES, build_model
 from .config import (
     CharacterTokenizerConfig,
     DataConfig,
@@ -25,15 +24,21 @@ from .config import (
     check,
 )
 from .corpora import Source, load_sources
-from .data import IGNORED, Dataset, load_dataset
-from .errors import JaneLMError
+from .crossentropy import IGNORED
+from .data import Dataset, load_dataset
+from .distributed import Team, join_team, leave_team
+from .encoded import text_digest
+from .errors import JaneLMError, UsageError
 from .evaluation import final_losses
 from .files import set_aside, write_atomically
 from .generation import Limits, generate, generate_samples
 from .hardware import choose_device, choose_precision
 from .overlap import RUN_SIZES, TokenIndex
 from .runs import LoadedRun, Run, RunConfig
+from .tokenizers import Tokenizer
 from .training import Trainer
+
+INDEXED_TOKENS = 1 << 26  # the longest training text that written text is held against: its index takes 0.5 GB
 
 
 @dataclass
@@ -56,32 +61,37 @@ def train(
     beside: tuple[Path, ...] = (),
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     started: float | None = None,
-) -> Finished:
+) -> Finished | None:
     """Train a model from scratch and leave a run in `folder`.
 
     The text is `text` if given, else what `data` names. What already stands at `folder` and at the paths `beside` is
-    renamed to the next free number. Raises UsageError with every wrong setting, and JaneLMError where the text or the
+    renamed to the next free number. Where torchrun started several processes, they train together, and all but the
+    first get None. Raises UsageError with every wrong setting, and JaneLMError where the text or the
     folder cannot be used.
     """
     folder, data = Path(folder), data or DataConfig()
     tokenizer = tokenizer or CharacterTokenizerConfig()
-    check(model, training, data, tokenizer)
+    check(model, training, data, tokenizer, also=_contradictions(model, training, data))
     device = choose_device(training.device)
+    team = join_team(device)
+    say = say if team.first else _silence
     torch.manual_seed(training.seed)
     sources = [Source("text", text)] if text is not None else load_sources(data.data)
     for source in sources:
         for line in source.report:
             say(f"{source.name}: {line}")
-    dataset = load_dataset(sources, data, tokenizer, model.context_length, training.batch_tokens, training.seed, device)
+    with team.first_before_others():
+        dataset = _load(sources, data, tokenizer, model, training, device)
     config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
     run = Run(folder)
     network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
-    facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
-    for old, new in set_aside(folder, *beside).items():
-        say(f"the earlier {old} is now {new}")
-    run.write_settings(config, dataset.tokenizer, facts)
+    if team.first:
+        facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
+        for old, new in set_aside(folder, *beside).items():
+            say(f"the earlier {old} is now {new}")
+        run.write_settings(config, dataset.tokenizer, facts)
     say(describe(config, dataset, network.parameter_count()))
-    return _train_and_finish(run, config, dataset, network, say, started, resume=False)
+    return _train_and_finish(run, config, dataset, network, team, say, started, resume=False)
 
 
 def resume(
@@ -91,7 +101,7 @@ def resume(
     text: str | None = None,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     started: float | None = None,
-) -> Finished:
+) -> Finished | None:
     """Go on with a run that was interrupted, or that gets a larger `budget` (minutes, steps or epochs) now.
 
     Raises JaneLMError where the run cannot be read or its text has changed.
@@ -103,14 +113,17 @@ def resume(
             config, training=replace(config.training, **{"minutes": None, "steps": None, "epochs": None} | budget)
         )
     training = config.training
-    check(config.model, training, config.data)
+    check(config.model, training, config.data, also=_contradictions(config.model, training, config.data))
     device = choose_device(training.device)
+    team = join_team(device)
+    say = say if team.first else _silence
     sources = [Source("text", text)] if text is not None else load_sources(config.data.data)
-    dataset = _dataset(run, config, sources, device)
-    facts = run.read_json("config.json")["facts"]
-    run.write_settings(config, dataset.tokenizer, facts)
+    with team.first_before_others():
+        dataset = dataset_of(run, config, sources, device)
+        if team.first:
+            run.write_settings(config, dataset.tokenizer, run.read_json("config.json")["facts"])
     network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
-    return _train_and_finish(run, config, dataset, network, say, started, resume=True)
+    return _train_and_finish(run, config, dataset, network, team, say, started, resume=True)
 
 
 def _train_and_finish(
@@ -118,15 +131,25 @@ def _train_and_finish(
     config: RunConfig,
     dataset: Dataset,
     network: torch.nn.Module,
+    team: Team,
     say: Callable[[str], None],
     started: float | None,
     *,
     resume: bool,
-) -> Finished:
+) -> Finished | None:
     started = time.perf_counter() if started is None else started
     loaded = LoadedRun(run.name, network, dataset.tokenizer, config)
+    if not team.first:
+        torch.manual_seed(config.training.seed + 1_000_003 * team.rank)  # dropout of its own
     trainer = Trainer(
-        network, dataset, config.training, run, sample=lambda: sample_text(loaded, 60), say=say, started=started
+        network,
+        dataset,
+        config.training,
+        run,
+        sample=lambda: sample_text(loaded, 60),
+        say=say,
+        started=started,
+        team=team,
     )
     if resume:
         trainer.resume()
@@ -135,6 +158,9 @@ def _train_and_finish(
         state = trainer.train()
     except KeyboardInterrupt:
         interrupted, state = True, trainer.state
+    leave_team()
+    if not team.first:
+        return None
     say(f"training ended after {state.step:,} steps: {state.finished}")
     dtype, _ = choose_precision(config.training, network.device)
     with torch.autocast(network.device.type, dtype, enabled=dtype != torch.float32):
@@ -150,10 +176,14 @@ def _train_and_finish(
         "losses": losses,
     }
     network.eval()
-    results["overlap"] = originality(loaded, dataset)
+    results["overlap"] = originality(loaded, dataset) if dataset.train_tokens <= INDEXED_TOKENS else {}
     run.write_results(results)
     write_atomically(run.folder / "sample.txt", sample_text(loaded, 500))
     return Finished(run, results, interrupted)
+
+
+def _silence(line: str) -> None:
+    pass
 
 
 def sample_text(run: LoadedRun, num_tokens: int) -> str:
@@ -176,18 +206,60 @@ def describe(config: RunConfig, data: Dataset, parameters: int) -> str:
 
 def training_tokens(run: Run) -> np.ndarray:
     """The tokens (T,) int64 that a run was trained on. Raises JaneLMError where its text has changed since."""
+    return run_data(run).training_tokens()
+
+
+def run_data(run: Run, *others: Run) -> Dataset:
+    """The text of a run, split and encoded as its training did.
+
+    Raises JaneLMError where the text has changed since, and UsageError where other runs had another text or split.
+    """
     config = run.config()
-    return _dataset(run, config, load_sources(config.data.data), torch.device("cpu")).training_tokens()
+    facts = run.read_json("config.json")["facts"]
+    for other in others:
+        theirs = other.read_json("config.json")["facts"]
+        if facts["text_sha256"] != theirs["text_sha256"] or facts["split"] != theirs["split"]:
+            raise UsageError(f"{run.name} and {other.name} were trained on different texts or splits: name a file")
+    return dataset_of(run, config, load_sources(config.data.data), torch.device("cpu"))
 
 
-def _dataset(run: Run, config: RunConfig, sources: list[Source], device: torch.device) -> Dataset:
+def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch.device) -> Dataset:
     """The data of a run as it was, from the same text."""
-    if _digest(sources) != run.read_json("config.json")["facts"]["text_sha256"]:
+    if text_digest(sources) != run.read_json("config.json")["facts"]["text_sha256"]:
         raise JaneLMError(f"the text is not the one that {run.folder} was trained on: restore it, or start a new run")
-    training = config.training
+    return _load(sources, config.data, run.tokenizer(), config.model, config.training, device)
+
+
+def _load(
+    sources: list[Source],
+    data: DataConfig,
+    tokenizer: TokenizerConfig | Tokenizer,
+    model: ModelConfig,
+    training: TrainingConfig,
+    device: torch.device,
+) -> Dataset:
     return load_dataset(
-        sources, config.data, run.tokenizer(), config.model.context_length, training.batch_tokens, training.seed, device
+        sources,
+        data,
+        tokenizer,
+        model.context_length,
+        training.batch_tokens,
+        training.seed,
+        device,
+        training.carry_state,
     )
+
+
+def _contradictions(model: ModelConfig, training: TrainingConfig, data: DataConfig) -> list[str]:
+    """Settings that are fine one by one and not together."""
+    found = []
+    if training.carry_state and ARCHITECTURES[model.kind].bounded_memory:
+        found.append(f"carry_state is for an architecture with a state of its own, which a {model.kind} has not")
+    if training.carry_state and data.documents:
+        found.append(f"carry_state is for running text, but each of the {data.documents} starts afresh")
+    if training.carry_state and training.overfit_one_batch:
+        found.append("carry_state reads on, but overfit_one_batch reads one batch again and again")
+    return found
 
 
 def originality(run: LoadedRun, data: Dataset) -> dict[str, dict[str, float]]:
@@ -215,16 +287,10 @@ def _share(lengths: list[np.ndarray], size: int) -> float:
     return sum(int((part >= size).sum()) for part in lengths) / runs if runs else 0.0
 
 
-def _digest(sources: list[Source]) -> str:
-    """SHA-256 of the whole text, its sources joined as running text is."""
-    text = "\n\n".join(source.text for source in sources)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _facts(sources: list[Source], data: Dataset) -> dict:
     """What a reader of the run may want to know besides its settings."""
     return {
-        "text_sha256": _digest(sources),
+        "text_sha256": text_digest(sources),
         "sources": [source.name for source in sources],
         "split": {name: {"bytes": size} for name, size in data.split_bytes.items()},
         "train_tokens": data.train_tokens,

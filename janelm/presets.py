@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .config import MODEL_CONFIGS, ModelConfig, TrainingConfig
@@ -16,6 +16,8 @@ class Preset:
     lstm: dict[str, Any]
     tokenizer: dict[str, Any]
     training: dict[str, Any]
+    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By architecture: what its training changes besides."""
 
 
 PRESETS = {
@@ -41,6 +43,17 @@ PRESETS = {
 }
 DEFAULT_PRESET = "small"
 BUDGETS = ("minutes", "steps", "epochs")
+# From how many minutes on which size is the best that can be had; the last row that is reached holds.
+PRESETS_BY_MINUTES = ((0, "tiny"), (4, "small"), (60, "medium"))
+
+
+def choose_preset(budget: dict[str, float]) -> tuple[str, str]:
+    """The preset for a budget (minutes, steps or epochs) when none is named, and why."""
+    if "minutes" not in budget:
+        return DEFAULT_PRESET, "the default"
+    minutes = budget["minutes"]
+    name = [name for least, name in PRESETS_BY_MINUTES if least <= max(0, minutes)][-1]
+    return name, f"it suits a budget of {minutes:g} minutes"
 
 
 def model_preset(architecture: str, preset: str) -> ModelConfig:
@@ -57,4 +70,5 @@ LEARNING_RATES = {
 
 def training_preset(architecture: str, preset: str) -> TrainingConfig:
     """The settings of training in this size."""
-    return TrainingConfig(**(LEARNING_RATES[architecture] | PRESETS[preset].training))
+    recipe = PRESETS[preset].recipes.get(architecture, {})
+    return TrainingConfig(**(LEARNING_RATES[architecture] | PRESETS[preset].training | recipe))

@@ -5,7 +5,7 @@ A run is a folder that is complete in itself:
     config.json        shape, data, training settings, split, versions
     tokenizer.json     the whole tokenizer
     best.safetensors   the weights with the lowest validation loss
-    resume.pt          the last weights, the optimizers' state and where training stands
+    resume.pt          the last weights and their average, the optimizers' state and where training stands
     metrics.csv        a row for each evaluation
     results.json       the final figures
     samples.txt        what the model wrote at each evaluation, from the same start
@@ -37,6 +37,19 @@ from .tokenizers import Tokenizer, tokenizer_from_json
 
 FORMAT = 1
 MODELS = Path("models")
+SAMPLES = Path(__file__).parent / "samples"  # runs that come with the package, by architecture
+
+
+SAMPLE_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "metrics.csv",
+    "results.json",
+    "samples.txt",
+    "loss.png",
+    "sample.txt",
+    "README.md",
+)
 
 
 @dataclass(frozen=True)
@@ -157,7 +170,8 @@ class Run:
         """
         config, tokenizer = self.config(), self.tokenizer()
         if which == "last":
-            weights = self.resume_state()["weights"]
+            state = self.resume_state()
+            weights = state.get("average") or state["weights"]
         else:
             path = self.folder / "best.safetensors"
             try:
@@ -226,11 +240,31 @@ def load_run(name: str | Path, which: str = "best", device: torch.device | str =
 
 
 def find_run(name: str | Path) -> Run:
-    """The run in the folder `name`, or in `models/name`. Raises JaneLMError where there is none."""
-    for folder in (Path(name), MODELS / name):
+    """The run in the folder `name`, in `models/name`, or the sample of that name. Raises JaneLMError where there is
+    none."""
+    for folder in (Path(name), MODELS / name, SAMPLES / name):
         if (folder / "config.json").exists():
             return Run(folder)
     raise JaneLMError(f"there is no run at {name} nor at {MODELS / name}: {_choices()}")
+
+
+def sample_run(architecture: str = "transformer") -> Run | None:
+    """The trained model of this architecture that comes with the package, if it does."""
+    folder = SAMPLES / architecture
+    return Run(folder) if (folder / "best.safetensors").exists() else None
+
+
+def write_sample(run: Run, folder: Path) -> Run:
+    """Copy a finished run without what only resuming needs, its weights in half precision: half the size on disk.
+
+    Loading widens them to float32 again.
+    """
+    for name in SAMPLE_FILES:
+        if (run.folder / name).exists():
+            write_atomically(folder / name, (run.folder / name).read_bytes())
+    weights = {name: weight.half() for name, weight in weights_of(run.load().model).items()}
+    write_atomically(folder / "best.safetensors", lambda path: save_file(weights, path))
+    return Run(folder)
 
 
 def _choices() -> str:

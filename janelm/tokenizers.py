@@ -6,7 +6,9 @@ import base64
 import codecs
 import json
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -47,6 +49,11 @@ class Tokenizer:
     def encode(self, text: str) -> np.ndarray:
         """Token ids, int64 of shape (T,). Never fails: see each tokenizer for what becomes of strange characters."""
         raise NotImplementedError
+
+    def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Each block of a long text with its tokens."""
+        for block in blocks:
+            yield block, self.encode(block)
 
     def unknown_characters(self, text: str) -> list[str]:
         """The characters of `text` that the vocabulary cannot say, each once, in order of appearance."""
@@ -134,8 +141,14 @@ class TiktokenTokenizer(Tokenizer):
         return self.vocabulary[:-2] if self.documents else self.vocabulary
 
     def encode(self, text: str) -> np.ndarray:
-        clean = text.encode("utf-8", "replace").decode()  # a lone surrogate has no bytes
-        return np.asarray(self._encoding.encode_ordinary(clean), np.int64)
+        return np.asarray(self._encoding.encode_ordinary(_without_surrogates(text)), np.int64)
+
+    def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+        threads, waiting = os.cpu_count() or 1, iter(blocks)
+        while several := list(islice(waiting, 4 * threads)):
+            clean = [_without_surrogates(block) for block in several]
+            encoded = self._encoding.encode_ordinary_batch(clean, num_threads=threads)
+            yield from zip(several, (np.asarray(tokens, np.int64) for tokens in encoded), strict=True)
 
     def to_json(self) -> dict:
         return {
@@ -147,13 +160,21 @@ class TiktokenTokenizer(Tokenizer):
         }
 
 
-def train_tokenizer(config: TokenizerConfig, texts: list[str], documents: bool = False) -> Tokenizer:
+def _without_surrogates(text: str) -> str:
+    """A lone surrogate has no bytes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def train_tokenizer(config: TokenizerConfig, texts: Iterable[str], documents: bool = False) -> Tokenizer:
     """A tokenizer for `texts`, the training split: nothing of the held-out text enters it.
 
     Raises JaneLMError where a stock encoding is unknown or cannot be fetched.
     """
     if isinstance(config, CharacterTokenizerConfig):
-        return CharacterTokenizer(set().union(*map(set, texts)), documents)
+        characters: set[str] = set()
+        for text in texts:
+            characters.update(text)
+        return CharacterTokenizer(characters, documents)
     if config.encoding is not None:
         config, ranks = _stock_encoding(config)
     else:
@@ -161,7 +182,7 @@ def train_tokenizer(config: TokenizerConfig, texts: list[str], documents: bool =
     return TiktokenTokenizer(config, ranks, documents)
 
 
-def train_byte_pairs(texts: list[str], vocab_size: int, pattern: str) -> list[bytes]:
+def train_byte_pairs(texts: Iterable[str], vocab_size: int, pattern: str) -> list[bytes]:
     """Byte-pair encoding (Sennrich et al. 2016) over bytes: the 256 bytes, then the merges in order.
 
     A short text may have fewer pairs than asked for; the vocabulary is then smaller.

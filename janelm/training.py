@@ -16,21 +16,24 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from .architectures import LanguageModel
+from .architectures import LanguageModel, State
 from .config import TrainingConfig
-from .data import IGNORED, Batch, Dataset, RunningText
+from .crossentropy import IGNORED, cross_entropy
+from .data import Batch, Dataset, RunningText
+from .distributed import Team
 from .errors import JaneLMError
-from .evaluation import Losses, cold_losses
+from .evaluation import FINAL_TOKENS, Losses, cold_losses
 from .hardware import choose_compile, choose_precision
-from .optimizers import build_optimizers, clip_gradients, learning_rate_scale, scale_learning_rates
+from .optimizers import WeightAverage, build_optimizers, clip_gradients, learning_rate_scale, scale_learning_rates
 from .runs import Run, load_weights, weights_of
 
 FINAL_PASSES = 3.0  # what the evaluation at the end costs, in cold passes over the held-out text
+FRESH_STARTS = 0.01  # the share of windows that a carried state does not reach (Melis et al. 2020)
 
 
 @dataclass
@@ -50,10 +53,16 @@ class TrainingState:
     samples: list[str] = field(default_factory=list)  # what the model wrote at each evaluation
 
 
-def training_loss(model: LanguageModel, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy in nats per token of (B, T) inputs and targets."""
-    logits, _ = model(inputs)
-    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+def training_loss(
+    model: LanguageModel, inputs: Tensor, targets: Tensor, state: State | None = None, count: Tensor | None = None
+) -> tuple[Tensor, State | None]:
+    """Mean cross-entropy in nats per token of (B, T) inputs and targets, and the state after them.
+
+    `count` is how many tokens the mean is over, where these rows are but a part of the batch.
+    """
+    x, state = model.features(inputs, state)
+    count = (targets != IGNORED).sum() if count is None else count
+    return cross_entropy(model.head, x, targets) / count, state
 
 
 def mean(values: list[float]) -> float:
@@ -73,15 +82,20 @@ class Trainer:
         sample: Callable[[], str] = str,
         say: Callable[[str], None] = print,
         started: float | None = None,
+        team: Team | None = None,
     ) -> None:
         """`sample` writes a little text with the model; `say` prints a line for the user; `started` is when the
-        command began, by `time.perf_counter`, so that a budget of minutes counts its start too."""
+        command began, by `time.perf_counter`, so that a budget of minutes counts its start too; `team` are the
+        processes that train together."""
+        self.team = team or Team()
         self.model, self.data, self.run, self.sample, self.say = model, data, run, sample, say
         self.config = config
         if config.epochs is not None:
             self.config = replace(config, epochs=None, steps=max(1, round(config.epochs * data.batches_per_epoch)))
         self.state = TrainingState()
         self.optimizers = build_optimizers(model, config)
+        self.average = WeightAverage(model, config.ema) if config.ema else None
+        self.carried: State | None = None  # with the setting carry_state, what the last batch ended with
         self.dtype, why = choose_precision(config, model.device)
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
         self.compiled, why = choose_compile(config, model.device, model.compile_pays, isinstance(data, RunningText))
@@ -99,10 +113,11 @@ class Trainer:
     def step(self, batch: Batch) -> None:
         """One optimizer step on one batch."""
         began = time.perf_counter()
-        scale_learning_rates(self.optimizers, learning_rate_scale(self.state.step, self.progress, self.config))
-        with self._autocast():
-            loss = self._loss(self.model, *batch)
+        progress = self.team.tell(self.progress)
+        scale_learning_rates(self.optimizers, learning_rate_scale(self.state.step, progress, self.config))
+        loss, self.carried = self._loss_of(batch)
         loss.backward()
+        loss = self.team.sum_gradients(self.model.parameters(), loss)
         norm = clip_gradients(self.model, self.config.gradient_clip)
         if not math.isfinite(norm):
             raise JaneLMError(
@@ -112,10 +127,30 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
+        if self.average:
+            self.average.update(self.state.step)
         self.state.losses.append(loss.item())
         self.state.norms.append(norm)
         self.state.stepping += time.perf_counter() - began
         self.state.step += 1
+
+    def _loss_of(self, batch: Batch) -> tuple[Tensor, State | None]:
+        """What this process's rows add to the loss of the batch, and the state after them."""
+        count = (batch[1] != IGNORED).sum()
+        inputs, targets = self.team.share(*batch)
+        with self._autocast():
+            return self._loss(self.model, inputs, targets, self._start_state(len(batch[0])), count)
+
+    def _start_state(self, rows: int) -> State | None:
+        """The state that this process's rows of a batch start from: none, unless states are carried."""
+        if not self.config.carry_state:
+            return None
+        step = self.state.step
+        fresh = np.random.default_rng((self.config.seed, step, rows)).random(rows) < FRESH_STARTS
+        fresh = (fresh | (step % self.data.batches_per_epoch == 0))[self.team.rank :: self.team.size]
+        if self.carried is None:
+            return self.model.initial_state(len(fresh))
+        return self.model.hand_on(self.carried, torch.from_numpy(fresh).to(self.model.device))
 
     def _first_step(self, batch: Batch) -> None:
         """The first step, in which torch.compile does its work; where it cannot, go on without it."""
@@ -123,8 +158,8 @@ class Trainer:
             return self.step(batch)
         try:
             # A trial, which must not use up random numbers: dropout of a resumed run would differ from then on.
-            with torch.random.fork_rng(), self._autocast():
-                self._loss(self.model, *batch).backward()
+            with torch.random.fork_rng():
+                self._loss_of(batch)[0].backward()
             for optimizer in self.optimizers:
                 optimizer.zero_grad()
         except Exception as error:
@@ -170,7 +205,8 @@ class Trainer:
                 batch = one_batch or self.data.batch(self.state.step)
                 (self._first_step if first else self.step)(batch)
                 first = False
-                done = self.progress
+                done = self.team.tell(self.progress)
+                self._interrupted = self.team.any(self._interrupted)
                 if done >= 1:
                     self.state.finished = "the budget is spent"
                 elif self._interrupted:
@@ -180,7 +216,8 @@ class Trainer:
                     self._evaluate(bar)
                 if self.state.step % 10 == 0:
                     self._report(bar)
-        load_weights(self.model, self._best_weights())
+        if self.team.first:
+            load_weights(self.model, self._best_weights())
         if self._interrupted:
             raise KeyboardInterrupt
         return self.state
@@ -191,26 +228,16 @@ class Trainer:
     # --- evaluation and saving ----------------------------------------------------------------------------------
 
     def _evaluate(self, bar: tqdm | None = None) -> None:
-        """Measure both losses on the same tokens as ever, then save the run."""
-        state, config = self.state, self.config
-        began = time.perf_counter()
-        with self._autocast():
-            train = self._train_losses()
-            validation = cold_losses(self.model, self.data.evaluation("validation", config.evaluation_tokens))
-        took = time.perf_counter() - began
-        if config.minutes is not None and self._reserve == 0:
-            self._plan_the_end(took, train.tokens + validation.tokens)
-        state.seconds = self.seconds
-        loss = train.loss if config.overfit_one_batch else validation.loss  # what "best" goes by
-        better = loss < state.best_loss
-        state.best_loss, state.since_best = (loss, 0) if better else (state.best_loss, state.since_best + 1)
-        state.evaluations_done = math.floor(self.progress * config.evaluations + 1e-9) + 1
-        if state.since_best >= config.patience and not state.finished:
-            state.finished = f"validation has not improved in {config.patience} evaluations"
-        state.rows.append(self._row(train, validation))
-        state.samples.append(self.sample())
-        if better:
-            self.run.write_best(self.model)
+        """Measure both losses on the same tokens as ever, keep the best weights, then save the run."""
+        if self.team.first:
+            self._evaluate_alone(bar)
+        state = self.state
+        state.evaluations_done, state.finished = self.team.tell((state.evaluations_done, state.finished))
+
+    def _evaluate_alone(self, bar: tqdm | None) -> None:
+        state = self.state
+        with self.average.in_place() if self.average else nullcontext():
+            better = self._measure()
         if not self._interrupted:
             self._save()
         self.run.write_metrics(state.rows)
@@ -224,6 +251,33 @@ class Trainer:
             )
             bar.write(f"    {' '.join(state.samples[-1].split())[:160]}", file=sys.stderr)
 
+    def _measure(self) -> bool:
+        """Add a row of figures and a sample, and keep the weights if they are the best so far; returns whether."""
+        state, config = self.state, self.config
+        began = time.perf_counter()
+        with self._autocast():
+            train = self._train_losses()
+            validation = cold_losses(self.model, self.data.evaluation("validation", config.evaluation_tokens))
+        took = time.perf_counter() - began
+        if config.minutes is not None and self._reserve == 0:
+            self._plan_the_end(took, train.tokens + validation.tokens)
+        state.seconds = self.seconds
+        loss = train.loss if config.overfit_one_batch else validation.loss  # what "best" goes by
+        better = loss < state.best_loss
+        state.best_loss, state.since_best = (loss, 0) if better else (state.best_loss, state.since_best + 1)
+        state.evaluations_done = self._evaluations_due() + 1
+        if state.since_best >= config.patience and not state.finished:
+            state.finished = f"validation has not improved in {config.patience} evaluations"
+        state.rows.append(self._row(train, validation))
+        state.samples.append(self.sample())
+        if better:
+            self.run.write_best(self.model)
+        return better
+
+    def _evaluations_due(self) -> int:
+        """How many of the evaluations, besides the one before the first step, this much progress calls for."""
+        return math.floor(self.progress * self.config.evaluations + 1e-9)
+
     def _train_losses(self) -> Losses:
         if not self.config.overfit_one_batch:
             return cold_losses(self.model, self.data.evaluation("train", self.config.evaluation_tokens))
@@ -231,15 +285,15 @@ class Trainer:
         self.model.eval()
         with torch.no_grad():
             inputs, targets = self.data.batch(0)
-            losses.add(self.model(inputs)[0], targets)
+            losses.add(self.model.head, self.model.features(inputs)[0], targets)
         self.model.train()
         losses.bytes = max(1, round(losses.tokens * self.data.split_bytes["train"] / self.data.train_tokens))
         return losses
 
     def _plan_the_end(self, seconds: float, tokens: int) -> None:
         """Keep back what the last evaluation and the files after it will take, judged by the first evaluation."""
-        held_out = self.data.train_tokens * (self.data.split_bytes["validation"] + self.data.split_bytes["test"])
-        held_out /= self.data.split_bytes["train"]
+        sizes, density = self.data.split_bytes, self.data.train_tokens / self.data.split_bytes["train"]
+        held_out = sum(min(FINAL_TOKENS, density * sizes[split]) for split in self.data.held_out)
         self._reserve = min(10 * self.config.minutes, 12 + FINAL_PASSES * seconds * held_out / tokens)
 
     def _row(self, train: Losses, validation: Losses) -> dict[str, float]:
@@ -271,9 +325,13 @@ class Trainer:
         return round(self.data.train_tokens / self.data.batches_per_epoch)
 
     def _save(self) -> None:
+        if not self.team.first:
+            return
         self.run.write_resume_state(
             {
                 "weights": weights_of(self.model),
+                "average": self.average and self.average.weights,
+                "carried": self.carried if self.team.size == 1 else None,
                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "random": torch.get_rng_state(),
                 "training": vars(self.state),
@@ -281,16 +339,25 @@ class Trainer:
         )
 
     def resume(self) -> None:
-        """Go on from what the run last saved: the same batches, losses and weights as if never interrupted."""
+        """Go on from what the run last saved: the same batches, losses and weights as if never interrupted.
+
+        So it is with any number of processes, but for dropout, which differs between them, and for states that are
+        carried, which then start afresh.
+        """
         saved = self.run.resume_state()
         load_weights(self.model, saved["weights"])
         for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
-        torch.set_rng_state(saved["random"])
+        if self.average:
+            self.average.restore(saved.get("average") or saved["weights"])
+        self.carried = saved.get("carried") if self.team.size == 1 else None
+        if self.team.first:
+            torch.set_rng_state(saved["random"])
         self.state = TrainingState(**saved["training"])
         self._started = time.perf_counter() - self.state.seconds
         if self.progress < 1 and self.state.since_best < self.config.patience:
             self.state.finished = ""  # the budget is larger now
+        self.state.evaluations_done = self._evaluations_due() + 1  # of this budget, which may not be the old one
 
     # --- what the user sees -------------------------------------------------------------------------------------
 
@@ -317,15 +384,23 @@ class Trainer:
 
     @contextmanager
     def _catch_interrupt(self) -> Any:
-        """Let the first Ctrl-C end training after this step; a second one ends it at once."""
+        """Let the first Ctrl-C end training after this step; one more than a second later ends it at once.
+
+        (The terminal and torchrun both pass on the same one.)
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
+        pressed = math.inf
+
         def stop(*_: Any) -> None:
-            self._interrupted = True
-            self.say("stopping: evaluating and saving; press Ctrl-C again to stop at once")
-            signal.signal(signal.SIGINT, before)
+            nonlocal pressed
+            if time.monotonic() > pressed + 1:
+                raise KeyboardInterrupt
+            if not self._interrupted:
+                pressed, self._interrupted = time.monotonic(), True
+                self.say("stopping: evaluating and saving; press Ctrl-C again to stop at once")
 
         before = signal.signal(signal.SIGINT, stop)
         try:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig
 from janelm.corpora import Source
-from janelm.data import IGNORED, load_dataset, split_documents, split_text
+from janelm.crossentropy import IGNORED
+from janelm.data import load_dataset, split_documents
+from janelm.encoded import SPLITS, RunningSplits
 from janelm.errors import JaneLMError
 
 CPU = torch.device("cpu")
@@ -27,10 +29,11 @@ def dataset(text, documents=None, tokenizer=None, context=16, batch_tokens=128, 
 @given(st.text(min_size=40))
 @settings(max_examples=50)
 def test_the_split_of_running_text_is_90_5_5_and_loses_nothing(text):
-    pieces = split_text([Source("a", text[:20]), Source("b", text[20:])])
+    splits = RunningSplits([Source("a", text[:20]), Source("b", text[20:])])
     whole = text[:20] + "\n\n" + text[20:]
-    assert "".join(part for piece in pieces for part in piece) == whole
-    assert len(pieces[0][0]) == int(0.9 * len(whole)) and len(pieces[2][0]) == len(whole) - int(0.95 * len(whole))
+    train, validation, test = ("".join(splits.blocks(split)) for split in SPLITS)
+    assert train + validation + test == whole
+    assert len(train) == int(0.9 * len(whole)) and len(test) == len(whole) - int(0.95 * len(whole))
 
 
 def test_an_epoch_is_windows_without_replacement_from_an_offset_that_changes(text):
@@ -47,6 +50,22 @@ def test_an_epoch_is_windows_without_replacement_from_an_offset_that_changes(tex
             inputs, targets = data.batch(step)
             assert torch.equal(inputs[:, 1:], targets[:, :-1])
     assert len(set(seen)) > 1
+
+
+def test_with_a_carried_state_each_row_goes_on_where_it_ended(text):
+    data = load_dataset([Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, 128, 0, CPU, True)
+    jumps = 0
+    for epoch in range(2):
+        seen = []
+        for index in range(data.batches_per_epoch):
+            starts = data._starts(epoch)[index * 8 : (index + 1) * 8]
+            if index:
+                jumps += int((starts != seen[-1] + 16).sum())
+            seen.append(starts)
+        assert len(set(np.concatenate(seen))) == 8 * data.batches_per_epoch
+        assert np.concatenate(seen).max() + 17 <= data.train_tokens
+    assert jumps <= 2, "only where the text ends and begins again"
+    assert not np.array_equal(data._starts(0), data._starts(1))
 
 
 def test_no_training_batch_reaches_into_the_held_out_text(text):
@@ -75,7 +94,7 @@ def test_evaluation_scores_each_token_and_each_byte_once(text, tokenizer, docume
         assert sum(batch.bytes for batch in scored) == data.split_bytes[split]
         if documents is None:
             first, last = data.range(split)
-            assert torch.equal(targets, data.tokens[first:last])
+            assert torch.equal(targets, data.take(np.arange(first, last)))
             assert data.split_bytes[split] == len(data.tokenizer.decode(targets.tolist()).encode())
         else:
             ends = int((targets == data.tokenizer.end_token).sum())

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from conftest import SHAPES
@@ -57,10 +58,18 @@ def test_carried_equals_one_pass_over_the_text_from_its_very_beginning(text, sha
     first, last = data.range("test")
     model.eval()
     with torch.no_grad():
-        logits, _ = model(data.tokens[None, : last - 1])
-    expected = torch.nn.functional.cross_entropy(logits[0, first - 1 :], data.tokens[first:last], reduction="sum")
+        logits, _ = model(data.take(np.arange(last - 1))[None])
+    targets = data.take(np.arange(first, last))
+    expected = torch.nn.functional.cross_entropy(logits[0, first - 1 :], targets, reduction="sum")
     one = carried_losses(model, data, "test", streams=1)
     assert one.nats == pytest.approx(expected.item(), rel=2e-3)
+
+
+def test_a_limited_carried_evaluation_scores_the_beginnings_of_its_parts(text, shape):
+    model, data = make(text, shape)
+    limited, whole = (carried_losses(model, data, "test", 8, limit) for limit in (320, None))
+    assert limited.tokens == 320 and limited.bytes < whole.bytes
+    assert limited.bits_per_byte == pytest.approx(whole.bits_per_byte, rel=0.1)
 
 
 def test_evaluation_leaves_the_model_as_it_was(text, shape):
@@ -78,6 +87,16 @@ def test_held_out_is_validation_and_test_together(text):
     assert losses["heldout_carried"]["bytes"] == losses["heldout"]["bytes"]
     parts = sum(losses[name]["bits_per_byte"] * losses[name]["bytes"] for name in ("validation", "test"))
     assert losses["heldout"]["bits_per_byte"] == pytest.approx(parts / losses["heldout"]["bytes"])
+
+
+@pytest.mark.parametrize("documents", [None, "lines"])
+def test_a_split_without_a_test_steers_by_all_that_is_held_out(text, documents):
+    model, data = make(text, SHAPES["lstm"], documents=documents, split="90/10")
+    _, halved = make(text, SHAPES["lstm"], documents=documents)
+    losses = final_losses(model, data)
+    assert not any("test" in name for name in losses) and data.held_out == ("validation",)
+    assert losses["heldout"] == losses["validation"] and data.split_bytes["train"] == halved.split_bytes["train"]
+    assert losses["heldout"]["bytes"] == halved.split_bytes["validation"] + halved.split_bytes["test"]
 
 
 def test_documents_are_scored_whole_and_from_a_fresh_state(text, shape):

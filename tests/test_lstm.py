@@ -1,9 +1,10 @@
 """The LSTM against a cell written from its equations."""
 
+import pytest
 import torch
 
 from janelm.architectures import build_model
-from janelm.architectures.lstm import roll_padding_right
+from janelm.architectures.lstm import LockedDropout, roll_padding_right
 from janelm.config import LSTMConfig
 
 
@@ -38,6 +39,46 @@ def test_the_forget_gate_starts_open():
     for layer in range(2):
         bias = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
         assert bias.tolist() == [0.0] * 8 + [1.0] * 8 + [0.0] * 16
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_path_with_drops_computes_what_the_plain_one_does(dtype):
+    """With a probability of nearly zero nothing is dropped, and outputs, states and gradients are the same."""
+    torch.manual_seed(0)
+    plain = build_model(LSTMConfig(layers=2, width=16), 11)
+    drops = build_model(LSTMConfig(layers=2, width=16, weight_dropout=1e-9, locked_dropout=True), 11)
+    drops.load_state_dict(plain.state_dict())
+    tokens = torch.randint(11, (3, 9))
+    results = []
+    for model in (plain, drops):
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            logits, state = model(tokens, model.initial_state(3))
+            alone, _ = model(tokens)
+        (logits.float().square().mean() + alone.float().square().mean()).backward()
+        results.append([logits, alone, *state, *(weight.grad for weight in model.parameters())])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5 if dtype == torch.float32 else 2e-2)
+
+
+def test_dropped_weights_are_others_each_step_and_none_in_evaluation():
+    torch.manual_seed(0)
+    model = build_model(LSTMConfig(layers=1, width=16, weight_dropout=0.5), 11)
+    tokens = torch.randint(11, (1, 9)).expand(2, 9)
+    (first, second), (third, _) = model(tokens)[0], model(tokens)[0]
+    assert torch.equal(first, second), "one mask for all rows of a step"
+    assert not torch.allclose(first, third)
+    model(tokens)[0].sum().backward()
+    gradient = model.lstm.weight_hh_l0.grad
+    assert 0.3 < (gradient == 0).float().mean() < 0.7, "what was dropped has no gradient"
+    model.eval()
+    assert torch.equal(model(tokens)[0], model(tokens)[0])
+
+
+def test_locked_dropout_takes_the_same_numbers_at_all_tokens():
+    torch.manual_seed(0)
+    x = LockedDropout(0.5)(torch.ones(2, 7, 100))
+    assert torch.equal(x, x[:, :1].expand_as(x)) and set(x.unique().tolist()) == {0.0, 2.0}
+    assert not torch.equal(x[0], x[1])
 
 
 def test_roll_padding_right_and_back():

@@ -10,11 +10,12 @@ import pytest
 import torch
 from conftest import SHAPES, write_text
 
+from janelm import runs
 from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.errors import JaneLMError
 from janelm.files import set_aside, write_atomically
 from janelm.pipeline import train
-from janelm.runs import Run, find_run, load_pair
+from janelm.runs import Run, find_run, load_pair, sample_run, write_sample
 
 TRAINING = TrainingConfig(steps=2, batch_tokens=64, evaluations=1, evaluation_tokens=64, compile="off", device="cpu")
 
@@ -153,6 +154,25 @@ def test_setting_aside_takes_one_free_number_for_all():
         "model-config.pkl": "model-config-2.pkl",
     }
     assert Path("model-1.pth").read_text() == "model-1.pth"
+
+
+def test_a_sample_is_a_run_in_half_the_size(run, monkeypatch):
+    """It is found by name, and its weights are the run's to eleven bits, as float32."""
+    sample = write_sample(run, Path("samples") / "mine")
+    assert not (sample.folder / "resume.pt").exists()
+    sizes = [(folder / "best.safetensors").stat().st_size for folder in (sample.folder, run.folder)]
+    assert sizes[0] < 0.6 * sizes[1]
+    monkeypatch.setattr(runs, "SAMPLES", Path("samples"))
+    whole, half = run.load(), find_run("mine").load()
+    for name, weight in whole.model.named_parameters():
+        assert half.model.get_parameter(name).dtype == torch.float32
+        torch.testing.assert_close(half.model.get_parameter(name), weight, rtol=2**-11, atol=1e-7)
+    assert half.config == whole.config and half.tokenizer.to_json() == whole.tokenizer.to_json()
+
+
+def test_a_sample_is_there_or_not(run, monkeypatch):
+    monkeypatch.setattr(runs, "SAMPLES", Path("models"))
+    assert sample_run() is None and sample_run("model").folder == run.folder
 
 
 def test_untied_weights_are_stored_too():

@@ -8,14 +8,24 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import SHAPES, write_text
+from torch.optim._muon import _zeropower_via_newtonschulz
 
 from janelm.architectures import build_model
 from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
+from janelm.corpora import Source
+from janelm.data import load_dataset
 from janelm.errors import JaneLMError, UsageError
-from janelm.optimizers import build_optimizers, learning_rate_scale
+from janelm.optimizers import (
+    NEWTON_SCHULZ,
+    Muon,
+    WeightAverage,
+    build_optimizers,
+    learning_rate_scale,
+    orthogonalise,
+)
 from janelm.pipeline import resume, train
 from janelm.runs import Run
-from janelm.training import Trainer
+from janelm.training import FRESH_STARTS, Trainer, training_loss
 
 TRAINING = TrainingConfig(
     steps=24,
@@ -50,6 +60,51 @@ def test_muon_never_gets_the_embedding_or_the_head():
     assert all(p.ndim == 2 for p in model.hidden_matrices())
 
 
+@pytest.mark.parametrize("shape", [(24, 24), (64, 16), (16, 64), (24, 32)])
+@pytest.mark.parametrize("spectrum", ["flat", "steep", "few"])
+def test_orthogonalise_is_as_near_to_the_iteration_in_float64_as_torchs_own(shape, spectrum):
+    torch.manual_seed(0)
+    x = torch.randn(3, *shape)
+    u, s, v = torch.linalg.svd(x, full_matrices=False)
+    s = {
+        "flat": s,
+        "steep": 10 ** -torch.linspace(0, 3, s.size(1)).expand_as(s),
+        "few": (s * 0).index_fill(1, torch.arange(4), 1),
+    }[spectrum]
+    x = u * s[:, None] @ v
+    a, b, c = NEWTON_SCHULZ
+    exact = x.double() if shape[0] <= shape[1] else x.double().mT
+    exact = exact / exact.norm(dim=(-2, -1), keepdim=True)
+    for _ in range(5):
+        g = exact @ exact.mT
+        exact = a * exact + (b * g + c * g @ g) @ exact
+    exact = exact if shape[0] <= shape[1] else exact.mT
+    theirs = torch.stack([_zeropower_via_newtonschulz(matrix, NEWTON_SCHULZ, 5, 1e-7) for matrix in x])
+    ours = orthogonalise(x)
+    assert ours.dtype == torch.bfloat16 and ours.shape == x.shape
+    far, torchs = ((value.double() - exact).norm() for value in (ours, theirs))
+    assert far < 2 * torchs and far < 0.5 * exact.norm()
+
+
+def test_muon_takes_the_steps_of_torchs_own():
+    torch.manual_seed(0)
+    start = [torch.randn(shape) for shape in ((32, 32), (64, 16), (16, 64), (64, 16))]
+    ours, theirs = ([torch.nn.Parameter(weight.clone()) for weight in start] for _ in range(2))
+    optimizers = Muon(ours, 0.02, 0.1, 0.95), torch.optim.Muon(theirs, 0.02, 0.1, 0.95)
+    for _ in range(5):
+        for pair in zip(ours, theirs, strict=True):
+            gradient = torch.randn(pair[0].shape)
+            for weight in pair:
+                weight.grad = gradient.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for before, one, other in zip(start, ours, theirs, strict=True):
+        assert (one - other).norm() < 0.05 * (other - before).norm()
+        torch.testing.assert_close(
+            optimizers[0].state[one]["momentum_buffer"], optimizers[1].state[other]["momentum_buffer"]
+        )
+
+
 def test_the_learning_rate_climbs_stays_and_falls_to_zero():
     config = TrainingConfig(steps=100, warmup_steps=10, decay=0.5)
     assert learning_rate_scale(0, 0.0, config) == pytest.approx(0.1)
@@ -77,15 +132,26 @@ def weights_and_rows(folder: Path):
     return state["weights"], run.load().model.state_dict(), timeless
 
 
-@pytest.mark.parametrize("documents", [None, "lines"])
 @pytest.mark.parametrize("stop_at", [7, 13])
-def test_resumed_equals_uninterrupted(text, shape, documents, stop_at, monkeypatch):
-    """Same batches, same dropout, same optimizer state: bit for bit."""
-    shape, data = replace(shape, dropout=0.2), DataConfig(documents=documents)
-    train(shape, TRAINING, Path("whole"), text=text, data=data, say=quiet)
+@pytest.mark.parametrize(
+    ("settings", "drops", "documents"),
+    [
+        ({}, {}, None),
+        ({}, {}, "lines"),
+        ({"ema": 0.9}, {"weight_dropout": 0.3, "locked_dropout": True}, None),
+        ({"carry_state": True}, {"weight_dropout": 0.3}, None),
+    ],
+)
+def test_resumed_equals_uninterrupted(text, shape, settings, drops, documents, stop_at, monkeypatch):
+    """Same batches, same dropout, same optimizer state, same average, same carried state: bit for bit."""
+    if shape.kind == "transformer":
+        drops, settings = {}, {name: value for name, value in settings.items() if name != "carry_state"}
+    shape, data, training = replace(shape, dropout=0.2, **drops), DataConfig(documents=documents), TRAINING
+    training = replace(TRAINING, **settings)
+    train(shape, training, Path("whole"), text=text, data=data, say=quiet)
     with monkeypatch.context() as patch:
         interrupting(patch, stop_at)
-        assert train(shape, TRAINING, Path("parts"), text=text, data=data, say=quiet).interrupted
+        assert train(shape, training, Path("parts"), text=text, data=data, say=quiet).interrupted
     Run(Path("parts")).load()
     torch.manual_seed(12345)
     assert not resume(Path("parts"), text=text, say=quiet).interrupted
@@ -119,6 +185,13 @@ def test_a_finished_run_goes_on_with_a_larger_budget(text, shape):
     train(shape, TRAINING, Path("run"), text=text, say=quiet)
     finished = resume(Path("run"), text=text, budget={"steps": 30}, say=quiet)
     assert finished.results["steps"] == 30 and Run(Path("run")).config().training.steps == 30
+
+
+def test_a_larger_budget_has_evaluations_of_its_own(text):
+    """They used to be counted on from the old budget, so that there was none until the end."""
+    train(SHAPES["lstm"], TRAINING, Path("run"), text=text, say=quiet)
+    resume(Path("run"), text=text, budget={"steps": 96}, say=quiet)
+    assert [row["step"] for row in Run(Path("run")).metrics()] == [0, 6, 12, 18, 24, 48, 72, 96]
 
 
 def test_resuming_on_another_text_is_refused(text, shape):
@@ -229,17 +302,91 @@ def test_the_same_seed_gives_the_same_run(text, shape):
     assert losses[0] == losses[1]
 
 
+def test_the_average_of_the_weights_is_what_is_measured_and_kept(text, shape):
+    """The weights that train are those of a run without an average; the ones that are kept are others."""
+    config = replace(TRAINING, steps=8, evaluations=2)
+    plain, averaged = (
+        train(shape, replace(config, ema=ema), Path(f"ema-{ema}"), text=text, say=quiet) for ema in (0.0, 0.9)
+    )
+    state = averaged.run.resume_state()
+    trained = plain.run.resume_state()["weights"]
+    assert all(torch.equal(state["weights"][name], trained[name]) for name in trained)
+    kept, last = averaged.run.load("best"), averaged.run.load("last")
+    for name, weight in kept.model.named_parameters():
+        assert torch.equal(weight, state["average"][name]) and torch.equal(weight, last.model.get_parameter(name))
+        assert not torch.equal(weight, trained[name])
+
+
+def test_an_average_follows_its_formula():
+    model = build_model(SHAPES["lstm"], 30)
+    average = WeightAverage(model, 0.5)
+    expected = model.head.bias.detach().clone()
+    for step in range(30):
+        with torch.no_grad():
+            model.head.bias.add_(torch.randn(30))
+        average.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * model.head.bias.detach()
+    torch.testing.assert_close(average.weights["head.bias"], expected)
+    own = model.head.bias.detach().clone()
+    with average.in_place():
+        torch.testing.assert_close(model.head.bias.detach(), expected)
+    assert torch.equal(model.head.bias, own)
+
+
+def test_a_carried_state_is_what_the_batch_before_ended_with(text):
+    """Two windows of training cost what one window of twice their length costs."""
+    data = load_dataset(
+        [Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, 64, 0, torch.device("cpu"), carry_state=True
+    )
+    model = build_model(SHAPES["lstm"], data.tokenizer.vocab_size).eval()
+    trainer = Trainer(model, data, replace(TRAINING, carry_state=True), Run(Path("run")), say=quiet)
+    losses = []
+    for step in range(2):
+        trainer.state.step = step
+        start = trainer._start_state(4)
+        loss, trainer.carried = training_loss(model, *data.batch(step), start)
+        losses.append(loss.item())
+    assert not any(part.requires_grad for part in start)
+    (first, _), (second, targets) = data.batch(0), data.batch(1)
+    logits = model(torch.cat((first, second), 1))[0][:, 16:]
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).item()
+    assert losses[1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_carried_state_starts_afresh_in_each_epoch_and_now_and_then(text):
+    data = load_dataset(
+        [Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, 64, 0, torch.device("cpu"), carry_state=True
+    )
+    model = build_model(SHAPES["lstm"], data.tokenizer.vocab_size)
+    trainer = Trainer(model, data, replace(TRAINING, carry_state=True), Run(Path("run")), say=quiet)
+    trainer.carried = tuple(torch.ones_like(part) for part in model.initial_state(4))
+    fresh = []
+    for trainer.state.step in range(data.batches_per_epoch + 1):
+        hidden, cell = trainer._start_state(4)
+        assert torch.equal(hidden, cell) and set(hidden.flatten().tolist()) <= {0.0, 1.0}
+        fresh.append([not row.any() for row in hidden.unbind(1)])
+    assert all(fresh[0]) and all(fresh[-1])
+    share = sum(map(sum, fresh[1:-1])) / (4 * len(fresh[1:-1]))
+    assert 0 < share < 3 * FRESH_STARTS
+
+
+def test_carrying_a_state_where_there_is_none_is_refused_before_training(text):
+    carried = replace(TRAINING, carry_state=True)
+    for shape, data in ((SHAPES["transformer"], DataConfig()), (SHAPES["lstm"], DataConfig(documents="lines"))):
+        with pytest.raises(UsageError, match="carry_state is for"):
+            train(shape, carried, Path("run"), text=text, data=data, say=quiet)
+
+
 def test_compiled_and_plain_loss_agree_and_so_do_their_gradients(text):
     """The fast path is tested against the readable one."""
-    from janelm.training import training_loss
-
     torch.manual_seed(0)
     model = build_model(SHAPES["transformer"], 30)
     tokens = torch.randint(30, (4, 17))
     results = []
     for loss in (training_loss, torch.compile(training_loss, dynamic=False)):
         model.zero_grad()
-        value = loss(model, tokens[:, :-1], tokens[:, 1:])
+        value, _ = loss(model, tokens[:, :-1], tokens[:, 1:])
         value.backward()
         results.append([value.detach(), *(p.grad.clone() for p in model.parameters())])
     for plain, compiled in zip(*results, strict=True):

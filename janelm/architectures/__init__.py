@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..config import ModelConfig
-from .base import LanguageModel
+from .base import LanguageModel, State
 from .lstm import LSTM
 from .transformer import Transformer
 
@@ -15,4 +15,4 @@ def build_model(config: ModelConfig, vocab_size: int, pad_token: int | None = No
     return ARCHITECTURES[config.kind](config, vocab_size, pad_token)
 
 
-__all__ = ["ARCHITECTURES", "LanguageModel", "build_model"]
+__all__ = ["ARCHITECTURES", "LanguageModel", "State", "build_model"]

@@ -13,17 +13,16 @@ State = Any  # each architecture's own; whoever calls a model only passes it on
 class LanguageModel(nn.Module):
     """The one interface of all architectures.
 
-    Training passes no state: every row is then a text of its own, and no state comes back. Carried evaluation and
-    generation start from `initial_state(B)`, under `torch.no_grad`, and pass on what they get, in chunks of any size
-    up to `context_length`. The state that is passed in is used up: keep a `copy.deepcopy` to come back to it.
+    Training passes no state, unless the setting `carry_state` says so: every row is then a text of its own, and no
+    state comes back. Carried evaluation and generation start from `initial_state(B)`, under `torch.no_grad`, and pass
+    on what they get, in chunks of any size up to `context_length`. The state that is passed in is used up: keep a
+    `copy.deepcopy` to come back to it.
     """
 
     compile_pays: ClassVar[bool]
     """Whether torch.compile makes training steps faster."""
     bounded_memory: ClassVar[bool]
     """Whether a prediction looks back no further than the context length."""
-    export_seconds: ClassVar[float]
-    """What exporting its graph takes, about: an engine that needs the graph must be worth that."""
 
     def __init__(self, config: Any, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__()
@@ -31,8 +30,16 @@ class LanguageModel(nn.Module):
         self.vocab_size = vocab_size
         self.pad_token = pad_token
 
+    head: nn.Linear
+    """What makes logits of the last features."""
+
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
         """tokens (B, T) int64 -> logits (B, T, V), and the state after them if one was passed in."""
+        x, state = self.features(tokens, state)
+        return self.head(x), state
+
+    def features(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
+        """tokens (B, T) int64 -> what the head reads (B, T, D), and the state after them if one was passed in."""
         raise NotImplementedError
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> State:
@@ -41,6 +48,11 @@ class LanguageModel(nn.Module):
         `memory` is how many past tokens attention may look back on, where an architecture has any: by default, and at
         most, one less than the context length. Chunks may then be no longer than `memory` + 1.
         """
+        raise NotImplementedError
+
+    def hand_on(self, state: State, fresh: Tensor) -> State:
+        """The state of one training window as the start of the next: cut off from the gradient, and the initial state
+        in those rows where `fresh` (B,) is true. Only for architectures whose memory is not bounded."""
         raise NotImplementedError
 
     def hidden_matrices(self) -> list[nn.Parameter]:

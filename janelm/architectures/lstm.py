@@ -8,6 +8,7 @@ Shapes: B batch, T time, D width, V vocabulary.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import LSTMConfig
@@ -21,13 +22,12 @@ class LSTM(LanguageModel):
 
     compile_pays = False  # torch.compile leaves nn.LSTM as it is
     bounded_memory = False
-    export_seconds = 0.1
 
     def __init__(self, config: LSTMConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)
         D = config.width
         self.embedding = nn.Embedding(vocab_size, D)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = LockedDropout(config.dropout) if config.locked_dropout else nn.Dropout(config.dropout)
         between = config.dropout if config.layers > 1 else 0.0
         self.lstm = nn.LSTM(D, D, config.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(D, vocab_size)
@@ -35,7 +35,7 @@ class LSTM(LanguageModel):
         if config.tied:
             self.head.weight = self.embedding.weight
 
-    def forward(self, tokens: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState | None]:
+    def features(self, tokens: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState | None]:
         shift = None
         if self.pad_token is not None and state is None:
             tokens, shift = roll_padding_right(tokens, self.pad_token)
@@ -43,18 +43,41 @@ class LSTM(LanguageModel):
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
             state = None if state is None else tuple(part.to(x.dtype) for part in state)
-        x, after = self.lstm(x, state)
-        logits = self.head(self.dropout(x))  # (B, T, V)
+        drops = self.config.locked_dropout or self.config.weight_dropout
+        x, after = self._lstm_with_drops(x, state) if self.training and drops else self.lstm(x, state)
         if shift is not None:
-            logits = logits.gather(1, shift[:, :, None].expand_as(logits))
-        return logits, None if state is None else after
+            x = x.gather(1, shift[:, :, None].expand_as(x))
+        return self.dropout(x), None if state is None else after
+
+    def _lstm_with_drops(self, x: Tensor, state: LSTMState | None) -> tuple[Tensor, LSTMState]:
+        """What `self.lstm` does, with the two kinds of dropout that torch's own module lacks."""
+        if state is None:
+            state = tuple(part.to(x.dtype) for part in self.initial_state(x.size(0)))
+        after = []
+        for layer, (w_input, w_hidden, b_input, b_hidden) in enumerate(self.lstm.all_weights):
+            weights = [w_input, F.dropout(w_hidden, self.config.weight_dropout), b_input, b_hidden]
+            start = [part[layer : layer + 1] for part in state]
+            x = self.dropout(x) if layer else x
+            x, *end = torch.lstm(x, start, weights, True, 1, 0.0, True, False, True)
+            after.append(end)
+        return x, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> LSTMState:
         zero = torch.zeros(self.config.layers, batch_size, self.config.width, device=self.device)
         return zero, zero.clone()
 
+    def hand_on(self, state: LSTMState, fresh: Tensor) -> LSTMState:
+        return tuple(part.detach().masked_fill(fresh[:, None], 0.0) for part in state)
+
     def hidden_matrices(self) -> list[nn.Parameter]:
         return [weight for weight in self.lstm.parameters() if weight.ndim == 2]
+
+
+class LockedDropout(nn.Dropout):
+    """Dropout of x (B, T, D) whose mask (B, 1, D) is the same for all T tokens."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * F.dropout(torch.ones_like(x[:, :1]), self.p, self.training)
 
 
 def roll_padding_right(tokens: Tensor, pad_token: int) -> tuple[Tensor, Tensor]:

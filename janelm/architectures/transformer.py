@@ -65,6 +65,7 @@ class SlidingCache:
         self.length = 0  # rows in use
         self.keys = torch.empty(layers, B, H, 2 * window, E, device=device)
         self.values = torch.empty_like(self.keys)
+        self._table, self._table_start = None, 0
 
     def advance(self, count: int) -> None:
         """Make room for `count` more tokens, once for all layers."""
@@ -78,13 +79,24 @@ class SlidingCache:
         self.length += count
         self.position += count
 
+    def table(self, count: int, base: float) -> Tensor:
+        """The rotary table (2, T, E/2) of the last `count` tokens, computed once for all rows of the buffer."""
+        start = self.position - self.length  # position of the first row
+        if self._table is None or start != self._table_start:
+            rows, E = self.keys.shape[3:]
+            self._table, self._table_start = rotary_table(start, rows, E, base).to(self.keys.device), start
+        return self._table[:, self.length - count : self.length]
+
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write this chunk's rows (B, H, T, E) and return all that it may look back on, (B, H, S, E)."""
         T = keys.size(2)
-        first = max(0, self.length - T - self.window + 1)
-        self.keys[layer, :, :, self.length - T : self.length] = keys
-        self.values[layer, :, :, self.length - T : self.length] = values
-        return self.keys[layer, :, :, first : self.length], self.values[layer, :, :, first : self.length]
+        start = self.length - T
+        first = max(0, start - self.window + 1)
+        seen = []
+        for rows, new in ((self.keys[layer], keys), (self.values[layer], values)):  # (B, H, 2 * window, E)
+            rows.narrow(2, start, T).copy_(new)  # as rows[:, :, start:length] = new, but without the time that takes
+            seen.append(rows.narrow(2, first, self.length - first))
+        return tuple(seen)
 
 
 class CausalSelfAttention(nn.Module):
@@ -99,6 +111,8 @@ class CausalSelfAttention(nn.Module):
     def forward(self, x: Tensor, table: Tensor, mask: Tensor | None, layer: int, cache: SlidingCache | None) -> Tensor:
         """x (B, T, D), table (2, T, E/2), mask broadcastable to (B, H, T, S) with True where to look -> (B, T, D)."""
         B, T, D = x.shape
+        if cache is not None and T == 1:
+            return self._step(x, table, layer, cache)
         q, k, v = self.query_key_value(x).view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
         q, k = rotate(rms_norm(q), table), rotate(rms_norm(k), table)  # (B, H, T, E)
         if cache is not None:
@@ -108,6 +122,15 @@ class CausalSelfAttention(nn.Module):
             scores = scores.masked_fill(~mask, float("-inf"))
         weights = F.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype)
         return self.output((weights @ v).transpose(1, 2).reshape(B, T, D))
+
+    def _step(self, x: Tensor, table: Tensor, layer: int, cache: SlidingCache) -> Tensor:
+        """The same for a single token (B, 1, D), in a third of the operators: they are what its time goes to."""
+        B, _, D = x.shape
+        H = self.heads
+        rows = self.query_key_value(x).view(B, 3 * H, 1, D // H)
+        q, k = rotate(rms_norm(rows[:, : 2 * H]), table).chunk(2, dim=1)  # (B, H, 1, E) each
+        keys, values = cache.append(layer, k, rows[:, 2 * H :])
+        return self.output(F.scaled_dot_product_attention(q, keys, values).reshape(B, 1, D))
 
 
 class FeedForward(nn.Module):
@@ -141,7 +164,6 @@ class Transformer(LanguageModel):
 
     compile_pays = True
     bounded_memory = True
-    export_seconds = 10.0
 
     def __init__(self, config: TransformerConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)
@@ -156,12 +178,12 @@ class Transformer(LanguageModel):
         self.register_buffer("table", rotary_table(0, T, E, config.rotary_base), persistent=False)
         self.register_buffer("causal", visible(T, T, T, self.table.device), persistent=False)
 
-    def forward(self, tokens: Tensor, state: SlidingCache | None = None) -> tuple[Tensor, SlidingCache | None]:
+    def features(self, tokens: Tensor, state: SlidingCache | None = None) -> tuple[Tensor, SlidingCache | None]:
         table, mask = self._table_and_mask(tokens, state)
         x = self.dropout(rms_norm(self.embedding(tokens)))  # (B, T, D)
         for layer, block in enumerate(self.blocks):
             x = block(x, table, mask, layer, state)
-        return self.head(rms_norm(x)), state  # (B, T, V)
+        return rms_norm(x), state
 
     def _table_and_mask(self, tokens: Tensor, state: SlidingCache | None) -> tuple[Tensor, Tensor | None]:
         """The rotary table of these tokens' positions, and what each may look at (None: everything)."""
@@ -170,12 +192,13 @@ class Transformer(LanguageModel):
         if state is None and window >= T:
             table, mask = self.table[:, :T], self.causal[:T, :T]
         else:
-            start, cached = (state.position, state.length) if state else (0, 0)
-            if state is not None:
+            E, base = self.config.width // self.config.heads, self.config.rotary_base
+            cached = 0
+            if state is None:
+                table = rotary_table(0, T, E, base).to(tokens.device)
+            else:
                 state.advance(T)
-                cached = state.length - T
-            E = self.config.width // self.config.heads
-            table = rotary_table(start, T, E, self.config.rotary_base).to(tokens.device)
+                table, cached = state.table(T, base), state.length - T
             S = min(cached, window - 1) + T
             mask = visible(T, S, window, tokens.device) if T > 1 else None
         if self.pad_token is not None and state is None:

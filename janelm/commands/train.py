@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from dataclasses import dataclass, field, make_dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import tyro
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
-from ..presets import BUDGETS, DEFAULT_PRESET, PRESETS, model_preset, training_preset
+from ..presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, MODELS, config_name, parse, say
 
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
@@ -25,8 +26,8 @@ class Choice:
     """Which of the two to train."""
     tokenization: Literal["character", "tiktoken"] = "character"
     """Tokens are characters, or byte pairs encoded by tiktoken."""
-    preset: Literal[tuple(PRESETS)] = DEFAULT_PRESET
-    """Size of the model and of its training."""
+    preset: Literal[tuple(PRESETS)] | None = None
+    """Size of the model and of its training; by default the one that suits the budget."""
 
 
 @dataclass
@@ -70,6 +71,8 @@ def train_command(arguments: list[str], program: str) -> int:
     if "steps" in given:
         given["steps"] = int(given["steps"])
     choice = tyro.cli(Choice, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
+    preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
+    choice = replace(choice, preset=preset)
     options = parse(
         _train_options(choice, bool(given)),
         arguments,
@@ -84,6 +87,8 @@ def train_command(arguments: list[str], program: str) -> int:
     if files.resume:
         finished = resume(files.model_path.with_suffix(""), budget=given, say=say, started=_BEGAN)
     else:
+        if os.environ.get("RANK", "0") == "0":  # the first of several processes
+            say(f"preset: {preset} ({why})")
         finished = train(
             options.model,
             options.training,
@@ -94,6 +99,8 @@ def train_command(arguments: list[str], program: str) -> int:
             started=_BEGAN,
             beside=(files.model_path, files.config_path),
         )
+    if finished is None:
+        return 0
     interpreter = ["python"] if program.endswith(".py") else []
     return _finish(finished, files, shlex.join([*interpreter, *program.split(), *arguments]))
 

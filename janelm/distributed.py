@@ -1,0 +1,90 @@
+"""Several processes that train one model together, started by `torchrun --nproc_per_node 2 traineval.py`.
+
+Each process has the whole model and takes its share of the rows of a batch; the gradients are summed, so that all take
+the same step, the one that a single process would take with the whole batch. The first process alone decides when
+training ends, and it alone measures, writes and prints.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from .errors import UsageError
+
+
+class Team:
+    """This process among those that train together; alone, it does nothing."""
+
+    def __init__(self, rank: int = 0, size: int = 1, device: torch.device | str = "cpu") -> None:
+        self.rank, self.size, self.device = rank, size, device
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def share(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """This process's rows of tensors (B, ...). Raises UsageError where there are fewer rows than processes."""
+        if len(tensors[0]) < self.size:
+            raise UsageError(f"a batch has {len(tensors[0])} rows for {self.size} processes: raise --batch_tokens")
+        return tuple(tensor[self.rank :: self.size] for tensor in tensors)
+
+    def sum_gradients(self, parameters: Iterator[torch.nn.Parameter], loss: Tensor) -> Tensor:
+        """Replace each gradient by its sum over all processes; returns the sum of the losses."""
+        if self.size == 1:
+            return loss
+        gradients = [parameter.grad for parameter in parameters]
+        together = torch.cat([loss.detach().reshape(1), *(gradient.flatten() for gradient in gradients)])
+        dist.all_reduce(together)
+        sizes = [gradient.numel() for gradient in gradients]
+        for gradient, summed in zip(gradients, together[1:].split(sizes), strict=True):
+            gradient.copy_(summed.view_as(gradient))
+        return together[0]
+
+    def tell(self, value: Any) -> Any:
+        """What the first process says."""
+        if self.size == 1:
+            return value
+        said = [value]
+        dist.broadcast_object_list(said, src=0, device=self.device)
+        return said[0]
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so in any process."""
+        if self.size == 1:
+            return flag
+        flags = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(flags, dist.ReduceOp.MAX)
+        return bool(flags)
+
+    @contextmanager
+    def first_before_others(self) -> Iterator[None]:
+        """The others do what is within once the first has: what it leaves in the cache they find there."""
+        if self.size > 1 and not self.first:
+            dist.barrier()
+        yield
+        if self.size > 1 and self.first:
+            dist.barrier()
+
+
+def join_team(device: torch.device) -> Team:
+    """The team that torchrun started this process in, or one of its own."""
+    size = int(os.environ.get("WORLD_SIZE", 1))
+    if size == 1:
+        return Team()
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Team(dist.get_rank(), size, device)
+
+
+def leave_team() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
