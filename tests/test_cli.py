@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import write_text
 
+from janelm import pipeline, runs
 from janelm.cli import main
+from janelm.config import TiktokenTokenizerConfig
+from janelm.presets import PRESETS, model_preset, training_preset
 
 ROOT = Path(__file__).parent.parent
 FAST = "--steps 4 --layers 1 --width 16 --context_length 16 --batch_tokens 64 --evaluations 2 --evaluation_tokens 64"
@@ -80,6 +83,42 @@ def test_the_defaults_of_both_commands_fit_together(book):
     assert {path.name for path in Path("models").iterdir()} == {"model", "model.pth", "model-config.pkl"}
     written = run("inference.py", "--num_tokens", "20")
     assert written.returncode == 0 and len(Path("generated/output.txt").read_text()) == 21
+
+
+def test_without_a_model_of_ones_own_the_sample_writes_and_says_so(book, capsys, monkeypatch):
+    assert main(["train", "--model_file", "trained.pth", *book, *FAST]) == 0
+    monkeypatch.setattr(runs, "SAMPLES", Path("samples"))
+    assert main(["write", "--num_tokens", "5"]) == 1
+    runs.write_sample(runs.Run(Path("models/trained")), Path("samples/transformer"))
+    assert main(["write", "--num_tokens", "5"]) == 0
+    assert "the sample model in samples/transformer writes" in capsys.readouterr().err
+    assert main(["write", "--model_file", "other.pth", "--num_tokens", "5"]) == 1
+    Path("models/trained.pth").rename("models/model.pth")
+    Path("models/trained-config.pkl").rename("models/model-config.pkl")
+    capsys.readouterr()
+    assert main(["write", "--num_tokens", "5"]) == 0
+    assert "sample" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("budget", "preset"),
+    [([], "small"), (["--steps", "9"], "small")]
+    + [(["--minutes", str(minutes)], name) for minutes, name in
+       ((0.5, "tiny"), (2, "tiny"), (5, "small"), (10, "small"), (30, "small"), (120, "medium"))],
+)  # fmt: skip
+def test_a_budget_chooses_a_preset_and_says_so(budget, preset, monkeypatch, capsys):
+    """The shape, the settings and the vocabulary are all the preset's, and what is named is obeyed."""
+    seen = []
+    monkeypatch.setattr(pipeline, "train", lambda *what, **more: seen.append((*what, more)) or exit(0))
+    for more in ([], ["--preset", "tiny"], ["--architecture", "lstm", "--tokenization", "tiktoken"]):
+        with pytest.raises(SystemExit):
+            main(["train", *budget, *more])
+    assert f"preset: {preset} (" in capsys.readouterr().err
+    (plain, training, *_), (asked, *_), (lstm, *_, settings) = seen
+    assert plain == model_preset("transformer", preset) and lstm == model_preset("lstm", preset)
+    assert asked == model_preset("transformer", "tiny")
+    assert training.batch_tokens == training_preset("transformer", preset).batch_tokens
+    assert settings["tokenizer"] == TiktokenTokenizerConfig(**PRESETS[preset].tokenizer)
 
 
 def test_hyphens_do_as_well_as_underscores(book, capsys):
@@ -153,7 +192,7 @@ def test_an_overview_and_a_version(capsys):
         (["inference.py", "--num_tokens", "0"], 2, "num_tokens is 0"),
         (["inference.py", "--num_tokens", "-3"], 2, "num_tokens is -3"),
         (["inference.py", "--temperature", "-1", "--top_p", "0"], 2, "top_p is 0"),
-        (["inference.py"], 1, "there is no models/model-config.pkl"),
+        (["inference.py", "--model_file", "mine.pth"], 1, "there is no models/mine-config.pkl"),
         (["inference.py", "--stop", "", "--num_samples", "0"], 2, "a stop text is empty"),
         (["inference.py", "--text", "a", "--text_file", "b.txt"], 2, "given twice"),
         (["inference.py", "--memory", "0"], 2, "memory is 0"),
@@ -293,12 +332,30 @@ def test_a_whole_book(book):
         assert Path(f"generated/output.{kind}").stat().st_size > 1000
 
 
+def test_an_ensemble_on_the_command_line(book, capsys):
+    for name, architecture in (("a", "transformer"), ("b", "lstm")):
+        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
+    pairs = ["--tokenization", "tiktoken", "--vocab_size", "270", "--model_file", "c.pth"]
+    assert main(["train", *pairs, *book, *FAST]) == 0
+    capsys.readouterr()
+    assert main(["score", "--heldout", "--run", "a", "b"]) == 0
+    assert "an ensemble of 2" in capsys.readouterr().out
+    assert main(["score", "book.txt", "--run", "a", "b", "--dynamic"]) == 0
+    assert main(["score", "book.txt", "--run", "a", "c"]) == 2
+    assert "different tokenizers" in capsys.readouterr().err
+
+
 def test_score_and_overlap_on_the_command_line(book, capsys):
     assert main(["train", *book, *FAST]) == 0
     Path("new.txt").write_text("My aunt forgot the rain.\n")
     capsys.readouterr()
     assert main(["score", "new.txt"]) == 0 and "bits per byte" in capsys.readouterr().out
     assert main(["score", "new.txt", "--per_token"]) == 0 and capsys.readouterr().out.count("\n") == 25
+    for more in ([], ["--dynamic"], ["--dynamic", "--dynamic_rate", "0.01"]):
+        assert main(["score", "--heldout", *more]) == 0
+        assert ("dynamic evaluation" in capsys.readouterr().out) == bool(more)
+    assert main(["score"]) == main(["score", "new.txt", "--heldout"]) == 2
+    assert main(["score", "new.txt", "--dynamic_rate", "0.1"]) == 2
     assert main(["overlap", "book.txt"]) == 0 and "characters" in capsys.readouterr().out
     assert main(["score", "missing.txt"]) == 1
     Path("book.txt").write_text("another text")

@@ -1,24 +1,37 @@
 """Bits per byte of any file."""
 
+import copy
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from conftest import write_text
+from conftest import SHAPES, write_text
 from test_generation import random_run
 
-from janelm.config import TiktokenTokenizerConfig
-from janelm.errors import JaneLMError
-from janelm.evaluation import Losses
-from janelm.scoring import BLOCK, read_blocks, score
+from janelm.config import TiktokenTokenizerConfig, TrainingConfig
+from janelm.corpora import BLOCK, Source
+from janelm.errors import JaneLMError, UsageError
+from janelm.evaluation import Losses, carried_losses
+from janelm.pipeline import dataset_of, train
+from janelm.scoring import Block, DynamicReader, Reader, held_out, read_blocks, score, shared_tokenizer
+
+
+def block(run, text):
+    return Block(run.tokenizer.encode(text), len(text.encode()))
+
+
+def costs(readers, run, text, losses=None):
+    scored = score(readers, run.tokenizer, [block(run, text)], losses or Losses())
+    return [token.nats for token in scored]
 
 
 @pytest.mark.parametrize("tokenizer", [None, TiktokenTokenizerConfig(vocab_size=300)])
 def test_a_score_is_what_the_whole_text_at_once_costs(shape, tokenizer):
     run = random_run(shape, tokenizer)
     text, losses = write_text(8), Losses()
-    tokens = list(score(run, iter([text]), losses))
+    tokens = list(score([Reader(run.model)], run.tokenizer, [block(run, text)], losses))
     whole = torch.from_numpy(run.tokenizer.encode("\n" + text))
     expected = torch.nn.functional.cross_entropy(run.model(whole[None, :-1])[0][0], whole[1:], reduction="sum").item()
     if whole[1:].tolist() == run.tokenizer.encode(text).tolist():
@@ -30,22 +43,83 @@ def test_a_score_is_what_the_whole_text_at_once_costs(shape, tokenizer):
 
 
 def test_a_file_is_read_in_blocks_that_lose_nothing_and_cut_no_line():
-    text = write_text(6000) + "x" * (5 * BLOCK) + "\nthe end, without a line break"
+    run = random_run(SHAPES["lstm"])
+    text = write_text(20_000) + "x" * (5 * BLOCK) + "\nthe end, without a line break"
     Path("long.txt").write_text(text, encoding="utf-8")
-    blocks = list(read_blocks(Path("long.txt")))
-    assert "".join(blocks) == text and len(blocks) > 3
-    assert blocks[0].endswith("\n") and max(map(len, blocks)) < 6 * BLOCK
+    blocks = list(read_blocks(Path("long.txt"), run.tokenizer))
+    assert np.array_equal(np.concatenate([part.tokens for part in blocks]), run.tokenizer.encode(text))
+    assert sum(part.bytes for part in blocks) == len(text.encode()) and len(blocks) > 3
+    assert run.tokenizer.decode(blocks[0].tokens[-1:]) == "\n" and max(part.bytes for part in blocks) < 7 * BLOCK
 
 
 def test_unknown_characters_are_charged_for(shape):
-    losses = Losses()
-    list(score(random_run(shape), iter(["The ж"]), losses))
+    losses, run = Losses(), random_run(shape)
+    costs([Reader(run.model)], run, "The ж", losses)
     assert losses.unknown == 1
 
 
 def test_a_file_that_cannot_be_scored_is_one_clear_sentence():
+    tokenizer = random_run(SHAPES["lstm"]).tokenizer
     Path("bad.txt").write_bytes(b"\xff\xfe\xfd")
     with pytest.raises(JaneLMError, match="not UTF-8"):
-        list(read_blocks(Path("bad.txt")))
+        list(read_blocks(Path("bad.txt"), tokenizer))
     with pytest.raises(JaneLMError, match=r"no text at none\.txt"):
-        list(read_blocks(Path("none.txt")))
+        list(read_blocks(Path("none.txt"), tokenizer))
+
+
+def test_dynamic_evaluation_never_sees_the_future(shape):
+    """Whatever is changed later in the text, in the same chunk or beyond, no earlier token costs more or less."""
+    run = random_run(shape)
+    text = write_text(6)
+    whole = costs([DynamicReader(run.model, 0.01)], run, text)
+    for place in (1, 6, 7, 50, 51, 100):
+        changed = text[:place] + "q" + text[place + 1 :].upper()
+        assert costs([DynamicReader(run.model, 0.01)], run, changed)[:place] == whole[:place]
+
+
+def test_dynamic_evaluation_learns_from_what_it_has_read_and_leaves_the_model_alone(shape):
+    run = random_run(shape)
+    before = copy.deepcopy(run.model.state_dict())
+    text = write_text(60)
+    plain, dynamic = costs([Reader(run.model)], run, text), costs([DynamicReader(run.model, 0.01)], run, text)
+    assert dynamic[:4] == pytest.approx(plain[:4], abs=1e-4), "nothing is learnt before the first chunk is judged"
+    assert np.mean(dynamic[-500:]) < 0.7 * np.mean(plain[-500:])
+    after = run.model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_learning_rate_of_nothing_is_plain_reading_with_a_full_context(shape):
+    run = random_run(shape)
+    text = write_text(4)[:16]  # one context
+    assert costs([DynamicReader(run.model, 0.0)], run, text) == pytest.approx(
+        costs([Reader(run.model)], run, text), abs=1e-4
+    )
+
+
+def test_an_ensemble_averages_probabilities(text):
+    runs = [random_run(SHAPES[kind], seed=seed) for seed, kind in enumerate(("transformer", "lstm"))]
+    alone = np.exp([-np.array(costs([Reader(run.model)], run, "The miller")) for run in runs])
+    together = costs([Reader(run.model) for run in runs], runs[0], "The miller")
+    np.testing.assert_allclose(np.exp([-nats for nats in together]), alone.mean(0), rtol=1e-4)
+
+
+def test_an_ensemble_of_different_tokenizers_is_refused():
+    runs = [random_run(SHAPES["lstm"]), random_run(SHAPES["lstm"], TiktokenTokenizerConfig(vocab_size=300))]
+    with pytest.raises(UsageError, match="different tokenizers"):
+        shared_tokenizer(runs)
+
+
+def test_the_held_out_text_of_a_run_costs_what_its_results_say(text, shape):
+    training = TrainingConfig(
+        steps=3, batch_tokens=64, evaluations=1, evaluation_tokens=64, compile="off", device="cpu"
+    )
+    finished = train(shape, training, Path("run"), text=text, say=lambda line: None)
+    run = finished.run.load()
+    data = dataset_of(finished.run, run.config, [Source("text", text)], "cpu")
+    part, before = held_out(data, shape.context_length)
+    losses = Losses()
+    list(score([Reader(run.model)], run.tokenizer, [part], losses, before))
+    told = finished.results["losses"]["heldout_carried"]
+    assert (losses.bytes, losses.tokens) == (told["bytes"], told["tokens"])
+    assert losses.bits_per_byte == pytest.approx(told["bits_per_byte"], rel=5e-3)
+    assert carried_losses(run.model, data, "test", streams=1).bytes < losses.bytes

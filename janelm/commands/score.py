@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from ..config import check
 from ..errors import JaneLMError
 from .shared import parse, say
 
@@ -17,30 +18,58 @@ from .shared import parse, say
 class ScoreOptions:
     """Which text, by which model."""
 
-    file: Annotated[str, tyro.conf.Positional]
+    file: Annotated[str | None, tyro.conf.Positional] = None
     """The text, a UTF-8 file of any size."""
-    run: str = "model"
-    """Folder of a run, or its name under ./models."""
+    heldout: bool = False
+    """Score all of the text that the run's training held out, instead of a file."""
+    run: tuple[str, ...] = ("model",)
+    """Folder of a run, or its name under ./models; several are an ensemble, whose probabilities are averaged."""
+    dynamic: bool = False
+    """Dynamic evaluation: the model goes on learning from what it has been scored on. The run stays as it is."""
+    dynamic_rate: float | None = None
+    """Learning rate of dynamic evaluation; by default the architecture's own."""
     per_token: bool = False
     """Print what each token cost, in bits, one to a line."""
 
+    def problems(self) -> list[str]:
+        found = []
+        if (self.file is None) != self.heldout:
+            found.append("name one text: a file, or --heldout for what the run's training held out")
+        if not self.run:
+            found.append("name at least one run")
+        if self.dynamic_rate is not None and not (self.dynamic and self.dynamic_rate > 0):
+            found.append(f"dynamic_rate is {self.dynamic_rate}, but must be above 0 and goes with --dynamic")
+        return found
+
 
 def score_command(arguments: list[str], program: str) -> int:
-    """Measure how well a model expects any text."""
+    """Measure how well a model, or an ensemble, expects any text."""
     options = parse(ScoreOptions, arguments, program, "Measure how well a model expects any text.")
+    check(options)
     from ..evaluation import Losses
-    from ..runs import load_run
-    from ..scoring import read_blocks, score
+    from ..pipeline import run_data
+    from ..runs import find_run
+    from ..scoring import DynamicReader, Reader, held_out, read_blocks, score, shared_tokenizer
 
-    run, losses = load_run(options.run), Losses()
-    for scored in score(run, read_blocks(Path(options.file)), losses):
+    found = [find_run(name) for name in options.run]
+    runs, losses = [run.load() for run in found], Losses()
+    tokenizer = shared_tokenizer(runs)
+    if options.heldout:
+        block, before = held_out(run_data(*found), max(run.model.config.context_length for run in runs))
+        text = iter([block])
+    else:
+        text, before = read_blocks(Path(options.file), tokenizer), None
+    readers = [DynamicReader(run.model, options.dynamic_rate) if options.dynamic else Reader(run.model) for run in runs]
+    for scored in score(readers, tokenizer, text, losses, before):
         if options.per_token:
-            print(f"{scored.nats / math.log(2):8.3f}  {run.tokenizer.decode([scored.token])!r}")
+            print(f"{scored.nats / math.log(2):8.3f}  {tokenizer.decode([scored.token])!r}")
     if not losses.tokens:
         raise JaneLMError(f"{options.file} is empty: name a file with text in it")
+    how = "dynamic evaluation, learning from what it has read" if options.dynamic else "read with carried state"
+    how += f", an ensemble of {len(runs)}" if len(runs) > 1 else ""
     figures = say if options.per_token else print
     figures(
         f"{losses.bits_per_byte:.4f} bits per byte, perplexity {losses.perplexity:.2f} per token, accuracy "
-        f"{losses.accuracy:.1%}; {losses.tokens:,} tokens, {losses.bytes:,} bytes, read with carried state"
+        f"{losses.accuracy:.1%}; {losses.tokens:,} tokens, {losses.bytes:,} bytes, {how}"
     )
     return 0

@@ -45,7 +45,8 @@ class WriteOptions:
     memory: int | None = None
     """Past tokens that the model sees; by default all of its context. An LSTM has no such limit."""
     engine: Literal["auto", "torch", "onnx"] = "auto"
-    """What runs the model; auto takes ONNX Runtime where it is installed, which is faster on a CPU."""
+    """What runs the model; auto takes ONNX Runtime, which is faster on a CPU, where it is installed and the text long
+    enough."""
     precision: Literal["fp32", "int8"] = "fp32"
     """Weights of the onnx engine: int8 is faster and a quarter of the size, and a little less exact."""
     stream: bool = True
@@ -92,16 +93,20 @@ def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
     """The model in the two files, or in the run's folder of that name where its training has not ended."""
     from ..engines import choose_engine
     from ..hardware import choose_device
-    from ..runs import Run, load_pair
+    from ..runs import Run, load_pair, sample_run
 
     device = choose_device(options.device)
     model_path = MODELS / options.model_file
     folder = model_path.with_suffix("")
     if not model_path.exists() and (folder / "best.safetensors").exists():
         run = Run(folder).load(device=device)
+    elif not model_path.exists() and options.model_file == DEFAULT_MODEL and (sample := sample_run()):
+        say(f"there is no {model_path}, so the sample model in {sample.folder} writes; python traineval.py trains one")
+        run = sample.load(device=device)
     else:
         run = load_pair(model_path, MODELS / config_name(options.model_file, options.config_file), device)
-    return run, choose_engine(run, options.engine, options.num_tokens, options.precision, say)
+    num_tokens = options.num_tokens * options.num_samples
+    return run, choose_engine(run, options.engine, num_tokens, options.precision)
 
 
 def _prompt(options: WriteOptions, run: LoadedRun) -> str:
