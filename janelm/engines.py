@@ -11,17 +11,18 @@ Shapes: B batch, T time, L layers, H heads, E size of a head, V vocabulary.
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from .architectures import LanguageModel
 from .config import MODEL_CONFIGS, ModelConfig, from_dict
@@ -75,10 +76,15 @@ class Engine(ABC):
 
 
 class TorchEngine(Engine):
-    """A model of this package as it is, on its device. The model is put into evaluation mode."""
+    """A model of this package, on its device. The model is put into evaluation mode.
+
+    Where oneDNN is there, its products are oneDNN's: the model that is passed in stays as it is, and its matrices are
+    kept a second time, in the order in which oneDNN reads them.
+    """
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model.eval()
+        self._steps = _packed(model) if _packing_pays(model) else model
         self.config = model.config
         self.vocab_size = model.vocab_size
 
@@ -93,8 +99,41 @@ class TorchEngine(Engine):
     @torch.inference_mode()
     def _step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         chunk, inner = state
-        logits, inner = self.model(torch.from_numpy(tokens).to(self.model.device), inner)
+        logits, inner = self._steps(torch.from_numpy(tokens).to(self.model.device), inner)
         return logits[:, -1].float().cpu().numpy(), (chunk, inner)
+
+
+class _PackedLinear(nn.Module):
+    """A linear without gradients, its weight in oneDNN's order.
+
+    Writing asks for a row or a few at a time. There F.linear, which is MKL's, takes two to three times as long: see
+    tests/benchmarks/EXPERIMENTS.md.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
+        self._bias = None if linear.bias is None else linear.bias.detach()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+
+
+def _packed(module: nn.Module) -> nn.Module:
+    """A twin of `module` that shares its parameters, but with its linears packed and without dropout."""
+    if type(module) is nn.Linear:
+        return _PackedLinear(module)
+    if type(module) is nn.Dropout:
+        return nn.Identity()
+    twin = copy.copy(module)
+    twin._modules = {name: _packed(child) for name, child in module._modules.items()}
+    return twin
+
+
+def _packing_pays(model: LanguageModel) -> bool:
+    """Whether torch has oneDNN for this model: with fp32 weights, on the CPU."""
+    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+    return there and model.device.type == "cpu" and all(p.dtype == torch.float32 for p in model.parameters())
 
 
 @dataclass
@@ -152,15 +191,26 @@ class OnnxEngine(Engine):
         if self._ring:
             feeds |= {"position": positions[:1], "rotation": self._rotation(positions)}
         logits, *outputs = self._session.run(self._outputs, feeds)  # reads the arrays where they are: no copy
+        places = self._places(state, T)
         for meta, output in zip(self._states, outputs, strict=True):
             if meta["update"] == "replace":
                 state.arrays[meta["name"]] = output
             else:
-                places = positions % len(state.arrays["slots"])
-                state.arrays[meta["name"]][:, :, :, places] = output
-                state.arrays["slots"][places] = positions
+                state.arrays[meta["name"]][:, :, places] = output
+        if self._ring:
+            state.arrays["slots"][places] = positions
         state.position += T
         return logits, state
+
+    def _places(self, state: OnnxState, count: int) -> slice | np.ndarray:
+        """The slots of the next `count` tokens; a slice, which is ten times as quick, where the ring does not turn."""
+        if not self._ring:
+            return slice(0)
+        slots = len(state.arrays["slots"])
+        first = state.position % slots
+        if first + count <= slots:
+            return slice(first, first + count)
+        return np.arange(first, first + count) % slots
 
     def _rotation(self, positions: np.ndarray) -> np.ndarray:
         """Cosines and sines (2, T, E/2) float32 of positions (T), exact however far the text has got."""
@@ -168,31 +218,25 @@ class OnnxEngine(Engine):
         return np.stack((np.cos(angles), np.sin(angles))).astype(np.float32)
 
 
-ONNX_GAIN_SECONDS = 0.0025  # what ONNX Runtime saves on a token, about: see tests/benchmarks/generation.py
+# What the choice weighs, about: see tests/benchmarks/generation.py.
+ONNX_START_SECONDS = 0.4  # to load ONNX Runtime and make the graph
+ONNX_GAIN_SECONDS = 0.001  # saved on each token
 
 
-def choose_engine(
-    run: LoadedRun,
-    name: str,
-    num_tokens: int,
-    precision: str = "fp32",
-    say: Callable[[str], None] = lambda line: None,
-) -> Engine:
+def choose_engine(run: LoadedRun, name: str, num_tokens: int, precision: str = "fp32") -> Engine:
     """The engine called "torch" or "onnx", or for "auto" the one that will have written `num_tokens` sooner.
 
-    `say` is told of a wait. Raises JaneLMError where onnxruntime is needed and missing.
+    Raises JaneLMError where onnxruntime is needed and missing.
     """
     if name == "auto":
         there = importlib.util.find_spec("onnxruntime") is not None and run.model.device.type == "cpu"
-        worth = num_tokens * ONNX_GAIN_SECONDS > run.model.export_seconds
+        worth = num_tokens * ONNX_GAIN_SECONDS > ONNX_START_SECONDS
         name = "onnx" if precision != "fp32" or (there and worth) else "torch"
     if name == "torch":
         return TorchEngine(run.model)
     from .export.graphs import export_graph
     from .export.precision import quantise
 
-    if run.model.export_seconds > 1:
-        say("preparing the model for ONNX Runtime, which takes some seconds and then writes faster")
     graph = export_graph(run)
     return OnnxEngine(graph if precision == "fp32" else quantise(graph, precision))
 

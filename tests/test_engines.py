@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_export import exported
 
-from janelm.engines import OnnxEngine, TorchEngine
+from janelm.engines import OnnxEngine, TorchEngine, choose_engine
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.precision import quantise
 
@@ -106,9 +106,8 @@ def test_a_ring_longer_than_the_memory_changes_nothing():
     """The graph itself keeps to the window, whatever the host gives it."""
     ours, theirs = engines("transformer")
     state = theirs.initial_state(1)
-    for name in ("keys", "values"):
-        state.arrays[name] = np.zeros((2, 1, 4, 40, 8), np.float32)
-    state.arrays["slots"] = np.full(40, state.arrays["slots"][0])
+    longer = {name: np.zeros((1, 4, 40, 8), np.float32) for name in state.arrays}
+    state.arrays = longer | {"slots": np.full(40, state.arrays["slots"][0])}
     tokens = random_tokens(ours, 1, 90)
     np.testing.assert_allclose(theirs.step(tokens, state)[0], in_chunks(ours, tokens, [90])[0], atol=1e-4)
 
@@ -119,7 +118,7 @@ def test_slots_may_stand_in_any_order():
     logits = []
     for order in (np.arange(15), np.random.default_rng(0).permutation(15)):
         _, state = engine.step(tokens[:, :19], engine.initial_state(1))
-        state.arrays = {n: a[order] if n == "slots" else a[:, :, :, order] for n, a in state.arrays.items()}
+        state.arrays = {n: a[order] if n == "slots" else a[:, :, order] for n, a in state.arrays.items()}
         logits.append(engine.step(tokens[:, 19:], state)[0])
     np.testing.assert_allclose(*logits, atol=1e-5)
 
@@ -152,7 +151,7 @@ def test_rows_of_a_batch_do_not_see_each_other(kind):
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
-@pytest.mark.parametrize(("precision", "least"), [("fp16", 0.9999), ("int8", 0.98)])
+@pytest.mark.parametrize(("precision", "least"), [("fp16", 0.9999), ("int8-weights", 0.98), ("int8", 0.98)])
 def test_smaller_graphs_say_nearly_the_same(kind, precision, least):
     ours, theirs = engines(kind, precision=precision)
     sizes = [5, 1, 1, 20, 3, 1]
@@ -205,3 +204,31 @@ def test_a_graph_that_does_not_say_what_it_is_is_refused():
     del graph.metadata_props[:]
     with pytest.raises(JaneLMError, match="does not say what it is"):
         OnnxEngine(graph)
+
+
+def test_the_torch_engine_leaves_the_model_as_it_was(kind):
+    """Its packed linears are its own: the model goes on learning and saving as before."""
+    run, _ = exported(kind)
+    modules, weights = list(run.model.modules()), {n: w.data_ptr() for n, w in run.model.named_parameters()}
+    TorchEngine(run.model)
+    assert list(run.model.modules()) == modules
+    assert {name: weight.data_ptr() for name, weight in run.model.named_parameters()} == weights
+
+
+def test_without_onednn_the_torch_engine_writes_the_same(kind, monkeypatch):
+    ours, _ = engines(kind)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    plain, _ = engines(kind)
+    tokens = random_tokens(ours, 2, 40)
+    sizes = [10, 1, 1, 20, 8]
+    np.testing.assert_allclose(in_chunks(plain, tokens, sizes), in_chunks(ours, tokens, sizes), atol=1e-4)
+
+
+@pytest.mark.parametrize(("num_tokens", "expected"), [(10, TorchEngine), (100_000, OnnxEngine)])
+def test_auto_takes_the_engine_that_is_done_sooner(num_tokens, expected):
+    assert type(choose_engine(exported("lstm")[0], "auto", num_tokens)) is expected
+
+
+def test_auto_does_without_onnxruntime(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert type(choose_engine(exported("lstm")[0], "auto", 100_000)) is TorchEngine

@@ -1,0 +1,155 @@
+"""The transformer as a graph, around a ring of keys and values that the host owns.
+
+Written by hand for speed where a step is one token: what torch's exporter makes of the model has more than twice as
+many nodes, which cost more in a browser than the products do, and copies the whole ring before it looks at it. Here
+the ring is only read: queries meet its keys and the new tokens' keys apart, and the scores, which are small, are put
+together.
+
+Shapes: B batch, T time, past slots of the ring, S = past + T, D width, H heads, E = D / H, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx
+import torch
+from onnx import TensorProto
+
+from ..architectures.transformer import Transformer
+from .parts import GraphBuilder, state
+
+EMPTY = -(2**31)  # the position of a slot that holds nothing: further back than any window
+EPSILON = torch.finfo(torch.float32).eps  # what F.rms_norm adds under the root
+
+
+def transformer_graph(model: Transformer) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """The graph, and what the description says of its states."""
+    config, graph = model.config, _Graph()
+    H, E = config.heads, config.width // config.heads
+    graph.input("tokens", ["batch", "time"], TensorProto.INT64)
+    graph.input("position", [1], TensorProto.INT64)
+    graph.input("rotation", [2, "time", E // 2])
+    graph.input("slots", ["past"], TensorProto.INT64)
+    graph.positions(config.context_length)
+    table = graph.weight("embedding", model.embedding.weight)
+    x = graph.norm(graph.node("Gather", [table, "tokens"], "embedded"), config.width)  # (B, T, D)
+    for i, block in enumerate(model.blocks):
+        attention, feed_forward = block.attention, block.feed_forward
+        heads = graph.attention(i, graph.norm(x, config.width), attention.query_key_value.weight, H, E)
+        x = graph.add(x, graph.product(heads, f"attention_output{i}", attention.output.weight))
+        wide = graph.product(graph.norm(x, config.width), f"widen{i}", feed_forward.widen.weight)  # (B, T, 4D)
+        positive = graph.node("Relu", [wide], f"positive{i}")
+        squared = graph.node("Mul", [positive, positive], f"squared{i}")
+        x = graph.add(x, graph.product(squared, f"narrow{i}", feed_forward.output.weight))
+    x = graph.node("Gather", [x, graph.constant("last", -1)], "last_token", axis=1)  # (B, D)
+    head = table if config.tied else graph.weight("head", model.head.weight)
+    graph.node("Gemm", [graph.norm(x, config.width), head], "logits", transB=1)
+    graph.output("logits", ["batch", model.vocab_size])
+    names = [f"{name}{i}" for i in range(config.layers) for name in ("keys", "values")]
+    for name in names:
+        graph.output(f"new_{name}", ["batch", H, "time", E])
+    weights = [f"attention{i}" for i in range(config.layers)]
+    for name in weights:
+        graph.output(name, ["batch", H, "time", "past + time"])
+    states = [state(name, f"new_{name}", ["batch", H, "past", E], "ring") for name in names]
+    ring = _ring(config.context_length, config.rotary_base, E)
+    return graph.model(config.kind), {"states": states, "ring": ring, "attention": weights}
+
+
+class _Graph(GraphBuilder):
+    """The transformer's parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._norms = self._sums = 0
+
+    def constant(self, name: str, value: Any, dtype: torch.dtype = torch.int64) -> str:
+        return self.weight(name, torch.tensor(value, dtype=dtype))
+
+    def norm(self, x: str, size: int, scale: float = 1.0) -> str:
+        """Scale each vector of the last axis to a root mean square of `scale`."""
+        self._norms += 1
+        weight = self.weight(f"scale_{size}_{scale:g}", torch.full((size,), scale))
+        return self.node("RMSNormalization", [x, weight], f"norm{self._norms}", axis=-1, epsilon=EPSILON)
+
+    def add(self, x: str, y: str) -> str:
+        self._sums += 1
+        return self.node("Add", [x, y], f"sum{self._sums}")
+
+    def product(self, x: str, name: str, weight: torch.Tensor) -> str:
+        """What a Linear without bias does to x."""
+        return self.node("MatMul", [x, self.weight(f"{name}_weight", weight.T)], name)
+
+    def positions(self, window: int) -> None:
+        """What does not depend on the layer: "cosine" and "sine" (B, T, E/2), "sizes" (past, T), "mask" (T, S)."""
+        self.node("Shape", ["tokens"], "batch", start=0, end=1)
+        self.node("Shape", ["tokens"], "time", start=1)
+        self.node("Shape", ["slots"], "past")
+        self.node("Concat", ["past", "time"], "sizes", axis=0)
+        self.node("Concat", ["batch", self.constant("ones", [1, 1])], "batch_only", axis=0)
+        self.node("Split", ["rotation"], ["cosines", "sines"], num_outputs=2)
+        for name in ("cosine", "sine"):
+            self.node("Expand", [f"{name}s", "batch_only"], name)
+        zero, one = self.constant("zero", 0), self.constant("one", 1)
+        self.node("Range", [zero, self.node("Squeeze", ["time"], "time_number"), one], "steps")
+        self.node("Add", ["position", "steps"], "query")  # absolute positions of these tokens (T)
+        self.node("Concat", ["slots", "query"], "key", axis=0)  # of all that they may look at (S)
+        self.node("Unsqueeze", ["query", self.constant("second", [1])], "query_column")  # (T, 1)
+        self.node("Add", ["past", one], "ring_and_itself")
+        window_or_ring = [self.constant("window", [window]), "ring_and_itself"]  # a small ring is a short memory
+        self.node("Sub", ["query_column", self.node("Min", window_or_ring, "window_length")], "too_old")
+        self.node("LessOrEqual", ["key", "query_column"], "not_later")
+        self.node("Greater", ["key", "too_old"], "not_too_old")
+        self.node("And", ["not_later", "not_too_old"], "visible")  # (T, S)
+        nothing, never = (self.constant(f"{v}", v, torch.float32) for v in (0.0, float("-inf")))
+        self.node("Where", ["visible", nothing, never], "mask")
+
+    def attention(self, i: int, x: str, weight: torch.Tensor, H: int, E: int) -> str:
+        """x (B, T, D) -> what the heads of layer i found, (B, T, D), before their output matrix."""
+        keys, values = (self.input(f"{name}{i}", ["batch", H, "past", E]) for name in ("keys", "values"))
+        qkv = self.product(x, f"query_key_value{i}", weight)  # (B, T, 3D)
+        split = self.node("Reshape", [qkv, self.constant("as_heads", [0, 0, 3 * H, E])], f"heads_in_time{i}")
+        heads = self.node("Transpose", [split], f"heads{i}", perm=[0, 2, 1, 3])  # (B, 3H, T, E)
+        both, value = [f"query_key{i}", f"new_values{i}"]
+        self.node("Split", [heads, self.constant("two_and_one", [2 * H, H])], [both, value], axis=1)
+        # Queries and keys are normalised and turned together; each takes half of the scale 1 / sqrt(E) of the scores.
+        turned = [self.norm(both, E, E**-0.25), "cosine", "sine"]
+        self.node("RotaryEmbedding", turned, f"turned{i}")  # (B, 2H, T, E)
+        query, key = self.node("Split", [f"turned{i}"], [f"query{i}", f"new_keys{i}"], axis=1, num_outputs=2)
+        scores = [self._scores(query, keys, f"old_scores{i}"), self._scores(query, key, f"new_scores{i}")]
+        self.node("Concat", scores, f"scores{i}", axis=3)  # (B, H, T, S)
+        self.node("Add", [f"scores{i}", "mask"], f"masked{i}")
+        self.node("Softmax", [f"masked{i}"], f"attention{i}", axis=-1)
+        old, new = self.node("Split", [f"attention{i}", "sizes"], [f"old_weights{i}", f"new_weights{i}"], axis=3)
+        parts = [self.node("MatMul", pair, f"found_by_{pair[0]}") for pair in ([old, values], [new, value])]
+        found = self.node("Transpose", [self.add(*parts)], f"found{i}", perm=[0, 2, 1, 3])  # (B, T, H, E)
+        return self.node("Reshape", [found, self.constant("as_one", [0, 0, H * E])], f"joined{i}")
+
+    def _scores(self, query: str, keys: str, name: str) -> str:
+        columns = self.node("Transpose", [keys], f"{keys}_columns", perm=[0, 1, 3, 2])  # engines fuse it into MatMul
+        return self.node("MatMul", [query, columns], name)
+
+
+def _ring(window: int, base: float, size: int) -> dict[str, Any]:
+    """What the host must know to own the ring."""
+    return {
+        "axis": 2,
+        "memory": window - 1,
+        "position": {"shape": [1], "dtype": "int64", "meaning": "absolute position of the first of these tokens"},
+        "rotation": {
+            "shape": [2, "time", size // 2],
+            "dtype": "float32",
+            "base": base,
+            "size": size,
+            "meaning": "cosines, then sines, of p * base ** (-2 * i / size), in float64 before it is rounded, for the "
+            "absolute position p of each token and i from 0 to size / 2 - 1",
+        },
+        "slots": {
+            "shape": ["past"],
+            "dtype": "int64",
+            "empty": EMPTY,
+            "meaning": "absolute position of the token in each slot, or `empty`; `past` is any number from 1: with "
+            "`memory` slots the model looks back as far as it was trained to, with fewer less far",
+        },
+    }
