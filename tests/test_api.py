@@ -40,6 +40,9 @@ def test_rooms_import_only_rooms_above_them():
         "rdata",
         "corpora",
         "tokenizers",
+        "encoded",
+        "crossentropy",
+        "distributed",
         "data",
         "architectures",
         "evaluation",
@@ -60,6 +63,7 @@ def test_rooms_import_only_rooms_above_them():
         "books",
         "scoring",
         "interactive",
+        "site",
         "commands",
         "cli",
     ]

@@ -1,0 +1,249 @@
+"""The site's folder: what stands where, and how it is written as a whole or not at all.
+
+    index.html  manifest.json  service_worker.js  LICENSES.txt
+    app-<hash>/      the page's own modules and style
+    vendor/          the runtime and the chart library, unless a CDN has them
+    models/          one ONNX file for each model
+
+Names with a hash of their contents never change what they hold, so a browser may keep them for ever. Every address is
+relative: the folder works under any path of any static host.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from string import Template
+from typing import Any
+
+from ..errors import JaneLMError, UsageError
+from ..export.graphs import janelm_version
+from ..runs import Run
+from .models import SiteModel, make_model
+from .vendor import CDN, CHARTS, PACKAGES, RUNTIME, Package, fetch
+
+FORMAT = 1
+ENTRY = "main.js"  # where the page's modules start
+NOT_SHIPPED = re.compile(r"(^|/)(\.|__pycache__|node_modules/|README|tsconfig)|\.d\.ts$|\.py$")
+AT_THE_ROOT = ("index.html", "service_worker.js")
+
+
+@dataclass(frozen=True)
+class SiteOptions:
+    """How a site is made."""
+
+    precision: str = "int8-weights"
+    title: str | None = None
+    prompt: str | None = None
+    cdn: bool = False
+
+
+def write_site(
+    runs: list[Run],
+    output: Path,
+    options: SiteOptions | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Write the site of these runs to the folder `output`, where an earlier site is replaced.
+
+    Raises UsageError on runs of the same name, and JaneLMError where a run or a third-party package cannot be had, or
+    `output` holds something that is not a site.
+    """
+    options = options or SiteOptions()
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise UsageError(f"two of the runs have the same name ({', '.join(names)}): rename a folder")
+    _check_replaceable(output)
+    vendor = {} if options.cdn else _vendor(say)
+    models = [make_model(run, options.precision, options.prompt, say) for run in runs]
+    _replace_folder(output, site_files(models, vendor, options))
+
+
+def site_files(models: list[SiteModel], vendor: dict[str, bytes], options: SiteOptions) -> dict[str, bytes]:
+    """Every file of the site by its path."""
+    web = _web()
+    app = f"app-{_digest(web)[:8]}"
+    title = options.title or _title([model.entry for model in models])
+    kept = {f"{app}/{path}": content for path, content in web.items() if path not in AT_THE_ROOT} | vendor
+    manifest = {
+        "format": FORMAT,
+        "janelm": janelm_version(),
+        "title": title,
+        "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **_third_parties(options.cdn),
+        "app": sorted(path for path in kept if path.startswith(app)),
+        "files": [
+            {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for path, content in sorted(kept.items())
+        ],
+        "models": [model.entry for model in models],
+    }
+    index = Template(web["index.html"].decode()).substitute(_placeholders(manifest, app, web, options.cdn))
+    listing = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
+    site = {"index.html": index.encode(), "manifest.json": listing, "LICENSES.txt": _licences(), ".nojekyll": b""}
+    site["service_worker.js"] = web["service_worker.js"]
+    return site | kept | {model.path: model.graph for model in models}
+
+
+def _web() -> dict[str, bytes]:
+    """The page's own sources, which ship with this package, by path."""
+    root = files("janelm").joinpath("web")
+    with_files = Path(str(root))
+    paths = (path for path in with_files.rglob("*") if path.is_file())
+    found = {path.relative_to(with_files).as_posix(): path.read_bytes() for path in paths}
+    return {path: content for path, content in sorted(found.items()) if not NOT_SHIPPED.search(path)}
+
+
+def _vendor(say: Callable[[str], None]) -> dict[str, bytes]:
+    found = {}
+    for package in PACKAGES:
+        found |= {_place(package, path): content for path, content in fetch(package, say).items()}
+        found[f"vendor/{package.folder}/LICENSE"] = package.licence.encode()
+    return found
+
+
+def _place(package: Package, path: str, cdn: bool = False) -> str:
+    """Where one of a package's files is: its address, or its path from the site's root."""
+    return package.address(path) if cdn else f"vendor/{package.folder}/{PurePosixPath(path).name}"
+
+
+def _third_parties(cdn: bool) -> dict[str, Any]:
+    """The manifest's entries `runtime` and `charts`."""
+    roles = {
+        "runtime": (RUNTIME, {"module": ".min.mjs", "glue": "threaded.mjs", "wasm": ".wasm"}),
+        "charts": (CHARTS, {"module": ".js", "style": ".css"}),
+    }
+    entries: dict[str, Any] = {}
+    for name, (package, endings) in roles.items():
+        entry: dict[str, Any] = {"name": package.name, "version": package.version}
+        for role, ending in endings.items():
+            path = next(path for path in package.files if path.endswith(ending))
+            entry[role] = _place(package, path, cdn)
+            if role == "wasm":
+                entry["wasm_bytes"] = package.files[path][0]
+        hashes = {_place(package, path, cdn): f"sha384-{digest}" for path, (_, digest) in package.files.items()}
+        entries[name] = entry | {"integrity": hashes if cdn else None}
+    return entries
+
+
+def _placeholders(manifest: dict[str, Any], app: str, web: dict[str, bytes], cdn: bool) -> dict[str, str]:
+    """What stands for each placeholder of index.html, escaped."""
+    first = manifest["models"][0]
+    values = {
+        "title": manifest["title"],
+        "policy": content_security_policy(cdn),
+        "app": app,
+        "model": first["name"],
+        "prompt": first["example"]["prompt"],
+        "example": first["example"]["text"],
+    }
+    return {name: escape(value) for name, value in values.items()} | {"links": _links(manifest, app, web)}
+
+
+def content_security_policy(cdn: bool) -> str:
+    """What the page may load: itself alone, or with `cdn` that one host and the modules that came from it."""
+    host, blob = (f" {CDN}", " blob:") if cdn else ("", "")
+    return (
+        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{blob}; worker-src 'self'; connect-src 'self'{host}; "
+        f"style-src 'self'{host}; img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _links(manifest: dict[str, Any], app: str, web: dict[str, bytes]) -> str:
+    """The styles, and the modules that the page will ask for one after the other, asked for at once."""
+    charts = manifest["charts"]
+    integrity = ""
+    if charts["integrity"]:
+        integrity = f' integrity="{charts["integrity"][charts["style"]]}" crossorigin="anonymous"'
+    links = [
+        f'<link rel="stylesheet" href="{escape(charts["style"])}"{integrity}>',
+        f'<link rel="stylesheet" href="{app}/style.css">',
+    ]
+    links += [f'<link rel="modulepreload" href="{app}/{path}">' for path in modules(ENTRY, web)]
+    return "\n    ".join(links)
+
+
+IMPORT = re.compile(r"""^(?:import|export)\b(?!\()[^;'"]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
+
+
+def modules(entry: str, web: dict[str, bytes]) -> list[str]:
+    """The paths of `entry` and of all modules that it imports, directly or not, in the order they are met."""
+    found, waiting = [], [entry]
+    while waiting:
+        path = waiting.pop(0)
+        if path in found or path not in web:
+            continue
+        found.append(path)
+        folder = PurePosixPath(path).parent
+        waiting += [os.path.normpath(folder / target) for target in IMPORT.findall(web[path].decode())]
+    return found
+
+
+def _title(models: list[dict[str, Any]]) -> str:
+    """Names of the texts that the models were trained on, for a page whose maker names none."""
+    sources = dict.fromkeys(PurePosixPath(source).stem for model in models for source in model["card"]["data"])
+    return f"Written by a small model of {', '.join(sources)}"
+
+
+def _licences() -> bytes:
+    own = "JaneLM, this page's own code, is under the MIT License."
+    return "\n\n".join([own, *(package.licence.strip() for package in PACKAGES)]).encode() + b"\n"
+
+
+def _digest(contents: dict[str, bytes]) -> str:
+    """SHA-256 over paths and contents."""
+    total = hashlib.sha256()
+    for path, content in sorted(contents.items()):
+        total.update(f"{path}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _check_replaceable(output: Path) -> None:
+    """Raise JaneLMError unless `output` is free, empty, or a site that JaneLM wrote."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    try:
+        ours = "janelm" in json.loads((output / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise JaneLMError(f"{output} exists and is not a site that janelm wrote: choose another --output")
+
+
+def _replace_folder(output: Path, contents: dict[str, bytes]) -> None:
+    """Write `contents` to a folder beside `output`, then put it in its place."""
+    output = Path(os.path.realpath(output))  # a link stays a link
+    temporary = None
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+        new, old = temporary / "new", temporary / "old"
+        for path, content in contents.items():
+            (new / path).parent.mkdir(parents=True, exist_ok=True)
+            (new / path).write_bytes(content)
+        if output.exists():
+            os.replace(output, old)
+        try:
+            os.replace(new, output)
+        except OSError:
+            if old.exists():
+                os.replace(old, output)
+            raise
+    except OSError as error:
+        raise JaneLMError(
+            f"cannot write {output} ({error.strerror}): make the folder writable, free some space, or choose another "
+            "--output"
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,191 @@
+"""One model of the page: its graph, and all that the page says about it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..config import DataConfig, SamplingConfig, to_dict
+from ..corpora import Source, load_sources
+from ..data import TITLE, Dataset, RunningText
+from ..engines import Engine, OnnxEngine
+from ..errors import JaneLMError
+from ..export.graphs import export_graph, read_description
+from ..export.precision import quantise
+from ..generation import Limits, generate_samples
+from ..pipeline import dataset_of
+from ..runs import LoadedRun, Run
+from .change import measure
+
+EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters
+EXAMPLE = SamplingConfig(temperature=0.8, seed=1)
+
+
+@dataclass(frozen=True)
+class SiteModel:
+    """A model's file and its entry in the manifest."""
+
+    graph: bytes
+    entry: dict[str, Any]
+
+    @property
+    def path(self) -> str:
+        return self.entry["file"]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The text of a run, or why it cannot be read any more."""
+
+    sources: list[Source]
+    dataset: Dataset | None
+    problem: str | None = None
+
+
+def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str], None]) -> SiteModel:
+    """Export, shrink, measure and describe the model of `run`.
+
+    Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
+    """
+    results, loaded, text = run.read_json("results.json"), run.load(), _read_text(run)
+    full = export_graph(loaded)
+    graph = full if precision == "fp32" else quantise(full, precision)
+    content = graph.SerializeToString(deterministic=True)
+    engine = OnnxEngine(graph, threads=1)  # as the page runs it
+    if precision == "fp32":
+        change = None
+    elif text.dataset is None:
+        change = {"not_measured": text.problem}
+        say(f"{run.name}: what {precision} costs is not measured, because {text.problem}")
+    else:
+        measured = measure(OnnxEngine(full, threads=1), engine, text.dataset)
+        say(f"{run.name} as {precision}: {measured}")
+        change = {
+            "bits_per_byte_fp32": measured.full,
+            "bits_per_byte": measured.chosen,
+            "bytes": measured.bytes,
+        }
+    titles = _titles(run.config().data, text.sources)
+    digest = hashlib.sha256(content).hexdigest()
+    entry = {
+        "name": run.name,
+        "kind": loaded.model.config.kind,
+        "precision": precision,
+        "file": f"models/{slug(run.name)}-{precision}-{digest[:8]}.onnx",
+        "bytes": len(content),
+        "sha256": digest,
+        "parameters": results["parameters"],
+        "description": read_description(graph),
+        "card": _card(run, results),
+        "losses": results["losses"],
+        "overlap": results.get("overlap", {}),
+        "precision_change": change,
+        "curves": _curves(run),
+        **titles,
+        "example": _example(loaded, engine, _example_prompt(text, titles) if prompt is None else prompt),
+    }
+    return SiteModel(content, entry)
+
+
+def slug(name: str) -> str:
+    """A name as part of an address: letters, digits, dots, underscores and hyphens."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
+
+
+def _read_text(run: Run) -> _Text:
+    config = run.config()
+    try:
+        sources = load_sources(config.data.data)
+        return _Text(sources, dataset_of(run, config, sources, torch.device("cpu")))
+    except JaneLMError as error:
+        problem = str(error).replace(str(run.folder), run.name)
+        for name in config.data.data:
+            problem = problem.replace(name, _file_name(name))
+        return _Text([], None, problem)
+
+
+def _card(run: Run, results: dict) -> dict[str, Any]:
+    """How the model came to be. Folders of the machine where it was trained are nobody's business."""
+    config, facts = run.config(), run.read_json("config.json")["facts"]
+    settings = {name: to_dict(getattr(config, name)) for name in ("model", "data", "training")}
+    settings["data"]["data"] = [_file_name(name) for name in config.data.data]
+    return {
+        "data": [_file_name(name) for name in facts["sources"]],
+        "text_sha256": facts["text_sha256"],
+        "split": facts["split"],
+        "command": _command(run),
+        "machine": facts["machine"],
+        "versions": {name: facts[name] for name in ("janelm", "torch", "python")},
+        "settings": settings,
+        **{name: results[name] for name in ("seconds", "steps", "tokens", "tokens_per_second", "ended")},
+    }
+
+
+def _command(run: Run) -> str | None:
+    """What the user typed, which the run's README quotes; None where it was trained from Python."""
+    try:
+        found = re.search(r"^- Command: `(.+)`$", (run.folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+        return found and shlex.join(map(_file_name, shlex.split(found[1])))
+    except (OSError, ValueError):
+        return None
+
+
+def _file_name(name: str) -> str:
+    """Of an absolute path the last part, of all else the whole."""
+    for kind in (PurePosixPath, PureWindowsPath):
+        if kind(name).is_absolute():
+            return kind(name).name
+    return name
+
+
+def _curves(run: Run) -> dict[str, list[float]]:
+    columns = {
+        "tokens": "tokens",
+        "seconds": "seconds",
+        "train": "train_bits_per_byte",
+        "validation": "validation_bits_per_byte",
+    }
+    rows = run.metrics()
+    return {name: [row[column] for row in rows] for name, column in columns.items()}
+
+
+def _titles(config: DataConfig, sources: list[Source]) -> dict[str, Any]:
+    """The titles of a text of documents, in their order, and what stands around one at the start of a document."""
+    around = {"keep": ("<", ">\t"), "shorten": ("", "\t")}.get(config.titles)
+    if config.documents is None or around is None:
+        return {"titles": [], "title_before": "", "title_after": ""}
+    found = (TITLE.match(line) for source in sources for line in source.text.splitlines())
+    titles = list(dict.fromkeys(match[1] for match in found if match))
+    return {"titles": titles, "title_before": around[0], "title_after": around[1]}
+
+
+def _example_prompt(text: _Text, titles: dict[str, Any]) -> str:
+    """The first title; or the first words of a paragraph of validation text; or nothing."""
+    if titles["titles"]:
+        return titles["title_before"] + titles["titles"][0] + titles["title_after"]
+    if not isinstance(text.dataset, RunningText):
+        return ""
+    first, last = text.dataset.range("validation")
+    unseen = text.dataset.tokenizer.decode(text.dataset.take(np.arange(first, last)).tolist())
+    paragraph = re.search(r"\n\s*\n(\w\S*(?:[ \n]\w\S*){2})", unseen)
+    return paragraph[1].replace("\n", " ") if paragraph else ""
+
+
+def _example(run: LoadedRun, engine: Engine, prompt: str) -> dict[str, Any]:
+    """What the exported graph writes after `prompt`, and all that is needed to write it again."""
+    text, count = "", 0
+    for piece in generate_samples(run, prompt, Limits(EXAMPLE_TOKENS), EXAMPLE, engine=engine):
+        text += piece.text
+        count += 1
+        if len(text) >= EXAMPLE_CHARACTERS:
+            break
+    sampling = {"seed": EXAMPLE.seed, "temperature": EXAMPLE.temperature}
+    return {"prompt": prompt, "text": text, "num_tokens": count, **sampling}

@@ -1,0 +1,363 @@
+/**
+ * What the page calls. The engine lives in a worker, so that nothing it does stops the page.
+ *
+ *     const engine = new Engine(manifest, { base: document.baseURI });
+ *     await engine.load("austen", (progress) => …);
+ *     const writing = engine.write("austen", { text, num_tokens: 200, sampling }, (frame) => …);
+ *     writing.stop();
+ *     const summary = await writing.done;
+ *
+ * Whatever fails rejects with an EngineError: a sentence for the reader, and its kind. Once a model is loaded, the
+ * service worker, if the page has registered one, is told to keep the page's files.
+ *
+ * @import { Alternative, Frame, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading, ReadProgress,
+ *           Sampling, Score, Span, WriteOptions, Writing } from "./types.js"
+ * @import { Answer, Call, Question } from "./protocol.js"
+ * @import { Tokenizer } from "./tokenizer.js"
+ */
+
+import { asEngineError, EngineError, withoutWebAssembly } from "./errors.js";
+import { compileRuntime, fetchModel, forgetOthers } from "./loader.js";
+import { Weights } from "./sampler.js";
+import { tokenizerFromJSON } from "./tokenizer.js";
+
+/**
+ * @template T
+ * @typedef {T extends any ? Omit<T, "id"> : never} WithoutId  of each type in a union
+ */
+
+/**
+ * @typedef {object} StartingRuntime
+ * @property {Promise<void>} compiled
+ * @property {boolean} started
+ * @property {number} arrived  bytes
+ * @property {Set<() => void>} listeners  told when more arrive
+ */
+
+/**
+ * @typedef {object} Pending
+ * @property {(value: any) => void} resolve
+ * @property {(error: unknown) => void} reject
+ * @property {((frame: Frame) => void) | undefined} onFrame
+ * @property {((progress: ReadProgress) => void) | undefined} onProgress
+ */
+
+export class Engine {
+  #manifest;
+  #base;
+  /** @type {Worker | null} */
+  #worker = null;
+  /** @type {StartingRuntime | null} */
+  #runtime = null;
+  /** @type {Map<string, Promise<Loaded>>} */
+  #loads = new Map();
+  /** @type {Map<number, Pending>} */
+  #pending = new Map();
+  #lastId = 0;
+  /** @type {Map<string, Tokenizer>} */
+  #tokenizers = new Map();
+  /** @type {Map<string, Weights>} */
+  #weights = new Map();
+
+  /**
+   * Starts the worker, and the download of its runtime.
+   * @param {Manifest} manifest
+   * @param {{base?: string | URL}} [options]  what the manifest's addresses are relative to: the page's own by default
+   */
+  constructor(manifest, { base = document.baseURI } = {}) {
+    this.#manifest = manifest;
+    this.#base = base;
+    this.#start();
+  }
+
+  /**
+   * Load a model beside those that are loaded; a second call for the same one returns what the first did. After a
+   * failure it may be called again.
+   * @param {string} name
+   * @param {(progress: Progress) => void} [onProgress]
+   * @returns {Promise<Loaded>}
+   */
+  load(name, onProgress = () => {}) {
+    let load = this.#loads.get(name);
+    if (!load) {
+      load = this.#load(name, onProgress);
+      this.#loads.set(name, load);
+      load.catch(() => this.#loads.delete(name));
+    }
+    return load;
+  }
+
+  /**
+   * The manifest's entry of a model. Throws an EngineError where there is none.
+   * @param {string} name
+   * @returns {ModelEntry}
+   */
+  entry(name) {
+    const entry = this.#manifest.models.find((model) => model.name === name);
+    if (!entry) throw new EngineError("usage", `This page has no model “${name}”.`);
+    return entry;
+  }
+
+  /**
+   * How many tokens before a token the model can look back on; null for an LSTM, whose state knows no such limit.
+   * @param {string} name
+   * @returns {number | null}
+   */
+  memory(name) {
+    return this.entry(name).description.ring?.memory ?? null;
+  }
+
+  /**
+   * The token that ends a document; null for a model of running text.
+   * @param {string} name
+   * @returns {number | null}
+   */
+  endToken(name) {
+    return this.#tokenizer(name).endToken;
+  }
+
+  /**
+   * The characters of `text` that the model's vocabulary cannot say, each once, in order of appearance.
+   * @param {string} name
+   * @param {string} text
+   * @returns {string[]}
+   */
+  unknownCharacters(name, text) {
+    return this.#tokenizer(name).unknownCharacters(text);
+  }
+
+  /**
+   * Cut a text into the model's tokens. The model need not be loaded.
+   * @param {string} name
+   * @param {string} text
+   * @returns {Span[]}
+   */
+  tokens(name, text) {
+    return this.#tokenizer(name).spans(text);
+  }
+
+  /**
+   * Read a text from its start, token by token from `options.from` on, and say how well the model expected each.
+   * The first token of a running text is judged after a line break, that of a document after its start.
+   * @param {string} name
+   * @param {string} text
+   * @param {ReadOptions} [options]
+   * @returns {Promise<Reading>}
+   */
+  read(name, text, { onProgress, signal, ...options } = {}) {
+    return this.#ask({ call: "read", name, text, options }, { onProgress, signal });
+  }
+
+  /**
+   * Write on after `options.text`. The same text, settings and seed write the same tokens as `janelm.generate`.
+   * Writings on several models take turns token by token. A text that was just read or written is not read again.
+   * @param {string} name
+   * @param {WriteOptions} options
+   * @param {(frame: Frame) => void} onFrame
+   * @returns {Writing}
+   */
+  write(name, { onProgress, ...options }, onFrame) {
+    const id = this.#lastId + 1;
+    const done = this.#ask({ call: "write", name, options }, { onProgress, onFrame });
+    return { stop: () => this.#send({ id, call: "stop" }), done };
+  }
+
+  /**
+   * The inside of the model at the last token of `text`. Attention needs a graph that shows it: see `canLook`.
+   * @param {string} name
+   * @param {string} text
+   * @param {{memory?: number}} [options]
+   * @returns {Promise<Look>}
+   */
+  look(name, text, options = {}) {
+    return this.#ask({ call: "look", name, text, options });
+  }
+
+  /**
+   * Whether `look` has something to show for a model.
+   * @param {string} name
+   * @returns {boolean}
+   */
+  canLook(name) {
+    const { attention, ring } = this.entry(name).description;
+    return Boolean(attention) || !ring;
+  }
+
+  /**
+   * Bits per byte of a text, as `janelm score` counts them; a text that only changed near its end is scored quickly.
+   * Rejects with kind "usage" for an empty one.
+   * @param {string} name
+   * @param {string} text
+   * @param {Pick<ReadOptions, "onProgress" | "signal">} [options]
+   * @returns {Promise<Score>}
+   */
+  score(name, text, options = {}) {
+    return this.#ask({ call: "score", name, text }, options);
+  }
+
+  /**
+   * The likeliest next tokens under sampling settings, from logits that the engine gave: no model runs, so bars can
+   * follow a slider. Probabilities are those of the draw, after penalty, top-k, min-p and top-p: at temperature 0 the
+   * likeliest has all. Bans on repeated n-grams do not show.
+   * @param {string} name
+   * @param {Float32Array} logits  (V)
+   * @param {Sampling} sampling
+   * @param {number} count
+   * @param {Iterable<number>} [written]  the tokens of the text, for the repetition penalty
+   * @returns {Alternative[]}  likeliest first; tokens that are ruled out are left out
+   */
+  sampleBars(name, logits, sampling, count, written = []) {
+    const tokenizer = this.#tokenizer(name);
+    const weights = this.#weights.get(name) ?? new Weights(logits.length);
+    this.#weights.set(name, weights);
+    weights.adjust(logits, written, sampling.repetition_penalty, tokenizer.neverWritten);
+    const greedy = sampling.temperature === 0;
+    const p = weights.compute(greedy ? { ...sampling, temperature: 1, top_k: 1 } : sampling);
+    const total = p.reduce((sum, value) => sum + value, 0);
+    const likeliest = [...p.keys()].filter((token) => p[token] > 0).sort((a, b) => p[b] - p[a] || a - b);
+    return likeliest.slice(0, count).map((token) => {
+      return { token, text: tokenizer.decode([token]), probability: p[token] / total };
+    });
+  }
+
+  /** End the worker and give back its memory. What is under way rejects, with kind "failed". */
+  terminate() {
+    this.#stop(new EngineError("failed", "The engine was ended."));
+  }
+
+  #start() {
+    this.#runtime = null;
+    if (typeof WebAssembly !== "object") return; // `load` says so
+    const { runtime } = this.#manifest;
+    const absolute = (/** @type {string} */ address) => new URL(address, this.#base).href;
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#worker = worker;
+    worker.onmessage = (event) => this.#hear(event.data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#stop(asEngineError(event.message ?? "its script does not load", "the engine stopped"));
+    };
+    const [module, glue, wasm] = [runtime.module, runtime.glue, runtime.wasm].map(absolute);
+    this.#send({ call: "runtime", addresses: { module, glue, wasm, integrity: runtime.integrity } });
+    /** @type {StartingRuntime} */
+    const starting = { compiled: Promise.resolve(), started: false, arrived: 0, listeners: new Set() };
+    const count = (/** @type {number} */ bytes) => {
+      starting.arrived += bytes;
+      for (const listener of starting.listeners) listener();
+    };
+    starting.compiled = compileRuntime(runtime, this.#base, count).then((module) => {
+      this.#send({ call: "wasm", module });
+    });
+    starting.compiled.catch(() => {}); // `load` says so
+    this.#runtime = starting;
+  }
+
+  /** @param {EngineError} error */
+  #stop(error) {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#runtime = null;
+    this.#loads.clear();
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+
+  /**
+   * @param {string} name
+   * @param {(progress: Progress) => void} onProgress
+   * @returns {Promise<Loaded>}
+   */
+  async #load(name, onProgress) {
+    const began = performance.now();
+    const entry = this.entry(name);
+    if (typeof WebAssembly !== "object") throw withoutWebAssembly();
+    if (!this.#runtime) this.#start();
+    const runtime = /** @type {StartingRuntime} */ (this.#runtime);
+    const runtimeBytes = runtime.started ? 0 : this.#manifest.runtime.wasm_bytes;
+    const total = entry.bytes + runtimeBytes;
+    let arrived = 0;
+    const report = () => {
+      onProgress({ loaded: arrived + (runtimeBytes && runtime.arrived), total, stage: "download" });
+    };
+    runtime.listeners.add(report);
+    try {
+      const count = (/** @type {number} */ bytes) => {
+        arrived += bytes;
+        report();
+      };
+      const model = fetchModel(entry, this.#base, count);
+      await Promise.all([model, runtime.compiled]);
+      const { bytes, cached } = await model;
+      onProgress({ loaded: total, total, stage: "start" });
+      await this.#ask({ call: "load", name, bytes, description: entry.description }, {}, [bytes.buffer]);
+      runtime.started = true;
+      forgetOthers(this.#manifest.models, this.#base).catch(() => {});
+      navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage("keep")); // where the page registered it
+      return { milliseconds: performance.now() - began, bytes: total, cached };
+    } catch (error) {
+      if (!runtime.started) this.#restart(runtime);
+      throw asEngineError(error, `the model “${name}” could not be loaded`);
+    } finally {
+      runtime.listeners.delete(report);
+    }
+  }
+
+  /**
+   * After a runtime that did not start: the next load tries again.
+   * @param {StartingRuntime} failed
+   */
+  #restart(failed) {
+    if (this.#runtime === failed) this.#stop(new EngineError("failed", "The runtime could not be started."));
+  }
+
+  /**
+   * @param {WithoutId<Question>} question
+   * @param {{onProgress?: Pending["onProgress"], onFrame?: Pending["onFrame"], signal?: AbortSignal}} [listeners]
+   * @param {Transferable[]} [transfer]
+   * @returns {Promise<any>}
+   */
+  #ask(question, { onProgress, onFrame, signal } = {}, transfer = []) {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      signal?.addEventListener("abort", () => {
+        if (this.#pending.delete(id)) this.#send({ id, call: "abort" });
+        reject(signal.reason);
+      });
+      this.#pending.set(id, { resolve, reject, onProgress, onFrame });
+      if (this.#worker) this.#send({ ...question, id }, transfer);
+      else reject(new EngineError("failed", "The engine is not running: load a model first."));
+    });
+  }
+
+  /**
+   * @param {Call} call
+   * @param {Transferable[]} [transfer]
+   */
+  #send(call, transfer = []) {
+    this.#worker?.postMessage(call, transfer);
+  }
+
+  /** @param {Answer} answer */
+  #hear(answer) {
+    const pending = this.#pending.get(answer.id);
+    if (!pending) return; // aborted
+    if (answer.event === "frame") pending.onFrame?.(answer.value);
+    else if (answer.event === "progress") pending.onProgress?.(answer.value);
+    else {
+      this.#pending.delete(answer.id);
+      if (answer.event === "result") pending.resolve(answer.value);
+      else pending.reject(new EngineError(answer.value.kind, answer.value.message));
+    }
+  }
+
+  /** @param {string} name */
+  #tokenizer(name) {
+    let tokenizer = this.#tokenizers.get(name);
+    if (!tokenizer) {
+      tokenizer = tokenizerFromJSON(this.entry(name).description.tokenizer);
+      this.#tokenizers.set(name, tokenizer);
+    }
+    return tokenizer;
+  }
+}

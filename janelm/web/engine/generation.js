@@ -1,0 +1,242 @@
+/**
+ * Writing text one token after the other, as janelm/generation.py does it.
+ *
+ * @import { Frame, Sampling, Summary, TokenInfo, WriteOptions } from "./types.js"
+ * @import { Context, Expectation } from "./context.js"
+ * @import { Tokenizer } from "./tokenizer.js"
+ */
+
+import { EngineError } from "./errors.js";
+import { Sampler } from "./sampler.js";
+
+const FRAME = 16; // milliseconds: a screen shows no more frames than that
+
+/**
+ * What a task gives while it runs: progress, a frame, or nothing but a moment for others; `until` is when it wants to
+ * go on, by performance.now(). It is told how many milliseconds it was then kept from running.
+ *
+ * @template T
+ * @typedef {AsyncGenerator<{progress?: {done: number, total: number}, frame?: Frame, until?: number}, T, number>} Task
+ */
+
+/** Passes text on up to a stop text, and holds back what may yet become one. */
+export class StopScanner {
+  #stops;
+  #held = "";
+  stopped = false;
+
+  /** @param {string[]} stops */
+  constructor(stops) {
+    this.#stops = stops;
+  }
+
+  /** @param {string} text */
+  feed(text) {
+    if (!this.#stops.length) return text;
+    text = this.#held + text;
+    this.#held = "";
+    const places = this.#stops.map((stop) => text.indexOf(stop)).filter((place) => place >= 0);
+    if (places.length) {
+      this.stopped = true;
+      return text.slice(0, Math.min(...places));
+    }
+    const longest = Math.max(...this.#stops.map((stop) => stop.length)) - 1;
+    for (let size = Math.min(longest, text.length); size > 0; size--) {
+      const end = text.slice(-size);
+      if (this.#stops.some((stop) => stop.startsWith(end))) {
+        this.#held = end;
+        return text.slice(0, -size);
+      }
+    }
+    return text;
+  }
+
+  /** What was held back when the text ends otherwise. */
+  finish() {
+    const held = this.#held;
+    this.#held = "";
+    return held;
+  }
+}
+
+/** One text in the making: draws its tokens and gives out its characters. */
+class Stream {
+  /** @type {Summary["reason"] | null} */
+  ended = null;
+  written = 0;
+  text = ""; // to give out with the next frame
+  #tokenizer;
+  #sampler;
+  #decoder;
+  #scanner;
+  #numTokens;
+  #decoded; // offsets in the whole text: decoded so far,
+  #released; // and given out
+  /** @type {TokenInfo[]} whose text is held back */
+  #waiting = [];
+
+  /**
+   * @param {Tokenizer} tokenizer
+   * @param {WriteOptions} options
+   * @param {number[]} context
+   */
+  constructor(tokenizer, { text, num_tokens, sampling, stop = [] }, context) {
+    this.#tokenizer = tokenizer;
+    this.#sampler = new Sampler(sampling, tokenizer.neverWritten);
+    this.#sampler.note(context);
+    this.#decoder = tokenizer.decoder();
+    this.#scanner = new StopScanner(stop);
+    this.#numTokens = num_tokens;
+    this.#decoded = this.#released = text.length;
+  }
+
+  /**
+   * Draw the next token after logits (V).
+   * @param {Float32Array} logits
+   * @param {(token: number) => {bits: number, top: TokenInfo["top"]}} describe
+   */
+  advance(logits, describe) {
+    const token = this.#sampler.draw(logits);
+    this.written++;
+    const start = this.#decoded;
+    if (token === this.#tokenizer.endToken) {
+      this.ended = "end of document";
+    } else {
+      const text = this.#decoder.feed(token);
+      this.#decoded += text.length;
+      this.#release(this.#scanner.feed(text));
+      if (this.#scanner.stopped) this.ended = "stop text";
+      else if (this.written === this.#numTokens) this.ended = "length";
+    }
+    this.#waiting.push({ token, start, end: this.#decoded, ...describe(token) });
+    return token;
+  }
+
+  /** @param {string} text */
+  #release(text) {
+    this.text += text;
+    this.#released += text.length;
+  }
+
+  /** Give out what was held back, unless a stop text ended the writing. */
+  finish() {
+    if (this.#scanner.stopped) {
+      this.#waiting = this.#waiting.filter((info) => info.start < this.#released);
+    } else {
+      this.#release(this.#scanner.feed(this.#decoder.finish()) + this.#scanner.finish());
+      if (this.#scanner.stopped) this.ended = "stop text";
+    }
+    for (const info of this.#waiting) info.end = Math.min(info.end, this.#released);
+    const last = this.#waiting.at(-1);
+    if (last && !this.#scanner.stopped) last.end = this.#released;
+  }
+
+  /** The text and the tokens that are certain and were not yet taken. */
+  take() {
+    const waiting = this.#waiting.findIndex((info) => info.end > this.#released);
+    const tokens = this.#waiting.splice(0, waiting < 0 ? this.#waiting.length : waiting);
+    const text = this.text;
+    this.text = "";
+    return { text, tokens };
+  }
+}
+
+/**
+ * Write on after `options.text`. What is drawn is read too, so that the context ends where the text does.
+ * @param {Context} context
+ * @param {Expectation} expectation
+ * @param {WriteOptions} options
+ * @param {{stopped: boolean}} control  set to end the writing before the next token
+ * @returns {Task<Summary>}
+ */
+export async function* write(context, expectation, options, control) {
+  checkOptions(options);
+  const { tokenizer } = context.model;
+  const prompt = tokenizer.promptTokens(options.text);
+  for await (const done of context.follow(prompt)) yield { progress: { done, total: prompt.length } };
+  const stream = new Stream(tokenizer, options, prompt);
+  const clock = new Clock();
+  const { alternatives = 0, pace = 0 } = options;
+  let shown = -Infinity;
+  while (!stream.ended && !control.stopped) {
+    const logits = /** @type {Float32Array} */ (context.logits);
+    const token = stream.advance(logits, (drawn) => expectation.of(logits, drawn, alternatives));
+    if (stream.ended !== "end of document") {
+      await context.read(token);
+      clock.model += context.model.lastRun;
+    }
+    const due = performance.now() - shown >= FRAME && !stream.ended;
+    if (due) shown = performance.now();
+    const until = pace && !stream.ended ? clock.began + (1000 * stream.written) / pace : undefined;
+    const frame = due ? frameOf(stream, clock, context.logits) : undefined;
+    clock.away += yield { frame, until };
+  }
+  stream.finish();
+  yield { frame: frameOf(stream, clock, context.logits) };
+  return { reason: stream.ended ?? "stopped", ...clock.figures(stream.written), ownShare: clock.ownShare };
+}
+
+/** Where the time goes, in milliseconds. */
+class Clock {
+  began = performance.now();
+  away = 0; // waiting for the pace, and for other models
+  model = 0; // inside the model's steps
+
+  get #busy() {
+    return performance.now() - this.began - this.away;
+  }
+
+  get ownShare() {
+    return Math.max(0, 1 - this.model / this.#busy);
+  }
+
+  /** @param {number} tokens */
+  figures(tokens) {
+    const seconds = (performance.now() - this.began) / 1000;
+    return { tokens, seconds, tokensPerSecond: tokens / seconds, millisecondsPerToken: this.#busy / tokens };
+  }
+}
+
+/**
+ * @param {Stream} stream
+ * @param {Clock} clock
+ * @param {Float32Array | null} logits
+ * @returns {Frame}
+ */
+function frameOf(stream, clock, logits) {
+  const { tokens: written, tokensPerSecond, millisecondsPerToken } = clock.figures(stream.written);
+  const known = /** @type {Float32Array} */ (logits);
+  return { ...stream.take(), written, tokensPerSecond, millisecondsPerToken, logits: known };
+}
+
+/** @param {WriteOptions} options */
+function checkOptions({ num_tokens, stop = [], memory, sampling }) {
+  const problems = [
+    num_tokens >= 1 ? "" : `the number of tokens is ${num_tokens}, but must be at least 1`,
+    stop.includes("") ? "a stop text is empty" : "",
+    memory === undefined || memory >= 1 ? "" : `memory is ${memory}, but must be at least 1 token`,
+    ...samplingProblems(sampling),
+  ].filter(Boolean);
+  if (problems.length) throw new EngineError("usage", `${problems.join("; ")}.`);
+}
+
+/**
+ * The same bounds as janelm.SamplingConfig's.
+ * @param {Sampling} sampling
+ */
+function samplingProblems(sampling) {
+  const { temperature, top_k, top_p, min_p, repetition_penalty, no_repeat_ngram_size, seed } = sampling;
+  return [
+    temperature >= 0 && temperature < Infinity ? "" : `temperature is ${temperature}, but must be 0 or more`,
+    Number.isInteger(top_k) && top_k >= 0 ? "" : `top-k is ${top_k}, but must be 0 (off) or a whole number above`,
+    top_p > 0 && top_p <= 1 ? "" : `top-p is ${top_p}, but must be above 0 and at most 1 (off)`,
+    min_p >= 0 && min_p < 1 ? "" : `min-p is ${min_p}, but must be from 0 (off) to under 1`,
+    repetition_penalty > 0 && repetition_penalty < Infinity
+      ? ""
+      : `the repetition penalty is ${repetition_penalty}, but must be above 0 (1 is off)`,
+    Number.isInteger(no_repeat_ngram_size) && no_repeat_ngram_size >= 0
+      ? ""
+      : `the size of n-grams is ${no_repeat_ngram_size}, but must be 0 (off) or a whole number above`,
+    Number.isSafeInteger(seed) ? "" : `the seed is ${seed}, but must be a whole number`,
+  ];
+}

@@ -1,0 +1,184 @@
+/**
+ * Fetches models and the runtime, with true progress, and keeps models for the next visit.
+ *
+ * It runs in the page, not in the worker: so downloads start before the worker does, and take up what the page's head
+ * has preloaded. All it does is wait for bytes; hashing and compiling happen beside it.
+ *
+ * @import { ModelEntry, Runtime } from "./types.js"
+ */
+
+import { EngineError } from "./errors.js";
+
+/** @typedef {(bytes: number) => void} Count  is told of bytes as they come */
+
+/**
+ * The name of the store that models are kept in; one host may serve several sites.
+ * @param {string | URL} base
+ */
+export function storeName(base) {
+  return `janelm models ${new URL(base).pathname.replace(/[^/]*$/, "")}`;
+}
+
+/**
+ * A model's file, from the store or else from the network, checked against its hash.
+ * @param {ModelEntry} entry
+ * @param {string | URL} base
+ * @param {Count} count
+ * @returns {Promise<{bytes: Uint8Array<ArrayBuffer>, cached: boolean}>}
+ */
+export async function fetchModel(entry, base, count) {
+  const address = new URL(entry.file, base).href;
+  const store = await openStore(base);
+  const kept = await store?.match(address);
+  if (store && kept) {
+    const bytes = new Uint8Array(await kept.arrayBuffer());
+    if (await isIntact(bytes, entry)) {
+      count(bytes.length);
+      return { bytes, cached: true };
+    }
+    await store.delete(address);
+  }
+  const what = `the model “${entry.name}”`;
+  // nothing of it in the browser's own cache too, where a damaged file would wait for the next try
+  const response = await get(address, what, { cache: store ? "no-store" : "default" });
+  const bytes = await readAll(response, entry.bytes, count);
+  if (!bytes || !(await isIntact(bytes, entry))) throw corrupted(what);
+  keep(store, address, bytes);
+  return { bytes, cached: false };
+}
+
+/**
+ * Remove the models of earlier exports from the store.
+ * @param {ModelEntry[]} entries  those of this export
+ * @param {string | URL} base
+ */
+export async function forgetOthers(entries, base) {
+  const store = await openStore(base);
+  const files = new Set(entries.map((entry) => new URL(entry.file, base).href));
+  for (const request of (await store?.keys()) ?? []) if (!files.has(request.url)) await store?.delete(request);
+}
+
+/**
+ * The runtime's WebAssembly, compiled while it arrives.
+ * @param {Runtime} runtime
+ * @param {string | URL} base
+ * @param {Count} count
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export async function compileRuntime(runtime, base, count) {
+  const what = "the runtime that models need";
+  const options = { integrity: runtime.integrity?.[runtime.wasm] ?? "" };
+  const response = await get(new URL(runtime.wasm, base).href, what, options);
+  const bytes = readAll(response.clone(), runtime.wasm_bytes, count);
+  try {
+    const streams = response.headers.get("content-type") === "application/wasm"; // not every host says so
+    const compiled = streams
+      ? await WebAssembly.compileStreaming(response)
+      : await WebAssembly.compile(await response.arrayBuffer());
+    if (!(await bytes)) throw corrupted(what);
+    return compiled;
+  } catch (error) {
+    if (error instanceof WebAssembly.CompileError) throw corrupted(what);
+    await bytes; // where the connection broke, it says so
+    throw error;
+  }
+}
+
+/**
+ * @param {string} address
+ * @param {string} what
+ * @param {RequestInit} [options]
+ */
+async function get(address, what, options) {
+  let response;
+  try {
+    response = await fetch(address, options);
+  } catch {
+    throw unreachable(what);
+  }
+  if (response.ok) return response;
+  if (response.status === 404 || response.status === 410) {
+    throw new EngineError(
+      "missing",
+      `The page's host has no file for ${what} (it answers ${response.status}): ` +
+        "reload the page, or ask whoever made it to export and upload it again.",
+    );
+  }
+  throw new EngineError(
+    "failed",
+    `The page's host does not give out ${what} (it answers ${response.status}): reload the page in a moment.`,
+  );
+}
+
+/**
+ * The body, or null where it is not of the size that was promised.
+ * @param {Response} response
+ * @param {number} size
+ * @param {Count} count
+ */
+async function readAll(response, size, count) {
+  const bytes = new Uint8Array(size);
+  let length = 0;
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (length + part.value.length > size) {
+        await reader.cancel();
+        return null;
+      }
+      bytes.set(part.value, length);
+      length += part.value.length;
+      count(part.value.length);
+    }
+  } catch {
+    throw unreachable("all of the page's files");
+  }
+  return length === size ? bytes : null;
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {ModelEntry} entry
+ */
+async function isIntact(bytes, entry) {
+  if (bytes.length !== entry.bytes) return false;
+  if (!globalThis.crypto?.subtle) return true; // a plain http address of another machine has no hashing
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") === entry.sha256;
+}
+
+/** @param {string | URL} base */
+async function openStore(base) {
+  try {
+    return await caches.open(storeName(base));
+  } catch {
+    return null; // plain http, or storage that is switched off
+  }
+}
+
+/**
+ * @param {Cache | null} store
+ * @param {string} address
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ */
+function keep(store, address, bytes) {
+  const headers = { "content-type": "application/octet-stream", "content-length": String(bytes.length) };
+  store?.put(address, new Response(new Blob([bytes]), { headers })).catch(() => {}); // a full disk is no error here
+}
+
+/** @param {string} what */
+function corrupted(what) {
+  return new EngineError(
+    "corrupted",
+    `The file of ${what} did not arrive as it was exported: reload the page to fetch it again.`,
+  );
+}
+
+/** @param {string} what */
+function unreachable(what) {
+  return new EngineError(
+    "offline",
+    `Could not fetch ${what}, because the page's host does not answer: check the connection and try again. ` +
+      "After one visit the page works offline.",
+  );
+}

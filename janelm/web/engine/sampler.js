@@ -1,0 +1,224 @@
+/**
+ * From logits to a token, step by step as janelm/sampling.py specifies: the numbers of its steps stand here too.
+ *
+ * @import { Sampling } from "./types.js"
+ */
+
+import { EngineError } from "./errors.js";
+import { Random } from "./random.js";
+
+/** Draws tokens one after the other for one text. */
+export class Sampler {
+  #sampling;
+  #never;
+  #random;
+  /** @type {Set<number>} */
+  #written = new Set();
+  #ngrams;
+  /** @type {Weights | null} */
+  #weights = null;
+
+  /**
+   * @param {Sampling} sampling
+   * @param {number[]} [never]  tokens that must not be chosen
+   */
+  constructor(sampling, never = []) {
+    this.#sampling = sampling;
+    this.#never = never;
+    this.#random = new Random(sampling.seed);
+    this.#ngrams = sampling.no_repeat_ngram_size ? new NGrams(sampling.no_repeat_ngram_size) : null;
+  }
+
+  /**
+   * Count tokens, the prompt's for instance, as written.
+   * @param {Iterable<number>} tokens
+   */
+  note(tokens) {
+    for (const token of tokens) {
+      this.#written.add(token);
+      this.#ngrams?.note(token);
+    }
+  }
+
+  /**
+   * The next token after logits (V), which stay as they are. Throws an EngineError where they are not numbers.
+   * @param {ArrayLike<number>} logits
+   */
+  draw(logits) {
+    const { temperature, repetition_penalty } = this.#sampling;
+    this.#weights ??= new Weights(logits.length);
+    const values = this.#weights.adjust(logits, this.#written, repetition_penalty, this.#never);
+    this.#ngrams?.ruleOut(values);
+    const token = temperature === 0 ? largest(values) : this.#pick(this.#weights.compute(this.#sampling));
+    this.#written.add(token);
+    this.#ngrams?.note(token);
+    return token;
+  }
+
+  /**
+   * Step 9.
+   * @param {Float64Array} p  (V), not normalised
+   */
+  #pick(p) {
+    let total = 0;
+    for (let i = 0; i < p.length; i++) total += p[i];
+    const target = this.#random.uniform() * total;
+    let running = 0;
+    for (let i = 0; i < p.length; i++) {
+      running += p[i];
+      if (running > target) return i;
+    }
+    return p.length - 1;
+  }
+}
+
+/** Which token would repeat n tokens in a row. */
+class NGrams {
+  /** @type {number[]} */
+  #last = [];
+  #size;
+  /** @type {Map<string, Set<number>>} */
+  #followers = new Map();
+
+  /** @param {number} size */
+  constructor(size) {
+    this.#size = size;
+  }
+
+  /** @param {number} token */
+  note(token) {
+    if (this.#last.length === this.#size - 1) {
+      const key = this.#last.join();
+      const followers = this.#followers.get(key);
+      if (followers) followers.add(token);
+      else this.#followers.set(key, new Set([token]));
+    }
+    this.#last.push(token);
+    if (this.#last.length >= this.#size) this.#last.shift();
+  }
+
+  /**
+   * Step 3: set such tokens to minus infinity, unless that would leave none.
+   * @param {Float64Array} logits
+   */
+  ruleOut(logits) {
+    if (this.#last.length < this.#size - 1) return;
+    const banned = [...(this.#followers.get(this.#last.join()) ?? [])];
+    const kept = banned.map((token) => logits[token]);
+    for (const token of banned) logits[token] = -Infinity;
+    if (banned.length && logits.every((logit) => logit === -Infinity)) {
+      banned.forEach((token, i) => (logits[token] = kept[i]));
+    }
+  }
+}
+
+/** Steps 1, 2 and 5 to 8, on arrays that are allocated once. */
+export class Weights {
+  #values;
+  #p;
+  /** @type {Float64Array | null} */
+  #sorted = null;
+
+  /** @param {number} size  V */
+  constructor(size) {
+    this.#values = new Float64Array(size);
+    this.#p = new Float64Array(size);
+  }
+
+  /**
+   * Steps 1 and 2. Returns the logits (V) as they were adjusted, which may be changed before `compute` reads them.
+   * @param {ArrayLike<number>} logits
+   * @param {Iterable<number>} written
+   * @param {number} penalty
+   * @param {number[]} never
+   */
+  adjust(logits, written, penalty, never) {
+    const values = this.#values;
+    for (let i = 0; i < values.length; i++) {
+      values[i] = logits[i];
+      if (!Number.isFinite(values[i])) {
+        throw new EngineError(
+          "corrupted",
+          "The model is damaged: what it says of the next token is not a number. Load another model, or ask whoever " +
+            "made this page to export it again.",
+        );
+      }
+    }
+    if (penalty !== 1) {
+      for (const token of written) values[token] = values[token] > 0 ? values[token] / penalty : values[token] * penalty;
+    }
+    for (const token of never) values[token] = -Infinity;
+    return values;
+  }
+
+  /**
+   * Steps 5 to 8: each token's probability (V), not normalised; 0 where it is ruled out. The array is reused.
+   * @param {{temperature: number, top_k: number, top_p: number, min_p: number}} sampling
+   * @returns {Float64Array}
+   */
+  compute({ temperature, top_k, top_p, min_p }) {
+    const values = this.#values;
+    const p = this.#p;
+    let most = -Infinity;
+    for (let i = 0; i < p.length; i++) {
+      p[i] = values[i] / temperature;
+      if (p[i] > most) most = p[i];
+    }
+    for (let i = 0; i < p.length; i++) p[i] = Math.exp(p[i] - most);
+    if (top_k && top_k < p.length) this.#keep(top_k);
+    if (min_p) {
+      for (let i = 0; i < p.length; i++) if (p[i] < min_p) p[i] = 0; // the largest p is 1
+    }
+    if (top_p < 1) this.#keep(this.#nucleus(top_p));
+    return p;
+  }
+
+  /** p in falling order: what Python gets from sorting ids, without the ids, which typed arrays sort much faster. */
+  #falling() {
+    this.#sorted ??= new Float64Array(this.#p.length);
+    this.#sorted.set(this.#p);
+    return this.#sorted.sort().reverse();
+  }
+
+  /**
+   * Step 8: how many tokens stay.
+   * @param {number} share
+   */
+  #nucleus(share) {
+    const sorted = this.#falling();
+    let total = 0;
+    for (let i = 0; i < sorted.length; i++) total += sorted[i];
+    let running = 0;
+    for (let i = 0; i < sorted.length; i++) {
+      running += sorted[i];
+      if (running - sorted[i] >= share * total) return i;
+    }
+    return sorted.length;
+  }
+
+  /**
+   * Set all but the `count` largest to 0; among equals, lower ids stay.
+   * @param {number} count
+   */
+  #keep(count) {
+    const p = this.#p;
+    if (count >= p.length) return;
+    const sorted = this.#falling();
+    const least = sorted[count - 1];
+    let equals = 0; // of the least that may stay
+    for (let i = count - 1; i >= 0 && sorted[i] === least; i--) equals++;
+    for (let i = 0; i < p.length; i++) {
+      if (p[i] < least || (p[i] === least && equals-- <= 0)) p[i] = 0;
+    }
+  }
+}
+
+/**
+ * Step 4.
+ * @param {Float64Array} values
+ */
+function largest(values) {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  return best;
+}

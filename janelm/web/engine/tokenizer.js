@@ -1,0 +1,280 @@
+/**
+ * Text to tokens and back, as janelm/tokenizers.py does it.
+ *
+ * @import { BytePairJSON, CharacterJSON, Span, TokenizerJSON } from "./types.js"
+ */
+
+import { EngineError } from "./errors.js";
+import { encodePiece } from "./byte_pairs.js";
+
+const REPLACEMENT = "\uFFFD"; // what stands for a character that the vocabulary lacks
+
+/**
+ * @param {TokenizerJSON} values
+ * @returns {Tokenizer}
+ */
+export function tokenizerFromJSON(values) {
+  if (values.kind === "character") return new CharacterTokenizer(values);
+  if (values.kind === "tiktoken") return new BytePairTokenizer(values);
+  throw new EngineError(
+    "failed",
+    `This page does not know the model's tokenizer (${/** @type {any} */ (values).kind}): export the model again.`,
+  );
+}
+
+/** @abstract */
+export class Tokenizer {
+  /** @type {number | null} */ unknownToken = null;
+  /** @type {number | null} */ padToken = null;
+  /** @type {number | null} */ endToken = null;
+  vocabSize;
+
+  /**
+   * @param {number} size  tokens without special ones
+   * @param {boolean} documents
+   */
+  constructor(size, documents) {
+    this.vocabSize = documents ? size + 2 : size;
+    if (documents) [this.padToken, this.endToken] = [size, size + 1];
+  }
+
+  /** Tokens that generation must not choose. */
+  get neverWritten() {
+    return [this.unknownToken, this.padToken].filter((token) => token !== null);
+  }
+
+  /**
+   * The tokens of a text. Never fails: see each tokenizer for what becomes of strange characters.
+   * @param {string} text
+   * @returns {number[]}
+   */
+  encode(text) {
+    throw new Error(`not written for ${text}`);
+  }
+
+  /**
+   * How many UTF-16 units of `text` are complete after each of its tokens.
+   * @param {string} text
+   * @param {number[]} tokens  what `encode` made of it
+   * @returns {number[]}
+   */
+  ends(text, tokens) {
+    throw new Error(`not written for ${text} ${tokens}`);
+  }
+
+  /**
+   * The characters of a text that the vocabulary cannot say, each once, in order of appearance.
+   * @param {string} text
+   * @returns {string[]}
+   */
+  unknownCharacters(text) {
+    return text.slice(0, 0).split("");
+  }
+
+  /** @returns {StreamDecoder} */
+  decoder() {
+    throw new Error("not written");
+  }
+
+  /**
+   * The text of tokens; bytes that are not UTF-8 become U+FFFD, special tokens nothing.
+   * @param {Iterable<number>} tokens
+   */
+  decode(tokens) {
+    const decoder = this.decoder();
+    let text = "";
+    for (const token of tokens) text += decoder.feed(token);
+    return text + decoder.finish();
+  }
+
+  /**
+   * The tokens of a text, each with the part of the text that it completes.
+   * @param {string} text
+   * @returns {Span[]}
+   */
+  spans(text) {
+    const tokens = this.encode(text);
+    const ends = this.ends(text, tokens);
+    return tokens.map((token, i) => ({ token, start: i ? ends[i - 1] : 0, end: ends[i] }));
+  }
+
+  /**
+   * The tokens that generation starts from: a document begins with the end token, other text with a line break.
+   * Throws an EngineError where the vocabulary knows nothing of the prompt.
+   * @param {string} prompt
+   * @returns {number[]}
+   */
+  promptTokens(prompt) {
+    const unknown = new Set(this.unknownCharacters(prompt));
+    if (unknown.size && [...prompt].every((character) => unknown.has(character))) {
+      throw new EngineError(
+        "usage",
+        `The model knows none of the characters of “${prompt.slice(0, 40)}”: it was trained on other ones, so start ` +
+          "with a word of its own text.",
+      );
+    }
+    const tokens = this.encode(prompt);
+    if (this.endToken !== null) return [this.endToken, ...tokens];
+    return tokens.length ? tokens : this.encode("\n");
+  }
+}
+
+/**
+ * Decodes token by token and never gives out part of a character.
+ *
+ * @typedef {object} StreamDecoder
+ * @property {(token: number) => string} feed
+ * @property {() => string} finish  what an unfinished character at the end comes to
+ */
+
+/** The characters of the training text, then one token for every other character. */
+export class CharacterTokenizer extends Tokenizer {
+  /** @type {string[]} */
+  #texts;
+  /** @type {Map<string, number>} */
+  #lookup;
+  #unknown;
+
+  /** @param {CharacterJSON} values */
+  constructor({ characters, documents }) {
+    const known = [...characters];
+    super(known.length + 1, documents);
+    this.#unknown = this.unknownToken = known.length;
+    this.#lookup = new Map(known.map((character, token) => [character, token]));
+    this.#texts = [...known, REPLACEMENT, ...(documents ? ["", ""] : [])];
+  }
+
+  /**
+   * @override
+   * @param {string} text
+   */
+  encode(text) {
+    return Array.from(text, (character) => this.#lookup.get(character) ?? this.#unknown);
+  }
+
+  /**
+   * @override
+   * @param {string} text
+   */
+  ends(text) {
+    let end = 0;
+    return Array.from(text, (character) => (end += character.length));
+  }
+
+  /**
+   * @override
+   * @param {string} text
+   */
+  unknownCharacters(text) {
+    return [...new Set(text)].filter((character) => !this.#lookup.has(character));
+  }
+
+  /** @override */
+  decoder() {
+    return { feed: (/** @type {number} */ token) => this.#texts[token], finish: () => "" };
+  }
+}
+
+/** Byte pairs. Any text encodes: what has no token of its own falls back to bytes. */
+export class BytePairTokenizer extends Tokenizer {
+  /** @type {string[]} each token's bytes, as a string of characters below U+0100 */
+  #bytes;
+  /** @type {Map<string, number>} */
+  #ranks;
+  #pattern;
+  /** @type {Map<string, number[]>} what was made of pieces before: words come back */
+  #seen = new Map();
+  #encoder = new TextEncoder();
+
+  /** @param {BytePairJSON} values */
+  constructor({ ranks, pattern, documents }) {
+    const bytes = ranks.split(" ").map(atob);
+    super(bytes.length, documents);
+    this.#ranks = new Map(bytes.map((token, rank) => [token, rank]));
+    this.#bytes = documents ? [...bytes, "", ""] : bytes;
+    this.#pattern = new RegExp(javaScriptPattern(pattern), "gu");
+  }
+
+  /**
+   * @override
+   * @param {string} text
+   */
+  encode(text) {
+    /** @type {number[]} */
+    const tokens = [];
+    for (const [piece] of withoutLoneSurrogates(text).matchAll(this.#pattern)) {
+      for (const token of this.#encodePiece(piece)) tokens.push(token);
+    }
+    return tokens;
+  }
+
+  /** @param {string} piece */
+  #encodePiece(piece) {
+    let tokens = this.#seen.get(piece);
+    if (!tokens) {
+      tokens = encodePiece(this.#utf8(piece), this.#ranks);
+      if (this.#seen.size > 20_000) this.#seen.clear();
+      if (piece.length < 100) this.#seen.set(piece, tokens);
+    }
+    return tokens;
+  }
+
+  /** @param {string} text */
+  #utf8(text) {
+    let bytes = "";
+    for (const byte of this.#encoder.encode(text)) bytes += String.fromCharCode(byte);
+    return bytes;
+  }
+
+  /**
+   * @override
+   * @param {string} text
+   * @param {number[]} tokens
+   */
+  ends(text, tokens) {
+    const decoder = this.decoder();
+    let end = 0;
+    return tokens.map((token) => (end += decoder.feed(token).length));
+  }
+
+  /** @override */
+  decoder() {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    return {
+      feed: (/** @type {number} */ token) => {
+        const bytes = this.#bytes[token];
+        const array = new Uint8Array(bytes.length);
+        for (let i = 0; i < bytes.length; i++) array[i] = bytes.charCodeAt(i);
+        return decoder.decode(array, { stream: true });
+      },
+      finish: () => decoder.decode(),
+    };
+  }
+}
+
+/**
+ * Python encodes a lone surrogate as a question mark.
+ * @param {string} text
+ */
+function withoutLoneSurrogates(text) {
+  return text.replace(/\p{Surrogate}/gu, "?");
+}
+
+/**
+ * The pattern that tiktoken reads, for JavaScript: `\s` and `\d` mean Unicode's white space and digits there (with
+ * U+0085, without U+FEFF), and a possessive quantifier such as `++`, which none of tiktoken's patterns needs for its
+ * meaning, becomes a plain one.
+ * @param {string} pattern
+ */
+export function javaScriptPattern(pattern) {
+  return pattern.replace(/\\[pP]\{[^}]*\}|\\[^]|([+*?}])\+/g, (found, quantifier) => {
+    return quantifier ?? CLASSES.get(found) ?? found;
+  });
+}
+
+const CLASSES = new Map([
+  ["\\s", "\\p{White_Space}"],
+  ["\\S", "\\P{White_Space}"],
+  ["\\d", "\\p{Nd}"],
+  ["\\D", "\\P{Nd}"],
+]);

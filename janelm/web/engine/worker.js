@@ -1,0 +1,149 @@
+/**
+ * The engine's worker. It keeps the models, and gives each task its turns: one token at a time, so that two models
+ * write side by side and a stop takes effect at the next token.
+ *
+ * Messages in: {id, call, …}; out: {id, event: "progress" | "frame" | "result" | "error", value}.
+ *
+ * @import { Question, Call } from "./protocol.js"
+ * @import * as Ort from "onnxruntime-common"
+ */
+
+import { Context, Expectation } from "./context.js";
+import { asEngineError, EngineError } from "./errors.js";
+import { write } from "./generation.js";
+import { Model } from "./model.js";
+import { look, read, Scoring } from "./reading.js";
+import { startRuntime } from "./runtime.js";
+import { Turns } from "./turns.js";
+
+/** A model, and the texts it has read last. */
+class Desk {
+  /** @type {Context | null} */
+  #context = null;
+  /** @type {Scoring | null} */
+  #scoring = null;
+
+  /** @param {Model} model */
+  constructor(model) {
+    this.model = model;
+    this.expectation = new Expectation(model);
+  }
+
+  /**
+   * Run a task on the last text's context, or on a new one where that is in use or remembers otherwise.
+   * @template T
+   * @param {number | undefined} memory
+   * @param {(context: Context) => T} task
+   * @param {(task: T) => Promise<any>} run
+   */
+  async withContext(memory, task, run) {
+    const kept = this.#context?.memory === memory ? this.#context : null;
+    this.#context = null;
+    const context = kept ?? new Context(this.model, memory);
+    try {
+      return await run(task(context));
+    } finally {
+      this.#context = context;
+    }
+  }
+
+  /**
+   * @template T
+   * @param {(scoring: Scoring) => T} task
+   * @param {(task: T) => Promise<any>} run
+   */
+  async withScoring(task, run) {
+    const scoring = this.#scoring ?? new Scoring(new Context(this.model), this.expectation);
+    this.#scoring = null;
+    try {
+      return await run(task(scoring));
+    } finally {
+      this.#scoring = scoring;
+    }
+  }
+}
+
+const turns = new Turns();
+/** @type {Map<string, Desk>} */
+const desks = new Map();
+/** @type {Map<number, {stopped: boolean}>} */
+const writings = new Map();
+/** @type {Promise<typeof Ort>} */
+let runtime;
+/** @type {PromiseWithResolvers<WebAssembly.Module>} */
+const wasm = withResolvers();
+
+/**
+ * @param {Question} call
+ * @param {(event: "progress" | "frame", value: unknown) => void} tell
+ */
+async function answer(call, tell) {
+  if (call.call === "load") return load(call);
+  const desk = desks.get(call.name);
+  if (!desk) throw new EngineError("usage", `The model “${call.name}” is not loaded.`);
+  const run = (/** @type {any} */ task) => turns.take(call.id, task, tell);
+  if (call.call === "score") return desk.withScoring((scoring) => scoring.score(call.text), run);
+  const { options } = call;
+  const { expectation } = desk;
+  return desk.withContext(
+    options.memory,
+    (context) => {
+      if (call.call === "read") return read(context, expectation, call.text, call.options);
+      if (call.call === "look") return look(context, call.text);
+      const control = { stopped: false };
+      writings.set(call.id, control);
+      return write(context, expectation, call.options, control);
+    },
+    run,
+  );
+}
+
+/** @param {Extract<Call, {call: "load"}>} call */
+async function load({ name, bytes, description }) {
+  let ort;
+  try {
+    ort = await runtime;
+  } catch (error) {
+    throw asEngineError(error, "the runtime that models need could not be started");
+  }
+  try {
+    desks.set(name, new Desk(await Model.create(ort, bytes, description)));
+  } catch (error) {
+    throw asEngineError(error, `the model “${name}” could not be started`);
+  }
+}
+
+/** @param {MessageEvent<Call>} event */
+self.onmessage = async ({ data: call }) => {
+  if (call.call === "runtime") {
+    runtime = startRuntime(call.addresses, wasm.promise);
+    runtime.catch(() => {});
+  } else if (call.call === "wasm") {
+    wasm.resolve(call.module);
+  } else if (call.call === "stop") {
+    const writing = writings.get(call.id);
+    if (writing) writing.stopped = true;
+    turns.wake(call.id);
+  } else if (call.call === "abort") {
+    turns.abort(call.id);
+  } else {
+    const { id } = call;
+    try {
+      const value = await answer(call, (event, told) => postMessage({ id, event, value: told }));
+      postMessage({ id, event: "result", value });
+    } catch (error) {
+      const { kind, message } = asEngineError(error, "the model stopped working");
+      postMessage({ id, event: "error", value: { kind, message } });
+    } finally {
+      writings.delete(id);
+    }
+  }
+};
+
+/** Promise.withResolvers, which browsers before 2024 lack. */
+function withResolvers() {
+  /** @type {any} */
+  const made = {};
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  return made;
+}

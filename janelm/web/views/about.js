@@ -1,0 +1,237 @@
+/** About: what each model is, how it was trained, how good it is, what it copied, and what it cannot do. */
+
+import { make, find } from "./elements.js";
+import { SHORTCUTS } from "./keyboard.js";
+import { count, duration, percent, size } from "./numbers.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("../engine/types.js").ModelEntry} ModelEntry */
+
+const LOSSES = [
+  ["validation", "validation, which steered the training"],
+  ["test", "test, read once at the end"],
+  ["heldout", "both"],
+  ["validation_carried", "validation, read from start to end"],
+  ["test_carried", "test, read from start to end"],
+  ["heldout_carried", "both, read from start to end"],
+];
+
+/**
+ * Builds the panel.
+ * @param {Session} session
+ * @returns {() => void}  to be called when the panel is shown
+ */
+export function aboutView(session) {
+  const { manifest } = session;
+  const panel = find("panel-about");
+  panel.append(
+    make("p", { class: "lead" }, lead(manifest.models.length)),
+    make(
+      "p",
+      {},
+      "A model of this size has learned the sound of its text, not its sense. It will not tell you anything " +
+        "true, it knows nothing but its text, and what it says of people and places is not to be relied on.",
+    ),
+    ...manifest.models.map(modelCard),
+    privacy(session),
+    keys(),
+    thirdParties(manifest),
+  );
+  return () => {};
+}
+
+/** @param {number} models */
+function lead(models) {
+  const they = models === 1 ? "The language model of this page was" : "The language models of this page were";
+  return (
+    `${they} trained from scratch with JaneLM, and ${models === 1 ? "writes" : "write"} here, in your browser, ` +
+    "without a server."
+  );
+}
+
+/** @param {ModelEntry} model */
+function modelCard(model) {
+  const { name, kind, description, card = {}, precision_change: change } = model;
+  const { config, tokenizer } = description;
+  const heads = config.heads ? `, ${config.heads} heads` : "";
+  const pieces = tokenizer.kind === "character" ? "characters" : "byte pairs";
+  const id = `about-${name}`;
+  return make(
+    "article",
+    { class: "model-card", "aria-labelledby": id },
+    make("h2", { id }, name),
+    facts([
+      ["Architecture", `${kind}, ${config.layers} layers of ${count(config.width)}${heads}`],
+      ["Parameters", count(model.parameters)],
+      ["Vocabulary", `${count(description.vocab_size)} ${pieces}`],
+      [
+        "Trained to look back on",
+        `${count(config.context_length)} tokens${kind === "lstm" ? "; its state itself has no such limit" : ""}`,
+      ],
+      ["Download", `${size(model.bytes)}, ${model.precision}`],
+      ["What that precision changes", changeText(change)],
+      ["Learned from", list(card.data)],
+      ["Training", training(card)],
+      ["Ended because", card.ended],
+      ["Machine", card.machine],
+      ["Made with", versions(card.versions)],
+    ]),
+    card.command
+      ? make(
+          "div",
+          { class: "command" },
+          make("h3", {}, "The command that trained it"),
+          make("pre", { tabIndex: 0 }, make("code", {}, card.command)),
+        )
+      : null,
+    losses(model),
+    overlap(model),
+    settings(card.settings),
+  );
+}
+
+/** @param {[string, string | null | undefined][]} pairs  those without a value are left out */
+function facts(pairs) {
+  const known = pairs.filter(([, value]) => value);
+  return make(
+    "dl",
+    {},
+    ...known.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value ?? ""))),
+  );
+}
+
+/** @param {unknown} data */
+function list(data) {
+  return Array.isArray(data) ? data.join(", ") : typeof data === "string" ? data : null;
+}
+
+/** @param {Record<string, any>} card */
+function training({ steps, tokens, seconds, tokens_per_second: speed }) {
+  if (!steps) return null;
+  const rate = speed ? `, ${count(Math.round(speed))} tokens a second` : "";
+  return `${count(steps)} steps over ${count(tokens)} tokens in ${duration(seconds)}${rate}`;
+}
+
+/** @param {Record<string, string> | undefined} names */
+function versions(names) {
+  return names
+    ? Object.entries(names)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(", ")
+    : null;
+}
+
+/** @param {any} change */
+function changeText(change) {
+  if (!change) return null;
+  if (change.not_measured) return `not measured, because ${change.not_measured}`;
+  const { bits_per_byte_fp32: full, bits_per_byte: now, bytes } = change;
+  const difference = now - full;
+  return (
+    `${difference >= 0 ? "+" : "−"}${Math.abs(difference).toFixed(4)} bits per byte (${now.toFixed(4)} rather ` +
+    `than ${full.toFixed(4)}, over ${count(bytes)} bytes of held-out text)`
+  );
+}
+
+/**
+ * @param {string} caption
+ * @param {string[]} head
+ * @param {string[][]} rows
+ */
+function table(caption, head, rows) {
+  const body = rows.map(([first, ...rest]) =>
+    make("tr", {}, make("th", { scope: "row" }, first), ...rest.map((cell) => make("td", {}, cell))),
+  );
+  const columns = make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, cell)));
+  const content = make(
+    "table",
+    {},
+    make("caption", {}, caption),
+    make("thead", {}, columns),
+    make("tbody", {}, ...body),
+  );
+  return make("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": caption }, content);
+}
+
+/** @param {ModelEntry} model */
+function losses({ name, losses: all }) {
+  const rows = LOSSES.filter(([key]) => all?.[key]).map(([key, title]) => {
+    const { bits_per_byte: bits, perplexity, accuracy } = all[key];
+    return [title, bits.toFixed(4), perplexity.toFixed(2), percent(accuracy)];
+  });
+  const head = ["text", "bits per byte", "perplexity", "accuracy"];
+  return rows.length ? table(`How well ${name} expects text that it never saw`, head, rows) : null;
+}
+
+/** @param {ModelEntry} model */
+function overlap({ name, overlap: all, description }) {
+  const rows = Object.entries(all ?? {}).filter(([, row]) => row && typeof row === "object");
+  if (!rows.length) return null;
+  const unit = description.tokenizer.kind === "character" ? "characters" : "tokens";
+  const share = (/** @type {unknown} */ value) => (typeof value === "number" ? percent(value) : "–");
+  return table(
+    `Is it copied? The share of runs of ${unit} that stand word for word in the training text of ${name}`,
+    ["text", "of 8", "of 16", "of 32", `longest, ${unit}`],
+    rows.map(([text, row]) => [
+      text,
+      share(row.runs_of_8),
+      share(row.runs_of_16),
+      share(row.runs_of_32),
+      String(row.longest),
+    ]),
+  );
+}
+
+/** @param {Record<string, Record<string, any>> | undefined} all */
+function settings(all) {
+  if (!all) return null;
+  const shown = Object.values(all).flatMap((part) => Object.entries(part));
+  const pairs = shown
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => /** @type {[string, string]} */ ([key, String(value)]));
+  return make("details", {}, make("summary", {}, "Every setting"), facts(pairs));
+}
+
+/** @param {Session} session */
+function privacy({ manifest }) {
+  const total = manifest.runtime.wasm_bytes;
+  return make(
+    "section",
+    {},
+    make("h2", {}, "What runs where"),
+    make(
+      "p",
+      {},
+      "Everything runs on this device: the page, the tokenizer, the sampler and the model, in a worker of " +
+        `its own by ${manifest.runtime.name} ${manifest.runtime.version} (WebAssembly, ${size(total)}, one ` +
+        "thread). Nothing you type leaves the device; there is no account, no counter and no cookie. The first " +
+        "visit stores the files in this browser, so that the page works offline from then on.",
+    ),
+  );
+}
+
+function keys() {
+  const pairs = SHORTCUTS.map(([key, meaning]) =>
+    make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, meaning)),
+  );
+  return make("section", {}, make("h2", {}, "Keys"), make("dl", {}, ...pairs));
+}
+
+/** @param {import("../engine/types.js").Manifest} manifest */
+function thirdParties(manifest) {
+  const { runtime, charts } = /** @type {any} */ (manifest);
+  const names = [`${runtime.name} ${runtime.version}`, ...(charts ? [`${charts.name} ${charts.version}`] : [])];
+  const licences = make("a", { href: "LICENSES.txt" }, "The licences");
+  return make(
+    "section",
+    {},
+    make("h2", {}, "Made of"),
+    make(
+      "p",
+      {},
+      `JaneLM ${manifest.janelm}, ${names.join(" and ")}, all under the MIT License. `,
+      licences,
+      `. This page was made on ${manifest.created}.`,
+    ),
+  );
+}

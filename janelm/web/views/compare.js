@@ -1,0 +1,33 @@
+/** Compare: two models side by side, and how all of them learned. */
+
+import { curves } from "./curves.js";
+import { duel } from "./duel.js";
+import { find, make } from "./elements.js";
+
+/**
+ * Builds the panel.
+ * @param {import("./session.js").Session} session
+ * @returns {() => void}  to be called when the panel is shown
+ */
+export function compareView(session) {
+  const panel = find("panel-compare");
+  const chart = curves(session);
+  if (session.manifest.models.length < 2) {
+    panel.append(
+      make(
+        "p",
+        { class: "lead" },
+        "This page has one model, so there is nothing to set beside it. Export two runs together, a " +
+          "transformer and an LSTM, and they write side by side here.",
+      ),
+      chart.element,
+    );
+    return chart.show;
+  }
+  const both = duel(session, panel);
+  panel.append(both.element, chart.element);
+  return () => {
+    both.show();
+    void chart.show();
+  };
+}

@@ -1,0 +1,186 @@
+/** Two models side by side: the same beginning, settings and seed; each with its speed and its score. */
+
+import { debounced, make } from "./elements.js";
+import { flowing } from "./flow.js";
+import { modelTitle } from "./masthead.js";
+import { samplingOf } from "./settings.js";
+import { announce, ending, speed } from "./status.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("../engine/types.js").Writing} Writing */
+
+class Side {
+  menu = make("select", {});
+  #prompt = make("span", { class: "given" });
+  #written = make("span", {});
+  #figures = make("p", { class: "figures" });
+  #score = make("p", { class: "score" });
+  /** @type {HTMLElement} */
+  element;
+  /** @type {Writing | null} */
+  writing = null;
+  #asked = 0;
+
+  /**
+   * @param {Session} session
+   * @param {string} id
+   * @param {string} name  of the model that it begins with
+   */
+  constructor(session, id, name) {
+    this.session = session;
+    this.menu.id = id;
+    this.menu.append(
+      ...session.manifest.models.map((model) => make("option", { value: model.name }, modelTitle(model))),
+    );
+    this.menu.value = name;
+    const label = make(
+      "label",
+      { class: "field", htmlFor: id },
+      make("span", { class: "unseen" }, "Model "),
+      this.menu,
+    );
+    const text = make("div", {
+      class: "prose side-text",
+      tabIndex: 0,
+      role: "region",
+      "aria-label": `What ${name} writes`,
+    });
+    text.append(this.#prompt, this.#written);
+    this.menu.addEventListener("change", () => {
+      text.setAttribute("aria-label", `What ${this.menu.value} writes`);
+      this.clear("");
+    });
+    this.element = make("article", { class: "side" }, label, this.#score, text, this.#figures);
+  }
+
+  /** @param {string} prompt */
+  clear(prompt) {
+    this.#prompt.textContent = prompt;
+    this.#written.textContent = "";
+    this.#figures.textContent = "";
+  }
+
+  /** @param {string} prompt */
+  async load(prompt) {
+    if (!this.session.loaded.has(this.menu.value)) this.#score.textContent = `Loading ${this.menu.value} …`;
+    await this.session.ensure(this.menu.value);
+    if (!prompt) this.#score.textContent = "";
+  }
+
+  /** @param {string} prompt */
+  async write(prompt) {
+    const { settings, engine } = this.session;
+    const { num_tokens, stop, memory, pace } = settings;
+    const request = {
+      text: prompt,
+      num_tokens,
+      sampling: samplingOf(settings),
+      stop,
+      memory: memory ?? undefined,
+      pace,
+    };
+    this.clear(prompt);
+    let text = prompt;
+    this.writing = engine.write(this.menu.value, request, (frame) => {
+      text += frame.text;
+      this.#written.textContent = (this.session.flowing ? flowing(text) : text).slice(prompt.length);
+      this.#figures.textContent = speed(frame);
+    });
+    try {
+      const summary = await this.writing.done;
+      this.#figures.textContent = `${ending(summary.reason)} ${speed(summary)}`;
+    } finally {
+      this.writing = null;
+    }
+  }
+
+  /**
+   * Say how well the model expected the text.
+   * @param {string} text
+   */
+  async score(text) {
+    const asked = ++this.#asked;
+    if (!text) return void (this.#score.textContent = "");
+    await this.load(text);
+    const { bitsPerByte } = await this.session.engine.score(this.menu.value, text);
+    if (asked !== this.#asked) return;
+    this.#score.replaceChildren(make("strong", {}, bitsPerByte.toFixed(2)), " bits per byte on what you typed");
+  }
+}
+
+/**
+ * @param {Session} session
+ * @param {HTMLElement} panel  that it stands in
+ * @returns {{element: HTMLElement, show: () => void}}  `show` is to be called when the panel is shown
+ */
+export function duel(session, panel) {
+  const { models } = session.manifest;
+  const second = models.find(({ kind }) => kind !== models[0].kind) ?? models[1];
+  const sides = [new Side(session, "left-model", models[0].name), new Side(session, "right-model", second.name)];
+  const input = make("textarea", { id: "both", class: "prose", rows: 3, spellcheck: false, autocomplete: "off" });
+  const write = make("button", { type: "button", class: "primary" }, "Write both");
+  const recipe = make("span", { class: "figures" });
+  let writing = false;
+
+  const score = async () => {
+    if (panel.hidden || writing) return;
+    try {
+      for (const side of sides) await side.score(input.value);
+    } catch (error) {
+      session.fail(error);
+    }
+  };
+  const both = async () => {
+    if (writing) return sides.forEach((side) => side.writing?.stop());
+    writing = true;
+    session.stop();
+    write.textContent = "Stop";
+    announce("Both models write");
+    try {
+      for (const side of sides) await side.load(input.value);
+      await score();
+      await Promise.all(sides.map((side) => side.write(input.value)));
+      announce("Both models are done");
+    } catch (error) {
+      session.fail(error);
+    }
+    writing = false;
+    write.textContent = "Write both";
+    void score();
+  };
+  write.addEventListener("click", both);
+  input.addEventListener("input", debounced(400, score));
+  for (const side of sides) side.menu.addEventListener("change", score);
+  panel.addEventListener("keydown", (event) => {
+    const go = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (go ? !writing : event.key === "Escape" && writing) void both();
+  });
+  const show = () => {
+    const { seed, temperature, num_tokens } = session.settings;
+    recipe.textContent = `seed ${seed} · temperature ${temperature} · ${num_tokens} tokens`;
+  };
+  session.addEventListener("settings", show);
+  show();
+
+  const element = make(
+    "section",
+    { class: "duel", "aria-labelledby": "duel-title" },
+    make("h2", { id: "duel-title" }, "Side by side"),
+    make(
+      "p",
+      { class: "help" },
+      "Both begin with your words, with the same seed and settings. Bits per byte say how well a model " +
+        "expected what you typed: lower is better, and the figure means the same for every model.",
+    ),
+    make("div", { class: "sheet small" }, make("label", { htmlFor: "both" }, "Your words"), input),
+    make("div", { class: "buttons" }, write, recipe),
+    make("div", { class: "sides" }, ...sides.map((side) => side.element)),
+  );
+  return {
+    element,
+    show: () => {
+      if (!input.value) input.value = session.model.example?.prompt || session.notebook.text.slice(0, 200);
+      void score();
+    },
+  };
+}

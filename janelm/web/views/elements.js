@@ -1,0 +1,114 @@
+/** Making elements without markup in strings: data goes in as text, never as HTML. */
+
+/**
+ * A new element. Properties that the element has are set as properties, all others as attributes; `class` is both.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, any>} [properties]
+ * @param {...(Node | string | null | undefined)} children  strings become text; null and undefined nothing
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (name === "class") element.className = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element) /** @type {any} */ (element)[name] = value;
+    else element.setAttribute(name, String(value));
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/**
+ * The element of index.html with this id.
+ * @template {HTMLElement} [Kind=HTMLElement]
+ * @param {string} id
+ * @returns {Kind}
+ */
+export function find(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`index.html has no element called ${id}`);
+  return /** @type {Kind} */ (element);
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * An icon drawn by one path in a square of 24.
+ * @param {string} path
+ */
+export function icon(path) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", path);
+  svg.append(line);
+  return svg;
+}
+
+/** Whether this person wants things to move. */
+export function motionAllowed() {
+  return !matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+/**
+ * Calls `action` once things have been quiet for `milliseconds`.
+ * @param {number} milliseconds
+ * @param {() => void} action
+ */
+export function debounced(milliseconds, action) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(action, milliseconds);
+  };
+}
+
+const FRAME = 20; // milliseconds that a frame takes at most while all is well
+
+/**
+ * The action at most once a frame and, where a frame takes long because the text has become long, less often: half of
+ * the time is left to the person and, where there is only one processor, to the model.
+ * @param {() => void} action
+ */
+export function paced(action) {
+  let resting = false;
+  let wanted = false;
+  const run = () => {
+    wanted = false;
+    resting = true;
+    const start = performance.now();
+    action();
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        setTimeout(
+          () => {
+            resting = false;
+            if (wanted) run();
+          },
+          Math.max(0, performance.now() - start - FRAME),
+        );
+      }),
+    );
+  };
+  return () => {
+    if (resting) wanted = true;
+    else run();
+  };
+}
+
+/**
+ * A colour of the style sheet, for drawing on a canvas.
+ * @param {string} name  of a custom property, such as --accent
+ */
+export function colour(name) {
+  const probe = make("span", { hidden: true });
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}

@@ -1,0 +1,151 @@
+/** Look inside: the text by tokens, what might come next, and the inside of the model. */
+
+import { find, make, paced } from "./elements.js";
+import { nextBars } from "./bars.js";
+import { Insides } from "./insides.js";
+import { Ribbon } from "./tokens.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("../engine/types.js").TokenInfo} TokenInfo */
+
+/**
+ * Builds the panel.
+ * @param {Session} session
+ * @returns {() => void}  to be called when the panel is shown
+ */
+export function inspectView(session) {
+  const view = new InspectView(session);
+  return () => view.refresh();
+}
+
+class InspectView {
+  #panel = find("panel-inspect");
+  #shading = make("select", { id: "shading" });
+  #legend = surpriseLegend();
+  #whole = make("button", { type: "button", class: "quiet", hidden: true }, "Show the start of the text too");
+  #figures = make("p", { class: "help" });
+  #ribbon;
+  #bars;
+  #insides;
+  /** @type {TokenInfo | null} the token whose inside is wanted; null: the last one */
+  #pinned = null;
+  /** @type {Map<number, number> | null} how much each token, by its start, is looked at */
+  #weights = null;
+
+  /** @param {Session} session */
+  constructor(session) {
+    this.session = session;
+    this.#bars = nextBars(session);
+    this.#ribbon = new Ribbon(
+      ({ start }, { text }) => void session.branch(start, text),
+      (token) => {
+        this.#pinned = token;
+        void this.#look();
+      },
+    );
+    this.#insides = new Insides((weights) => {
+      this.#weights = weights;
+      this.#shade();
+    });
+    const label = make("label", { class: "field", htmlFor: "shading" }, "Colour by ", this.#shading);
+    const sheet = make("div", { class: "sheet" }, this.#whole, this.#ribbon.element, this.#figures);
+    this.#panel.append(
+      make("div", { class: "reading" }, make("div", { class: "inspect-head" }, label, this.#legend), sheet),
+      make("div", { class: "pair" }, this.#bars.element, this.#insides.element),
+    );
+    this.#listen();
+    this.#offerShadings();
+  }
+
+  #listen() {
+    const { session } = this;
+    this.#shading.addEventListener("change", () => this.#shade());
+    this.#whole.addEventListener("click", () => void this.#read(true));
+    this.#insides.element.addEventListener("click", (event) => {
+      if (!event.isTrusted || !(/** @type {Element} */ (event.target).closest(".head-button"))) return;
+      this.#shading.value = "attention";
+      this.#shade();
+    });
+    const show = paced(() => this.#show());
+    session.addEventListener("frame", () => this.#panel.hidden || show());
+    session.addEventListener("view", () => this.#show());
+    session.addEventListener("writing", () => this.refresh());
+    session.notebook.addEventListener("change", () => session.known() || this.refresh());
+    session.addEventListener("model", () => {
+      this.#offerShadings();
+      this.refresh();
+    });
+  }
+
+  /** Bring the panel to what the text is now, unless it is being written or nobody looks. */
+  refresh() {
+    if (!this.#panel.hidden && !this.session.busy) void this.#read();
+  }
+
+  async #read(whole = false) {
+    try {
+      await this.session.read(whole);
+    } catch (error) {
+      return this.session.fail(error);
+    }
+    this.#show();
+    await this.#look();
+  }
+
+  #show() {
+    const known = this.session.known();
+    this.#bars.show();
+    if (!known) return;
+    this.#ribbon.show(known, this.session.flowing);
+    this.#whole.hidden = !known.from;
+    this.#figures.textContent = summary(known.tokens);
+  }
+
+  async #look() {
+    const { engine, name, notebook, settings, busy } = this.session;
+    const known = this.session.known();
+    if (busy || !known || this.#panel.hidden) return;
+    if (!engine.canLook(name)) return this.#insides.say("The graph of this model does not show its inside.");
+    const text = this.#pinned ? notebook.text.slice(0, this.#pinned.end) : notebook.text;
+    try {
+      const found = await engine.look(name, text, { memory: settings.memory ?? undefined });
+      if (this.session.known() === known && !this.#panel.hidden) this.#insides.show(found, text);
+    } catch (error) {
+      this.session.fail(error);
+    }
+  }
+
+  #shade() {
+    const by = this.#shading.value;
+    this.#ribbon.shade(by === "attention" ? this.#weights : null);
+    this.#ribbon.element.classList.toggle("plain", by === "nothing");
+    this.#legend.hidden = by !== "surprise";
+  }
+
+  #offerShadings() {
+    const { engine, model, name } = this.session;
+    const before = this.#shading.value;
+    const attends = model.kind === "transformer" && engine.canLook(name);
+    const names = attends ? ["surprise", "attention", "nothing"] : ["surprise", "nothing"];
+    this.#shading.replaceChildren(...names.map((one) => make("option", { value: one }, one)));
+    this.#shading.value = names.includes(before) ? before : "surprise";
+    this.#shade();
+  }
+}
+
+/** @param {TokenInfo[]} tokens */
+function summary(tokens) {
+  if (!tokens.length) return "There is no text yet.";
+  const bits = tokens.reduce((sum, token) => sum + token.bits, 0) / tokens.length;
+  const hint = "Point at one, or choose it, for what the model thought of instead.";
+  return `${tokens.length} tokens, ${bits.toFixed(2)} bits each on average. ${hint}`;
+}
+
+function surpriseLegend() {
+  const steps = [0, 2, 4, 6, 8, 10, 12].map((bits) => {
+    const swatch = make("span", { class: "token" }, String(bits));
+    swatch.style.setProperty("--bits", String(bits));
+    return swatch;
+  });
+  return make("p", { class: "legend" }, "expected ", ...steps, " bits: a surprise");
+}

@@ -1,0 +1,327 @@
+/** What the views share: the models, the notebook, the settings, and the writing that goes on. */
+
+import { Engine } from "../engine/client.js";
+import { isWrapped } from "./flow.js";
+import { Notebook } from "./notebook.js";
+import { fragment } from "./permalink.js";
+import { DEFAULTS, samplingOf } from "./settings.js";
+
+/** @typedef {import("../engine/types.js").Manifest} Manifest */
+/** @typedef {import("../engine/types.js").ModelEntry} ModelEntry */
+/** @typedef {import("../engine/types.js").TokenInfo} TokenInfo */
+/** @typedef {import("../engine/types.js").Frame} Frame */
+/** @typedef {import("../engine/types.js").Summary} Summary */
+/** @typedef {import("../engine/types.js").Writing} Writing */
+/** @typedef {import("./settings.js").Settings} Settings */
+
+/** @typedef {import("../engine/types.js").Loaded} Loaded */
+
+/**
+ * @typedef {Object} Known  what the model makes of a text
+ * @property {string} name  of the model
+ * @property {number | null} memory
+ * @property {string} text
+ * @property {number} from  where in the text the tokens begin
+ * @property {TokenInfo[]} tokens
+ * @property {Float32Array} logits  of the token after the text
+ */
+
+export const ALTERNATIVES = 10;
+const READ_BACK = 2000; // characters of a long text that are looked at one by one, unless all of it is asked for
+
+/**
+ * Dispatches "settings", "model" (another one is chosen), "load" (progress, and its end), "writing" (begins or ends),
+ * "frame" (some tokens more), "reading" (progress of `read`), "view" (`flow`) and "failure" (its detail is the Error).
+ */
+export class Session extends EventTarget {
+  /** @type {Settings} */
+  settings = { ...DEFAULTS };
+  notebook = new Notebook();
+  /** @type {import("../engine/types.js").Progress | null} */
+  loading = null;
+  /** @type {Map<string, Loaded>} */
+  loaded = new Map();
+  /** Between the press of Write and the last token. */
+  busy = false;
+  /** @type {Frame | null} the last one of the writing that goes on, or went on last */
+  frame = null;
+  /** @type {Summary | null} */
+  summary = null;
+  /** Whether line breaks that only wrap a paragraph are shown as spaces, where the model writes such. */
+  flow = true;
+  /** Whether a view wants to know every token that is written. */
+  watched = false;
+  /** @type {Known | null} */
+  reading = null;
+  /** @type {import("../engine/types.js").ReadProgress | null} */
+  readingProgress = null;
+
+  /** @type {Map<string, Promise<Loaded>>} */
+  #loads = new Map();
+  /** @type {Writing | null} */
+  #writing = null;
+  #stopped = false;
+
+  /**
+   * @param {Manifest} manifest
+   * @param {URL} base
+   */
+  constructor(manifest, base) {
+    super();
+    this.manifest = manifest;
+    this.engine = new Engine(manifest, { base });
+    this.name = manifest.models[0].name;
+  }
+
+  /** @returns {ModelEntry} */
+  get model() {
+    return this.engine.entry(this.name);
+  }
+
+  /** @param {Partial<Settings>} values */
+  change(values) {
+    this.settings = { ...this.settings, ...values };
+    this.#tell("settings");
+  }
+
+  /** Whether the model writes lines of a fixed width. */
+  get wraps() {
+    return isWrapped(this.model.example.text);
+  }
+
+  get flowing() {
+    return this.flow && this.wraps;
+  }
+
+  /** @param {boolean} flow */
+  show(flow) {
+    this.flow = flow;
+    this.#tell("view");
+  }
+
+  /** @param {string} name */
+  choose(name) {
+    this.stop();
+    this.name = name;
+    this.#tell("model");
+    void this.ensure(name).catch((error) => this.fail(error));
+  }
+
+  /**
+   * The model, loaded once.
+   * @param {string} name
+   */
+  ensure(name) {
+    let load = this.#loads.get(name);
+    if (!load) {
+      load = this.#load(name);
+      this.#loads.set(name, load);
+      load.catch(() => this.#loads.delete(name));
+    }
+    return load;
+  }
+
+  /** @param {string} name */
+  async #load(name) {
+    this.loading = { loaded: 0, total: this.engine.entry(name).bytes, stage: "download" };
+    this.#tell("load");
+    try {
+      const loaded = await this.engine.load(name, (progress) => {
+        this.loading = progress;
+        this.#tell("load");
+      });
+      this.loaded.set(name, loaded);
+      return loaded;
+    } finally {
+      this.loading = null;
+      this.#tell("load");
+    }
+  }
+
+  /** Go on after the text, with the next seed if this one wrote what stands there. */
+  continue(num_tokens = this.settings.num_tokens) {
+    if (this.busy) return;
+    const { origin, text } = this.notebook;
+    if (origin && origin.settings.seed === this.settings.seed) this.change({ seed: this.settings.seed + 1 });
+    return this.#write(text, num_tokens);
+  }
+
+  /** Write the last part anew: with the next seed, or with the same one if something else has changed since. */
+  retry() {
+    const { origin, text } = this.notebook;
+    if (this.busy || !origin) return;
+    const same = /** @type {(keyof Settings)[]} */ (Object.keys(samplingOf(this.settings))).every(
+      (name) => origin.settings[name] === this.settings[name],
+    );
+    if (same && origin.model === this.name && origin.settings.memory === this.settings.memory) {
+      this.change({ seed: this.settings.seed + 1 });
+    }
+    return this.#write(text.slice(0, origin.from));
+  }
+
+  /**
+   * Put `text` at `start` in place of all that follows, and write on from there.
+   * @param {number} start
+   * @param {string} text
+   * @param {number} num_tokens  0: only put it there
+   */
+  async branch(start, text, num_tokens = this.settings.num_tokens) {
+    this.stop();
+    await this.#idle;
+    this.notebook.begin(this.notebook.text.slice(0, start) + text);
+    if (num_tokens) await this.#write(this.notebook.text, num_tokens);
+  }
+
+  /**
+   * Open what a link describes, and write it.
+   * @param {import("./permalink.js").Recipe} recipe
+   */
+  async replay({ model, prompt, settings }) {
+    this.stop();
+    await this.#idle;
+    this.change(settings);
+    if (model !== this.name) this.choose(model);
+    this.notebook.open(prompt);
+    await this.#write(prompt);
+  }
+
+  /** The address that writes this text again. */
+  link() {
+    const { origin, text } = this.notebook;
+    const recipe = origin
+      ? { model: origin.model, prompt: text.slice(0, origin.from), settings: origin.settings }
+      : { model: this.name, prompt: text, settings: this.settings };
+    const address = new URL(location.href);
+    address.hash = fragment(recipe);
+    return address.href;
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.#writing?.stop();
+  }
+
+  /** @type {Promise<void>} */
+  #idle = Promise.resolve();
+
+  /**
+   * @param {string} text
+   * @param {number} num_tokens
+   */
+  #write(text, num_tokens = this.settings.num_tokens) {
+    this.#idle = this.#writeOn(text, num_tokens);
+    return this.#idle;
+  }
+
+  /** @type {(text: string, num_tokens: number) => Promise<void>} */
+  async #writeOn(text, num_tokens) {
+    const { name, notebook } = this;
+    const settings = { ...this.settings };
+    this.busy = true;
+    this.#stopped = false;
+    this.frame = null;
+    this.summary = null;
+    notebook.begin(text);
+    this.#tell("writing");
+    try {
+      await this.ensure(name);
+      if (this.watched && !this.#stopped) await this.read();
+      if (!this.#stopped) this.summary = await this.#run(name, text, settings, num_tokens);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#writing = null;
+    this.busy = false;
+    if (notebook.text === text) notebook.abandon();
+    else {
+      // A link to a text that was stopped must stop there too; one that ended by itself will do so again.
+      const cut = !this.summary || this.summary.reason === "stopped";
+      const written = this.summary?.tokens ?? /** @type {Frame | null} */ (this.frame)?.written ?? num_tokens;
+      notebook.finish({
+        model: name,
+        from: text.length,
+        settings: { ...settings, num_tokens: cut ? written : num_tokens },
+      });
+    }
+    this.#tell("writing");
+  }
+
+  /** @type {(name: string, text: string, settings: Settings, num_tokens: number) => Promise<Summary>} */
+  #run(name, text, settings, num_tokens) {
+    const { stop, pace } = settings;
+    const memory = settings.memory ?? undefined;
+    const known = this.known();
+    const request = { text, num_tokens, sampling: samplingOf(settings), stop, memory, pace };
+    const onProgress = this.#showReading;
+    const alternatives = known ? ALTERNATIVES : 0;
+    this.#writing = this.engine.write(name, { ...request, alternatives, onProgress }, (frame) => {
+      this.readingProgress = null;
+      this.frame = frame;
+      if (known) {
+        known.tokens.push(...frame.tokens);
+        known.text += frame.text;
+        known.logits = frame.logits;
+      }
+      this.notebook.append(frame.text);
+      this.#tell("frame");
+    });
+    return this.#writing.done;
+  }
+
+  /**
+   * What the model makes of the text as it is now; read only once.
+   * @param {boolean} [whole]  from the start of a long text on, rather than its last part
+   */
+  async read(whole = false) {
+    await this.ensure(this.name);
+    const known = this.known();
+    if (known && !(whole && known.from)) return known;
+    const { name, notebook } = this;
+    const { text } = notebook;
+    const { memory } = this.settings;
+    const from = whole ? 0 : Math.max(0, text.length - READ_BACK);
+    this.#abandonReading();
+    this.#reader = new AbortController();
+    const { signal } = this.#reader;
+    const options = { from, alternatives: ALTERNATIVES, onProgress: this.#showReading, signal };
+    try {
+      const reading = await this.engine.read(name, text, { ...options, memory: memory ?? undefined });
+      this.reading = { name, memory, text, from, tokens: reading.tokens, logits: reading.logits };
+      return this.reading;
+    } finally {
+      this.#showReading(null);
+    }
+  }
+
+  /** What `read` found, as long as it is about the text, the model and the memory of now. */
+  known() {
+    const { reading } = this;
+    if (!reading || reading.text !== this.notebook.text) return null;
+    return reading.name === this.name && reading.memory === this.settings.memory ? reading : null;
+  }
+
+  /** @type {AbortController | null} */
+  #reader = null;
+
+  #abandonReading() {
+    this.#reader?.abort();
+    this.#reader = null;
+  }
+
+  /** @param {import("../engine/types.js").ReadProgress | null} progress */
+  #showReading = (progress) => {
+    this.readingProgress = progress;
+    this.#tell("reading");
+  };
+
+  /** @param {unknown} error */
+  fail(error) {
+    if (error instanceof DOMException && error.name === "AbortError") return;
+    this.dispatchEvent(new CustomEvent("failure", { detail: error }));
+  }
+
+  /** @param {string} name */
+  #tell(name) {
+    this.dispatchEvent(new Event(name));
+  }
+}

@@ -1,0 +1,108 @@
+/** Progress, speed, and the sentences that tell a reader what happens: on the screen and for screen readers. */
+
+import { find, make } from "./elements.js";
+import { explain } from "./messages.js";
+import { count, duration, plural, size } from "./numbers.js";
+
+/** @typedef {import("./session.js").Session} Session */
+
+/** @param {string} sentence  for screen readers, now and then */
+export function announce(sentence) {
+  find("announcer").textContent = sentence;
+}
+
+/** @param {Session} session */
+export function showFailures(session) {
+  session.addEventListener("failure", (event) => {
+    const { title, advice, detail } = explain(/** @type {CustomEvent} */ (event).detail);
+    const again = make("button", { type: "button", textContent: "Try again" });
+    again.addEventListener("click", () => {
+      find("notice").hidden = true;
+      void session.ensure(session.name).catch((error) => session.fail(error));
+    });
+    const usage = /** @type {CustomEvent} */ (event).detail?.kind === "usage";
+    notify(make("strong", {}, title), ` ${advice} `, usage ? "" : again, make("small", {}, detail));
+  });
+}
+
+/** @param {...(Node | string)} content  of the box above the text, until it is dismissed */
+export function notify(...content) {
+  const box = find("notice");
+  const close = make("button", { type: "button", class: "quiet close", "aria-label": "Dismiss", textContent: "×" });
+  close.addEventListener("click", () => (box.hidden = true));
+  box.replaceChildren(make("p", {}, ...content), close);
+  box.hidden = false;
+}
+
+/**
+ * The line of figures beside the buttons, with its progress bar.
+ * @param {Session} session
+ */
+export function statusLine(session) {
+  const bar = make("progress", { max: 1, value: 0, "aria-label": "Loading the model", hidden: true });
+  const figures = make("span", { class: "figures" });
+  const line = make("div", { class: "status" }, bar, figures);
+
+  const show = () => {
+    const { loading, readingProgress, frame, summary } = session;
+    bar.hidden = !loading;
+    if (loading) {
+      bar.value = loading.total ? loading.loaded / loading.total : 0;
+      figures.textContent =
+        loading.stage === "download"
+          ? `Loading: ${size(loading.loaded)} of ${size(loading.total)}`
+          : "Starting the model";
+    } else if (readingProgress && readingProgress.total > 400) {
+      figures.textContent = `Reading: ${count(readingProgress.done)} of ${plural(readingProgress.total, "token")}`;
+    } else if (summary) {
+      figures.textContent = `${plural(summary.tokens, "token")} · ${speed(summary)}`;
+    } else if (frame) {
+      figures.textContent = `${plural(frame.written, "token")} · ${speed(frame)}`;
+    } else figures.textContent = session.busy ? "Reading" : "";
+  };
+  for (const name of ["load", "reading", "writing", "frame", "model"]) session.addEventListener(name, show);
+
+  session.addEventListener("writing", () => {
+    if (session.busy) announce("Writing");
+    else if (session.summary)
+      announce(`${ending(session.summary.reason)} ${plural(session.summary.tokens, "token")} written.`);
+  });
+  return line;
+}
+
+/** @param {{tokensPerSecond: number, millisecondsPerToken: number}} figures */
+export function speed({ tokensPerSecond, millisecondsPerToken }) {
+  if (!Number.isFinite(tokensPerSecond) || !tokensPerSecond) return "";
+  const rate = tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : count(Math.round(tokensPerSecond));
+  return `${rate} tokens/s · ${millisecondsPerToken.toFixed(millisecondsPerToken < 10 ? 1 : 0)} ms per token`;
+}
+
+/** @param {string} reason */
+export function ending(reason) {
+  if (reason === "stopped") return "Stopped.";
+  if (reason === "stop text") return "Ended at a stop text.";
+  if (reason === "end of document") return "The model ended its document here.";
+  return "Done.";
+}
+
+/**
+ * The line at the foot of the page: which model this is, and what it took to load it.
+ * @param {Session} session
+ */
+export function showFacts(session) {
+  const show = () => {
+    const { model } = session;
+    const loaded = session.loaded.get(model.name);
+    const kind = model.name === model.kind ? "" : `${model.kind}, `;
+    const parts = [
+      `${model.name}: ${kind}${(model.parameters / 1e6).toFixed(1)} million parameters, ${model.precision}`,
+    ];
+    if (loaded) {
+      const source = loaded.cached ? "from this device" : "over the network";
+      parts.push(`${size(loaded.bytes)} ${source}, ready in ${duration(loaded.milliseconds / 1000)}`);
+    }
+    find("facts").textContent = `${parts.join(" · ")}. Everything runs here; nothing you write leaves this device.`;
+  };
+  for (const name of ["load", "model"]) session.addEventListener(name, show);
+  show();
+}

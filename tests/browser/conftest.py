@@ -1,0 +1,149 @@
+"""A site with tiny trained models, a plain static server under a sub-path, and a page that forgives no error."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import write_text
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from janelm.config import (
+    CharacterTokenizerConfig,
+    DataConfig,
+    LSTMConfig,
+    TiktokenTokenizerConfig,
+    TrainingConfig,
+    TransformerConfig,
+)
+from janelm.pipeline import train
+from janelm.runs import Run
+from janelm.site.folder import SiteOptions, write_site
+from janelm.site.server import Server
+
+TRAINING = TrainingConfig(steps=60, batch_tokens=512, evaluations=3, evaluation_tokens=512, device="cpu", compile="off")
+TITLES = ("Morning", "The Second Evening", "Été")
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """Three finished runs: a transformer of byte pairs, an LSTM of characters, and one of titled documents."""
+    folder = tmp_path_factory.mktemp("runs")
+    text, verses = folder / "text.txt", folder / "verses.txt"
+    text.write_text(_paragraphs(write_text(1500)), encoding="utf-8")
+    verses.write_text(_titled(write_text(600, seed=1)), encoding="utf-8")
+    transformer = TransformerConfig(context_length=48, layers=2, width=32, heads=4)
+    lstm = LSTMConfig(context_length=48, layers=2, width=32)
+    documents = DataConfig((str(verses),), documents="lines", titles="shorten")
+    plan = {
+        "transformer": (transformer, DataConfig((str(text),)), TiktokenTokenizerConfig(vocab_size=320)),
+        "lstm": (lstm, DataConfig((str(text),)), CharacterTokenizerConfig()),
+        "verses": (lstm, documents, CharacterTokenizerConfig()),
+    }
+    return [
+        train(model, TRAINING, folder / name, data=data, tokenizer=tokenizer, say=lambda line: None).run
+        for name, (model, data, tokenizer) in plan.items()
+    ]
+
+
+def _paragraphs(text: str, size: int = 5) -> str:
+    lines = text.splitlines()
+    return "\n\n".join(" ".join(lines[start : start + size]) for start in range(0, len(lines), size)) + "\n"
+
+
+def _titled(text: str) -> str:
+    rng = random.Random(2)
+    return "".join(f"<{rng.choice(TITLES)}>\t{line}\n" for line in text.splitlines())
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A plain static server: its root folder and its address."""
+    root = tmp_path_factory.mktemp("host")
+    with Server(("127.0.0.1", 0), partial(_Quiet, directory=str(root))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield root, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(runs: list[Run], host: tuple[Path, str]) -> Path:
+    """The folder of the three models as int8, under a sub-path of the server."""
+    folder = host[0] / "some" / "where"
+    write_site(runs, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(site: Path, host: tuple[Path, str]) -> str:
+    return f"{host[1]}/some/where/"
+
+
+@pytest.fixture(scope="session")
+def exact_address(runs: list[Run], host: tuple[Path, str]) -> str:
+    """The address of the same models at full precision."""
+    write_site(runs, host[0] / "some" / "exact", SiteOptions("fp32"))
+    return f"{host[1]}/some/exact/"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's own Chromium, without a window."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert chromium, "these tests need Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor who has never been here."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What went wrong in the page so far. A test that provokes errors checks them and clears the list."""
+    return []
+
+
+@pytest.fixture
+def page(context: BrowserContext, host: tuple[Path, str], complaints: list[str]) -> Iterator[Page]:
+    """A page that fails the test on an error in the console, an exception, a CSP violation or a foreign request."""
+    context.add_init_script(
+        "addEventListener('securitypolicyviolation', e => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
+    )
+    page = context.new_page()
+    watch(page, complaints, host[1])
+    yield page
+    page.close()
+    assert not complaints, "\n".join(complaints)
+
+
+def watch(page: Page, complaints: list[str], origin: str) -> None:
+    """Collect what a page of `origin` does wrong."""
+
+    def request(asked) -> None:
+        parts = urlsplit(asked.url)
+        if parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" != origin:
+            complaints.append(f"asked for {asked.url}")
+
+    page.on("console", lambda message: message.type == "error" and complaints.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    page.on("request", request)
