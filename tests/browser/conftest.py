@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from conftest import write_text
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from browser.engine_site import open_engine, write_engine_site
 from janelm.config import (
     CharacterTokenizerConfig,
     DataConfig,
@@ -147,3 +149,28 @@ def watch(page: Page, complaints: list[str], origin: str) -> None:
     page.on("console", lambda message: message.type == "error" and complaints.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
     page.on("request", request)
+
+
+@pytest.fixture(scope="session")
+def engine_address(host) -> str:
+    """The address of a site of small models with random weights."""
+    write_engine_site(host[0] / "an" / "engine")
+    return f"{host[1]}/an/engine/"
+
+
+@pytest.fixture(scope="module")
+def engine(browser, engine_address):
+    """A page whose engine has every model loaded."""
+    page = browser.new_page()
+    open_engine(page, engine_address)
+    page.evaluate("async () => { for (const { name } of manifest.models) await engine.load(name); }")
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def small_site(host, request):
+    """A site of one LSTM that a test may change: its folder and its address."""
+    folder = host[0] / "small" / re.sub(r"\W", "-", request.node.name)
+    write_engine_site(folder, ["lstm-character"])
+    return folder, f"{host[1]}/small/{folder.name}/"

@@ -1,0 +1,117 @@
+"""The page's random numbers, sampler and tokenizers against golden vectors and against Python."""
+
+from __future__ import annotations
+
+import json
+import random
+import unicodedata
+
+import numpy as np
+
+from browser.engine_site import GOLDEN, TESTS, golden_tokenizers, model_run, module, sampling
+from janelm.config import SamplingConfig
+from janelm.export.graphs import _compact
+from janelm.sampling import Sampler
+
+
+def test_the_golden_tokenizers_are_what_python_says():
+    expected = json.loads(json.dumps(golden_tokenizers()))
+    assert json.loads(GOLDEN.read_text()) == expected, "write them anew: see the top of this file"
+
+
+CHECK_TOKENIZERS = """async ([module, golden]) => {
+    const { tokenizerFromJSON } = await import(new URL(module, location.href));
+    const wrong = [];
+    for (const [name, { tokenizer, texts, decoded }] of Object.entries(golden)) {
+        const ours = tokenizerFromJSON(tokenizer);
+        const check = (what, got, expected) => {
+            if (JSON.stringify(got) !== JSON.stringify(expected)) wrong.push([name, what, got, expected]);
+        };
+        for (const { text, tokens, unknown } of texts) {
+            check(text, ours.encode(text), tokens);
+            check(text, ours.unknownCharacters(text), unknown);
+            const spans = ours.spans(text);
+            check(`spans of ${text}`, spans.at(-1)?.end ?? 0, text.length);
+            check(`joins of ${text}`, spans.slice(1).map(s => s.start), spans.slice(0, -1).map(s => s.end));
+        }
+        for (const { tokens, pieces } of decoded) {
+            const decoder = ours.decoder();
+            check(tokens, [...tokens.map(token => decoder.feed(token)), decoder.finish()], pieces);
+        }
+    }
+    return wrong;
+}"""
+
+
+def test_tokenizers_agree_with_the_golden_texts_in_many_scripts(engine):
+    golden = json.loads(GOLDEN.read_text())
+    # lone surrogates do not survive the way into the browser as text: they go as JSON
+    check = CHECK_TOKENIZERS.replace("[module, golden]", "[module, text]").replace(
+        "const wrong", "const golden = JSON.parse(text); const wrong"
+    )
+    assert engine.evaluate(check, [module(engine, "tokenizer.js"), json.dumps(golden)]) == []
+
+
+def test_byte_pairs_agree_on_random_text(engine):
+    """All of Unicode, runs of one character, and mixtures that break words in odd places."""
+    rng = random.Random(1)
+    run, _ = model_run("lstm", "tiktoken")
+    assigned = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) not in ("Cn", "Cs")]
+    near = [" ", "\n", "\t", "\r", "'", "s", "a", "A", "1", ".", "é", "\u0301", "\u00a0", "\u0085", "\ufeff", "😀"]
+    texts = ["".join(rng.choices(assigned, k=30)) for _ in range(60)]
+    texts += ["".join(rng.choices(near, k=40)) for _ in range(200)]
+    texts += [rng.choice(near) * rng.randrange(1, 70) + rng.choice(near) for _ in range(60)]
+    golden = {
+        "all": {
+            "tokenizer": _compact(run.tokenizer),
+            "texts": [{"text": text, "tokens": run.tokenizer.encode(text).tolist(), "unknown": []} for text in texts],
+            "decoded": [],
+        }
+    }
+    assert engine.evaluate(CHECK_TOKENIZERS, [module(engine, "tokenizer.js"), golden]) == []
+
+
+def test_a_long_run_without_a_break_encodes_in_no_time(engine):
+    """Rescanning the whole run after each merge would take hours for these."""
+    ends = "parts => parts.map(part => engine.tokens('lstm-tiktoken', part.repeat(100_000)).at(-1).end)"
+    found = engine.evaluate(ends, ["a", " the", "中", "\n", "ab"])
+    assert found == [100_000, 400_000, 100_000, 100_000, 200_000]
+
+
+CHECK_SAMPLER = """async ([folder, golden, base]) => {
+    const { Random } = await import(new URL(`${folder}random.js`, location.href));
+    const { Sampler } = await import(new URL(`${folder}sampler.js`, location.href));
+    const uniform = golden.uniform.map(({ seed, outputs }) => {
+        const random = new Random(seed);
+        return outputs.map(() => random.uniform() * 2 ** 32);
+    });
+    const draws = golden.draws.map(({ config, never, written, logits, tokens }) => {
+        const sampler = new Sampler({ ...base, ...config }, never);
+        sampler.note(written);
+        return tokens.map(() => sampler.draw(Float64Array.from(logits)));
+    });
+    return { uniform, draws };
+}"""
+
+
+def test_random_numbers_and_draws_agree_with_the_golden_vectors(engine):
+    golden = json.loads((TESTS / "golden_sampling.json").read_text())
+    found = engine.evaluate(CHECK_SAMPLER, [module(engine, ""), golden, sampling()])
+    assert found["uniform"] == [case["outputs"] for case in golden["uniform"]]
+    assert found["draws"] == [case["tokens"] for case in golden["draws"]]
+
+
+def test_draws_among_equals_agree_with_python(engine):
+    """Few different logits, so that top-k and top-p cut through tokens of the same probability."""
+    rng = np.random.default_rng(2)
+    cases = []
+    for seed in range(40):
+        config = {"seed": seed, "top_k": int(rng.integers(0, 30)), "top_p": float(rng.choice([1, 0.9, 0.5]))}
+        config |= {"temperature": float(rng.choice([0.5, 1, 2])), "min_p": float(rng.choice([0, 0.2]))}
+        logits = rng.integers(-2, 3, 40).astype(float)
+        sampler = Sampler(SamplingConfig(**config))
+        drawn = [sampler.draw(logits) for _ in range(30)]
+        cases.append({"config": config, "never": [], "written": [], "logits": logits.tolist(), "tokens": drawn})
+    golden = {"uniform": [], "draws": cases}
+    found = engine.evaluate(CHECK_SAMPLER, [module(engine, ""), golden, sampling()])
+    assert found["draws"] == [case["tokens"] for case in cases]
