@@ -73,6 +73,11 @@ class Team:
             dist.barrier()
 
 
+def in_first_process() -> bool:
+    """Whether this process is the first, or the only one, before it has joined the others."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def join_team(device: torch.device) -> Team:
     """The team that torchrun started this process in, or one of its own."""
     size = int(os.environ.get("WORLD_SIZE", 1))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,6 +33,16 @@ def write_text(sentences: int, seed: int = 0) -> str:
     what = ["the lamp", "two green apples", "a letter", "the café", "his hat", "the rain"]
     lines = (f"{rng.choice(who)} {rng.choice(did)} {rng.choice(what)}." for _ in range(sentences))
     return "\n".join(lines) + "\n"
+
+
+def press_ctrl_c(training: subprocess.Popen) -> str:
+    """Interrupt a training once it has saved its run, wait for its end, and return what it wrote to stderr."""
+    while not Path("models/model/resume.pt").exists():
+        assert training.poll() is None, training.stderr.read()
+        time.sleep(0.1)
+    time.sleep(1)
+    training.send_signal(signal.SIGINT)
+    return training.communicate(timeout=120)[1]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import write_text
+from conftest import press_ctrl_c, write_text
 
 from janelm import pipeline, runs
 from janelm.cli import main
@@ -226,12 +226,7 @@ def test_a_second_training_and_a_second_text_keep_the_first(book, capsys):
 def test_ctrl_c_saves_and_exits_with_130_and_resume_goes_on(book):
     long = [*FAST, "--steps", "100000"]
     process = subprocess.Popen([sys.executable, ROOT / "traineval.py", *book, *long], stderr=subprocess.PIPE, text=True)
-    while not Path("models/model/resume.pt").exists():
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.1)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    errors = press_ctrl_c(process)
     assert process.returncode == 130 and "stopping" in errors and "Traceback" not in errors
     assert Path("models/model.pth").exists() and Path("models/model/loss.png").exists()
     steps = int(re.search(r"after ([\d,]+) steps", errors)[1].replace(",", ""))

@@ -1,15 +1,13 @@
 """Several processes give what one gives."""
 
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import write_text
+from conftest import press_ctrl_c, write_text
 
 from janelm.distributed import Team
 from janelm.errors import UsageError
@@ -60,12 +58,7 @@ def test_ctrl_c_ends_all_processes_and_saves():
     Path("book.txt").write_text(write_text(400))
     flags = ["--data", "book.txt", *TINY, "--heads", "4", "--steps", "100000", "--evaluations", "20"]
     process = subprocess.Popen(command(2, *flags), stderr=subprocess.PIPE, text=True)
-    while not Path("models/model/resume.pt").exists():
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.1)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    errors = press_ctrl_c(process)
     assert errors.count("stopping: evaluating and saving") == 1
     steps = int(re.search(r"training ended after ([\d,]+) steps: it was interrupted", errors)[1].replace(",", ""))
     assert Run(Path("models/model")).resume_state()["training"]["step"] == steps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from dataclasses import dataclass, field, make_dataclass, replace
@@ -82,12 +81,13 @@ def train_command(arguments: list[str], program: str) -> int:
     )
     files = options.files
     check(files)
+    from ..distributed import in_first_process
     from ..pipeline import resume, train
 
     if files.resume:
         finished = resume(files.model_path.with_suffix(""), budget=given, say=say, started=_BEGAN)
     else:
-        if os.environ.get("RANK", "0") == "0":  # the first of several processes
+        if in_first_process():
             say(f"preset: {preset} ({why})")
         finished = train(
             options.model,
