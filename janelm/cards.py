@@ -8,8 +8,8 @@ from .evaluation import titles
 from .runs import Run
 
 
-def model_card(run: Run, command: str) -> str:
-    """Markdown for the run's README.md; `command` is what the user typed."""
+def model_card(run: Run) -> str:
+    """Markdown for the run's README.md."""
     config, results = run.config(), run.read_json("results.json")
     facts = run.read_json("config.json")["facts"]
     split = ", ".join(f"{name} {part['bytes']:,} bytes" for name, part in facts["split"].items())
@@ -39,7 +39,7 @@ def model_card(run: Run, command: str) -> str:
         "",
         "## How it was trained",
         "",
-        f"- Command: `{command}`",
+        f"- Command: `{results['command']}`" if results.get("command") else "- It was trained from Python.",
         f"- Data: {', '.join(facts['sources'])}, split {split}; SHA-256 of the text `{facts['text_sha256']}`.",
         f"- {results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s in all, "
         f"{results['tokens_per_second']:,.0f} tokens/s in training; ended because {results['ended']}.",

@@ -32,9 +32,13 @@ def pieces(x: Tensor, targets: Tensor, vocab_size: int) -> Iterator[tuple[Tensor
     return zip(x.split(size), targets.split(size), strict=True)
 
 
-@torch.compiler.disable  # products of this size gain nothing, and each piece would be compiled anew
 def _in_pieces(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
     return _PiecewiseCrossEntropy.apply(x, weight, bias, targets)
+
+
+# Products of this size gain nothing from torch.compile, and each piece would be compiled anew. This is the mark that
+# torch.compiler.disable makes; the decorator itself imports the whole compiler, 1.5 s at every start.
+_in_pieces._torchdynamo_disable = True
 
 
 class _PiecewiseCrossEntropy(torch.autograd.Function):

@@ -61,11 +61,12 @@ def train(
     beside: tuple[Path, ...] = (),
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     started: float | None = None,
+    command: str | None = None,
 ) -> Finished | None:
     """Train a model from scratch and leave a run in `folder`.
 
     The text is `text` if given, else what `data` names. What already stands at `folder` and at the paths `beside` is
-    renamed to the next free number. Where torchrun started several processes, they train together, and all but the
+    renamed to the next free number. `command` is what the user typed, for the model card. Where torchrun started several processes, they train together, and all but the
     first get None. Raises UsageError with every wrong setting, and JaneLMError where the text or the
     folder cannot be used.
     """
@@ -91,7 +92,7 @@ def train(
             say(f"the earlier {old} is now {new}")
         run.write_settings(config, dataset.tokenizer, facts)
     say(describe(config, dataset, network.parameter_count()))
-    return _train_and_finish(run, config, dataset, network, team, say, started, resume=False)
+    return _train_and_finish(run, config, dataset, network, team, say, started, command, resume=False)
 
 
 def resume(
@@ -101,6 +102,7 @@ def resume(
     text: str | None = None,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     started: float | None = None,
+    command: str | None = None,
 ) -> Finished | None:
     """Go on with a run that was interrupted, or that gets a larger `budget` (minutes, steps or epochs) now.
 
@@ -123,7 +125,7 @@ def resume(
         if team.first:
             run.write_settings(config, dataset.tokenizer, run.read_json("config.json")["facts"])
     network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
-    return _train_and_finish(run, config, dataset, network, team, say, started, resume=True)
+    return _train_and_finish(run, config, dataset, network, team, say, started, command, resume=True)
 
 
 def _train_and_finish(
@@ -134,6 +136,7 @@ def _train_and_finish(
     team: Team,
     say: Callable[[str], None],
     started: float | None,
+    command: str | None,
     *,
     resume: bool,
 ) -> Finished | None:
@@ -173,11 +176,15 @@ def _train_and_finish(
         "seconds": round(trainer.seconds, 1),
         "best": trainer.best_row(),
         "ended": state.finished,
+        "command": command,
         "losses": losses,
+        "overlap": {},
     }
+    run.write_results(results)  # what follows takes a while
     network.eval()
-    results["overlap"] = originality(loaded, dataset) if dataset.train_tokens <= INDEXED_TOKENS else {}
-    run.write_results(results)
+    if dataset.train_tokens <= INDEXED_TOKENS:
+        results["overlap"] = originality(loaded, dataset)
+        run.write_results(results)
     write_atomically(run.folder / "sample.txt", sample_text(loaded, 500))
     return Finished(run, results, interrupted)
 

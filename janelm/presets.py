@@ -21,14 +21,29 @@ class Preset:
 
 
 PRESETS = {
-    "tiny": Preset(
-        transformer={"layers": 4, "width": 128, "heads": 4, "context_length": 128},
-        lstm={"layers": 1, "width": 320, "context_length": 128},
+    "nano": Preset(
+        transformer={"layers": 3, "width": 128, "heads": 2, "context_length": 64},
+        lstm={"layers": 1, "width": 256, "context_length": 64},
         tokenizer={"vocab_size": 512},
-        training={"batch_tokens": 2048, "minutes": 2.0},
+        training={"batch_tokens": 1024, "minutes": 0.3, "warmup_steps": 5, "decay": 1.0}
+        | {"evaluations": 4, "evaluation_tokens": 4096},
+        recipes={"transformer": {"learning_rate": 0.02, "matrix_learning_rate": 0.05}},
+    ),
+    "tiny": Preset(
+        transformer={"layers": 4, "width": 160, "heads": 2, "context_length": 128},
+        lstm={"layers": 1, "width": 384, "context_length": 128},
+        tokenizer={"vocab_size": 512},
+        training={"batch_tokens": 2048, "minutes": 2.0, "decay": 1.0, "evaluations": 10, "evaluation_tokens": 8192},
+        recipes={"transformer": {"learning_rate": 0.015, "matrix_learning_rate": 0.05}},
     ),
     "small": Preset(transformer={}, lstm={}, tokenizer={}, training={"minutes": 10.0}),
     "medium": Preset(
+        transformer={"layers": 6, "dropout": 0.1},
+        lstm={"dropout": 0.15},
+        tokenizer={},
+        training={"minutes": 30.0},
+    ),
+    "large": Preset(
         transformer={"layers": 8, "width": 384, "heads": 6, "dropout": 0.2},
         lstm={"layers": 2, "width": 896, "dropout": 0.3},
         tokenizer={"vocab_size": 2048},
@@ -44,7 +59,7 @@ PRESETS = {
 DEFAULT_PRESET = "small"
 BUDGETS = ("minutes", "steps", "epochs")
 # From how many minutes on which size is the best that can be had; the last row that is reached holds.
-PRESETS_BY_MINUTES = ((0, "tiny"), (4, "small"), (60, "medium"))
+PRESETS_BY_MINUTES = ((0, "nano"), (1, "tiny"), (4, "small"), (20, "medium"), (60, "large"))
 
 
 def choose_preset(budget: dict[str, float]) -> tuple[str, str]:

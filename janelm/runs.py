@@ -173,14 +173,18 @@ class Run:
             state = self.resume_state()
             weights = state.get("average") or state["weights"]
         else:
-            path = self.folder / "best.safetensors"
-            try:
-                weights = load_file(path)
-            except FileNotFoundError:
-                raise JaneLMError(f"{self.folder} has no weights yet: train it first. {_choices()}") from None
-            except Exception as error:
-                raise JaneLMError(f"{path} is damaged ({error}): train the model again or fetch it anew") from error
+            weights = self.best_weights()
         return _assemble(self.name, config, tokenizer, weights, device)
+
+    def best_weights(self) -> dict[str, torch.Tensor]:
+        """The tensors that `write_best` wrote. Raises JaneLMError where they are missing or damaged."""
+        path = self.folder / "best.safetensors"
+        try:
+            return load_file(path)
+        except FileNotFoundError:
+            raise JaneLMError(f"{self.folder} has no weights yet: train it first. {_choices()}") from None
+        except Exception as error:
+            raise JaneLMError(f"{path} is damaged ({error}): train the model again or fetch it anew") from error
 
     def write_pair(self, model_file: Path, config_file: Path) -> None:
         """The best model again, as the two files that `inference.py --model_file --config_file` takes."""

@@ -7,12 +7,10 @@ it. At evenly spaced points of progress both losses are measured, the run is sav
 from __future__ import annotations
 
 import math
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +26,8 @@ from .data import Batch, Dataset, RunningText
 from .distributed import Team
 from .errors import JaneLMError
 from .evaluation import FINAL_TOKENS, Losses, cold_losses
-from .hardware import choose_compile, choose_precision
+from .hardware import choose_compile, choose_precision, compiled
+from .interrupts import Interrupt
 from .optimizers import WeightAverage, build_optimizers, clip_gradients, learning_rate_scale, scale_learning_rates
 from .runs import Run, load_weights, weights_of
 
@@ -100,8 +99,8 @@ class Trainer:
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
         self.compiled, why = choose_compile(config, model.device, model.compile_pays, isinstance(data, RunningText))
         say(f"compile: {'on' if self.compiled else 'off'} ({why})")
-        self._loss = torch.compile(training_loss, dynamic=False) if self.compiled else training_loss
-        self._interrupted = False
+        self._loss = compiled(training_loss) if self.compiled else training_loss
+        self.interrupt = Interrupt(say)
         self._started = time.perf_counter() if started is None else started
         self._reserve = 0.0
 
@@ -200,16 +199,16 @@ class Trainer:
             self._evaluate()
         first = True
         one_batch = self.data.batch(0) if self.config.overfit_one_batch else None
-        with self._catch_interrupt(), self._bar() as bar:
+        with self.interrupt.caught(), self._bar() as bar:
             while not self.state.finished:
                 batch = one_batch or self.data.batch(self.state.step)
                 (self._first_step if first else self.step)(batch)
                 first = False
                 done = self.team.tell(self.progress)
-                self._interrupted = self.team.any(self._interrupted)
+                self.interrupt.asked = self.team.any(self.interrupt.asked)
                 if done >= 1:
                     self.state.finished = "the budget is spent"
-                elif self._interrupted:
+                elif self.interrupt.asked:
                     self._save()  # before the evaluation below, which an uninterrupted run would not make
                     self.state.finished = "it was interrupted"
                 if self.state.finished or done >= self.state.evaluations_done / self.config.evaluations:
@@ -217,13 +216,10 @@ class Trainer:
                 if self.state.step % 10 == 0:
                     self._report(bar)
         if self.team.first:
-            load_weights(self.model, self._best_weights())
-        if self._interrupted:
+            load_weights(self.model, self.run.best_weights())
+        if self.interrupt.asked:
             raise KeyboardInterrupt
         return self.state
-
-    def _best_weights(self) -> dict[str, Tensor]:
-        return weights_of(self.run.load("best", self.model.device).model)
 
     # --- evaluation and saving ----------------------------------------------------------------------------------
 
@@ -238,7 +234,7 @@ class Trainer:
         state = self.state
         with self.average.in_place() if self.average else nullcontext():
             better = self._measure()
-        if not self._interrupted:
+        if not self.interrupt.asked:
             self._save()
         self.run.write_metrics(state.rows)
         self.run.write_samples(state.rows, state.samples)
@@ -259,13 +255,13 @@ class Trainer:
             train = self._train_losses()
             validation = cold_losses(self.model, self.data.evaluation("validation", config.evaluation_tokens))
         took = time.perf_counter() - began
-        if config.minutes is not None and self._reserve == 0:
-            self._plan_the_end(took, train.tokens + validation.tokens)
         state.seconds = self.seconds
         loss = train.loss if config.overfit_one_batch else validation.loss  # what "best" goes by
         better = loss < state.best_loss
         state.best_loss, state.since_best = (loss, 0) if better else (state.best_loss, state.since_best + 1)
         state.evaluations_done = self._evaluations_due() + 1
+        if config.minutes is not None:  # only now, since more time to train means less progress
+            self._plan_the_end(took, train.tokens + validation.tokens)
         if state.since_best >= config.patience and not state.finished:
             state.finished = f"validation has not improved in {config.patience} evaluations"
         state.rows.append(self._row(train, validation))
@@ -291,10 +287,12 @@ class Trainer:
         return losses
 
     def _plan_the_end(self, seconds: float, tokens: int) -> None:
-        """Keep back what the last evaluation and the files after it will take, judged by the first evaluation."""
+        """Keep back what the last evaluation and the files after it will take, judged by the quickest evaluation so
+        far: the first one also warms up."""
         sizes, density = self.data.split_bytes, self.data.train_tokens / self.data.split_bytes["train"]
         held_out = sum(min(FINAL_TOKENS, density * sizes[split]) for split in self.data.held_out)
-        self._reserve = min(10 * self.config.minutes, 12 + FINAL_PASSES * seconds * held_out / tokens)
+        planned = min(10 * self.config.minutes, 12 + FINAL_PASSES * seconds * held_out / tokens)
+        self._reserve = min(planned, self._reserve or planned)
 
     def _row(self, train: Losses, validation: Losses) -> dict[str, float]:
         state = self.state
@@ -381,29 +379,3 @@ class Trainer:
         bar.set_postfix_str(
             f"loss {loss:.3f}, {bits:.3f} bits per byte, {speed:,.0f} tokens/s, {left // 60:.0f}:{left % 60:02.0f} left"
         )
-
-    @contextmanager
-    def _catch_interrupt(self) -> Any:
-        """Let the first Ctrl-C end training after this step; one more than a second later ends it at once.
-
-        (The terminal and torchrun both pass on the same one.)
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        pressed = math.inf
-
-        def stop(*_: Any) -> None:
-            nonlocal pressed
-            if time.monotonic() > pressed + 1:
-                raise KeyboardInterrupt
-            if not self._interrupted:
-                pressed, self._interrupted = time.monotonic(), True
-                self.say("stopping: evaluating and saving; press Ctrl-C again to stop at once")
-
-        before = signal.signal(signal.SIGINT, stop)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)

@@ -29,6 +29,12 @@ def test_importing_it_does_not_wait_for_torch():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def test_training_does_not_load_the_compiler_before_it_compiles():
+    """Importing it takes longer than importing torch."""
+    code = "import janelm.pipeline, sys; sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def test_rooms_import_only_rooms_above_them():
     """The order of the rooms, from the foundation up. A module may import only what stands before it."""
     import ast
@@ -53,6 +59,7 @@ def test_rooms_import_only_rooms_above_them():
         "engines",
         "sampling",
         "generation",
+        "interrupts",
         "training",
         "presets",
         "overlap",

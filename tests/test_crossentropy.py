@@ -45,6 +45,22 @@ def test_it_is_torchs_own_sum():
     torch.testing.assert_close(cross_entropy(head, x, targets), expected)
 
 
+def test_torch_compile_leaves_the_pieces_alone_and_gets_the_same(monkeypatch):
+    """Unrolled and compiled, each piece would take seconds."""
+    monkeypatch.setattr(crossentropy, "LOGITS_AT_ONCE", SMALL)
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph
+
+    head, x, targets = example()
+    torch._dynamo.reset()
+    found = torch.compile(cross_entropy, backend=backend)(head, x, targets)
+    torch.testing.assert_close(found, cross_entropy(head, x, targets))
+    assert not any("logsumexp" in graph.code or "PiecewiseCrossEntropy" in graph.code for graph in graphs)
+
+
 class Largest(TorchDispatchMode):
     """The size of the largest tensor that any operation within returns."""
 

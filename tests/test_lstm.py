@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from janelm.architectures import build_model
-from janelm.architectures.lstm import LockedDropout, roll_padding_right
+from janelm.architectures.dropout import LockedDropout
+from janelm.architectures.lstm import roll_padding_right
 from janelm.config import LSTMConfig
 
 

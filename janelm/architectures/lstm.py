@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..config import LSTMConfig
 from .base import LanguageModel, initialise
+from .dropout import Dropout, LockedDropout
 
 LSTMState = tuple[Tensor, Tensor]  # hidden and cell, each (layers, B, D)
 
@@ -27,7 +28,7 @@ class LSTM(LanguageModel):
         super().__init__(config, vocab_size, pad_token)
         D = config.width
         self.embedding = nn.Embedding(vocab_size, D)
-        self.dropout = LockedDropout(config.dropout) if config.locked_dropout else nn.Dropout(config.dropout)
+        self.dropout = LockedDropout(config.dropout) if config.locked_dropout else Dropout(config.dropout)
         between = config.dropout if config.layers > 1 else 0.0
         self.lstm = nn.LSTM(D, D, config.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(D, vocab_size)
@@ -71,13 +72,6 @@ class LSTM(LanguageModel):
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         return [weight for weight in self.lstm.parameters() if weight.ndim == 2]
-
-
-class LockedDropout(nn.Dropout):
-    """Dropout of x (B, T, D) whose mask (B, 1, D) is the same for all T tokens."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * F.dropout(torch.ones_like(x[:, :1]), self.p, self.training)
 
 
 def roll_padding_right(tokens: Tensor, pad_token: int) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..config import TransformerConfig
 from .base import LanguageModel, initialise
+from .dropout import Dropout
 
 
 def rms_norm(x: Tensor) -> Tensor:
@@ -152,7 +153,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention = CausalSelfAttention(config)
         self.feed_forward = FeedForward(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, table: Tensor, mask: Tensor | None, layer: int, cache: SlidingCache | None) -> Tensor:
         x = x + self.dropout(self.attention(rms_norm(x), table, mask, layer, cache))
@@ -168,7 +169,7 @@ class Transformer(LanguageModel):
     def __init__(self, config: TransformerConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)
         self.embedding = nn.Embedding(vocab_size, config.width)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head = nn.Linear(config.width, vocab_size, bias=False)
         initialise(self, embedding_deviation=0.02, residual_outputs=("attention.output", "feed_forward.output"))

@@ -84,8 +84,9 @@ def train_command(arguments: list[str], program: str) -> int:
     from ..distributed import in_first_process
     from ..pipeline import resume, train
 
+    command = shlex.join([*(["python"] if program.endswith(".py") else []), *program.split(), *arguments])
     if files.resume:
-        finished = resume(files.model_path.with_suffix(""), budget=given, say=say, started=_BEGAN)
+        finished = resume(files.model_path.with_suffix(""), budget=given, say=say, started=_BEGAN, command=command)
     else:
         if in_first_process():
             say(f"preset: {preset} ({why})")
@@ -97,12 +98,12 @@ def train_command(arguments: list[str], program: str) -> int:
             tokenizer=options.tokenizer,
             say=say,
             started=_BEGAN,
+            command=command,
             beside=(files.model_path, files.config_path),
         )
     if finished is None:
         return 0
-    interpreter = ["python"] if program.endswith(".py") else []
-    return _finish(finished, files, shlex.join([*interpreter, *program.split(), *arguments]))
+    return _finish(finished, files)
 
 
 def _train_options(choice: Choice, budget_given: bool) -> type:
@@ -126,7 +127,7 @@ def _train_options(choice: Choice, budget_given: bool) -> type:
     )
 
 
-def _finish(finished: Any, files: Files, command: str) -> int:
+def _finish(finished: Any, files: Files) -> int:
     """Write what people look at, and print the figures."""
     from ..cards import model_card
     from ..evaluation import summary
@@ -135,7 +136,7 @@ def _finish(finished: Any, files: Files, command: str) -> int:
 
     run = finished.run
     plot_losses([run], run.folder / "loss.png")
-    write_atomically(run.folder / "README.md", model_card(run, command))
+    write_atomically(run.folder / "README.md", model_card(run))
     run.write_pair(files.model_path, files.config_path)
     print(summary(finished.results["losses"]))
     print(f"\n{(run.folder / 'sample.txt').read_text(encoding='utf-8')[:600].strip()}\n")

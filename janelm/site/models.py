@@ -121,7 +121,7 @@ def _card(run: Run, results: dict) -> dict[str, Any]:
         "data": [_file_name(name) for name in facts["sources"]],
         "text_sha256": facts["text_sha256"],
         "split": facts["split"],
-        "command": _command(run),
+        "command": _command(results.get("command")),
         "machine": facts["machine"],
         "versions": {name: facts[name] for name in ("janelm", "torch", "python")},
         "settings": settings,
@@ -129,13 +129,9 @@ def _card(run: Run, results: dict) -> dict[str, Any]:
     }
 
 
-def _command(run: Run) -> str | None:
-    """What the user typed, which the run's README quotes; None where it was trained from Python."""
-    try:
-        found = re.search(r"^- Command: `(.+)`$", (run.folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-        return found and shlex.join(map(_file_name, shlex.split(found[1])))
-    except (OSError, ValueError):
-        return None
+def _command(typed: str | None) -> str | None:
+    """What the user typed; None where the model was trained from Python."""
+    return typed and shlex.join(map(_file_name, shlex.split(typed)))
 
 
 def _file_name(name: str) -> str:

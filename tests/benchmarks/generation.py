@@ -1,7 +1,7 @@
 """How fast text is written: python tests/benchmarks/generation.py [--json FILE] [--growth] [--long TOKENS]
 
 One stream, 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 81 symbols), context full. In one run,
-in turns, so that a noisy machine is equally noisy to all: each engine of this package with its sampler,
+in turns of equal time, so that a noisy machine is equally noisy to all: each engine of this package with its sampler,
 GPT2LMHeadModel.generate of `transformers` with its cache at the same shape, and the machine's own limit: a bare chain
 of the same matrix-vector products. Then the time from the start of a process to the first character of a model of 5
 million parameters. --growth adds how the time per token grows with context and width, and --long what memory each
@@ -38,8 +38,8 @@ from janelm.tokenizers import CharacterTokenizer
 
 SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)
 SAMPLING = SamplingConfig(temperature=0.8)
-TOKENS, ROUNDS, FILL = 100, 7, 300
-WARM = 50  # steps before the clock starts in each turn: caches and threads are still the last engine's
+TOKENS, ROUNDS, FILL = 100, 7, 300  # tokens between two looks at the clock, turns, tokens that fill the context
+TURN, WARM = 1.0, 0.3  # seconds of a turn, and before its clock starts: caches and threads are still the last engine's
 
 
 def random_run(shape: ModelConfig) -> LoadedRun:
@@ -52,22 +52,30 @@ def random_run(shape: ModelConfig) -> LoadedRun:
     return LoadedRun("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
 
 
-def writer(run: LoadedRun, engine: Engine, samples: int = 1, fill: int = FILL) -> Callable[..., float]:
-    """A function that writes TOKENS tokens more in each of `samples` texts and returns its seconds per step."""
+def seconds_per_step(write: Callable[[], None], seconds: float) -> float:
+    """How long each of the steps of `write`, which takes TOKENS of them, lasts, over at least so many seconds."""
+    began, steps, took = time.perf_counter(), 0, 0.0
+    while took < seconds:
+        write()
+        steps += TOKENS
+        took = time.perf_counter() - began
+    return took / steps
+
+
+def writer(run: LoadedRun, engine: Engine, samples: int = 1, fill: int = FILL) -> Callable[..., None]:
+    """A function that writes TOKENS tokens more in each of `samples` texts."""
     limits = Limits(10**9)
     pieces = generate_samples(run, "A", limits, SAMPLING, num_samples=samples, engine=engine)
 
-    def write(count: int = TOKENS) -> float:
-        began = time.perf_counter()
+    def write(count: int = TOKENS) -> None:
         for _ in range(count * samples):
             next(pieces)
-        return (time.perf_counter() - began) / count
 
     write(fill)
     return write
 
 
-def hugging_face() -> Callable[[], float]:
+def hugging_face() -> Callable[[], None]:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
@@ -76,31 +84,27 @@ def hugging_face() -> Callable[[], float]:
     model = GPT2LMHeadModel(config).eval()
     prompt = torch.randint(81, (1, 256 - TOKENS))  # the cache grows to the same 256
 
-    def write() -> float:
-        began = time.perf_counter()
+    def write() -> None:
         with torch.inference_mode():
             model.generate(
                 prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=TOKENS, min_new_tokens=TOKENS,
                 do_sample=True, temperature=0.8, top_k=0, use_cache=True, pad_token_id=0,
             )  # fmt: skip
-        return (time.perf_counter() - began) / TOKENS
 
     write()
     return write
 
 
-def bare_products(run: LoadedRun) -> Callable[[], float]:
+def bare_products(run: LoadedRun) -> Callable[[], None]:
     """Every weight matrix of the model times one vector, and nothing else."""
     weights = [weight.detach() for weight in run.model.hidden_matrices()] + [run.model.head.weight.detach()]
     vectors = [torch.randn(1, weight.size(1)) for weight in weights]
 
-    def write() -> float:
-        began = time.perf_counter()
+    def write() -> None:
         with torch.inference_mode():
             for _ in range(TOKENS):
                 for weight, vector in zip(weights, vectors, strict=True):
                     torch.nn.functional.linear(vector, weight)
-        return (time.perf_counter() - began) / TOKENS
 
     write()
     return write
@@ -116,7 +120,7 @@ def growth(threads: int) -> dict[str, float]:
         fill = shape.context_length + 50
         write = writer(run, OnnxEngine(export_graph(run), threads), fill=fill)
         value = shape.context_length if name == "context" else shape.width
-        step = 1e3 * statistics.median(write(50) for _ in range(5))
+        step = 1e3 * statistics.median(seconds_per_step(write, 0.3) for _ in range(5))
         figures[f"{name} {value}"] = step
         print(f"{name:8}{value:5}:{step:8.3f} ms per token ({run.model.parameter_count():,} parameters)")
     return figures
@@ -208,16 +212,15 @@ def main() -> None:
         "LSTM, torch, fp32": (lstm, TorchEngine(lstm.model), 1),
         "LSTM, ONNX Runtime, fp32": (lstm, OnnxEngine(export_graph(lstm), options.threads), 1),
     }
-    timed: dict[str, Callable[[], float]] = {"transformers, GPT-2, fp32": hugging_face()}
+    timed: dict[str, Callable[[], None]] = {"transformers, GPT-2, fp32": hugging_face()}
     timed["bare products, fp32"] = bare_products(run)
     timed |= {name: writer(*what) for name, what in engines.items()}
     samples = {name: what[2] for name, what in engines.items()}
     seconds = {name: [] for name in timed}
     for _ in range(ROUNDS):
         for name, write in timed.items():
-            if name in engines:
-                write(WARM)
-            seconds[name].append(write())
+            seconds_per_step(write, WARM)
+            seconds[name].append(seconds_per_step(write, TURN))
     base = statistics.median(seconds["transformers, GPT-2, fp32"])
     figures = {}
     print(f"{'':34}{'ms/step':>9}{'fastest':>9}{'tokens/s':>10}{'x transformers':>16}")
