@@ -57,11 +57,11 @@ class TransformerConfig:
 
     context_length: int = 256
     """Tokens that a prediction can look back on."""
-    layers: int = 4
+    layers: int = 6
     """Blocks, each attention and a feed-forward part."""
     width: int = 256
     """Numbers that stand for a token inside the model."""
-    heads: int = 2
+    heads: int = 4
     """Attention heads in each block; they divide the width among them."""
     dropout: float = 0.0
     """Probability, on the embedding and on what each block adds; never inside attention."""

@@ -67,6 +67,6 @@ def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, fix
 
 def compiled(function: Callable) -> Callable:
     """`function` by torch.compile, for arguments of one shape."""
-    # Which vector instructions there are, the processor says; torch would also compile programs to try each: ten seconds.
+    # The processor says which vector instructions it has; torch would also compile programs to try each: ten seconds.
     os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
     return torch.compile(function, dynamic=False)

@@ -66,9 +66,9 @@ def train(
     """Train a model from scratch and leave a run in `folder`.
 
     The text is `text` if given, else what `data` names. What already stands at `folder` and at the paths `beside` is
-    renamed to the next free number. `command` is what the user typed, for the model card. Where torchrun started several processes, they train together, and all but the
-    first get None. Raises UsageError with every wrong setting, and JaneLMError where the text or the
-    folder cannot be used.
+    renamed to the next free number. `command` is what the user typed, for the model card. Where torchrun started
+    several processes, they train together, and all but the first get None. Raises UsageError with every wrong setting,
+    and JaneLMError where the text or the folder cannot be used.
     """
     folder, data = Path(folder), data or DataConfig()
     tokenizer = tokenizer or CharacterTokenizerConfig()
@@ -165,7 +165,13 @@ def _train_and_finish(
     if not team.first:
         return None
     say(f"training ended after {state.step:,} steps: {state.finished}")
-    dtype, _ = choose_precision(config.training, network.device)
+    return Finished(run, _measure(run, loaded, dataset, trainer, command), interrupted)
+
+
+def _measure(run: Run, loaded: LoadedRun, dataset: Dataset, trainer: Trainer, command: str | None) -> dict:
+    """The figures of the finished model, which go to results.json, and a text that it writes."""
+    network, state = loaded.model, trainer.state
+    dtype, _ = choose_precision(loaded.config.training, network.device)
     with torch.autocast(network.device.type, dtype, enabled=dtype != torch.float32):
         losses = final_losses(network, dataset)
     results = {
@@ -186,7 +192,7 @@ def _train_and_finish(
         results["overlap"] = originality(loaded, dataset)
         run.write_results(results)
     write_atomically(run.folder / "sample.txt", sample_text(loaded, 500))
-    return Finished(run, results, interrupted)
+    return results
 
 
 def _silence(line: str) -> None:

@@ -36,9 +36,15 @@ PRESETS = {
         training={"batch_tokens": 2048, "minutes": 2.0, "decay": 1.0, "evaluations": 10, "evaluation_tokens": 8192},
         recipes={"transformer": {"learning_rate": 0.015, "matrix_learning_rate": 0.05}},
     ),
+    "mini": Preset(
+        transformer={"layers": 4, "heads": 2},
+        lstm={"width": 432},
+        tokenizer={},
+        training={"minutes": 5.0, "evaluations": 10},
+    ),
     "small": Preset(transformer={}, lstm={}, tokenizer={}, training={"minutes": 10.0}),
     "medium": Preset(
-        transformer={"layers": 6, "dropout": 0.1},
+        transformer={"heads": 2, "dropout": 0.1},
         lstm={"dropout": 0.15},
         tokenizer={},
         training={"minutes": 30.0},
@@ -59,7 +65,7 @@ PRESETS = {
 DEFAULT_PRESET = "small"
 BUDGETS = ("minutes", "steps", "epochs")
 # From how many minutes on which size is the best that can be had; the last row that is reached holds.
-PRESETS_BY_MINUTES = ((0, "nano"), (1, "tiny"), (4, "small"), (20, "medium"), (60, "large"))
+PRESETS_BY_MINUTES = ((0, "nano"), (1, "tiny"), (3, "mini"), (8, "small"), (20, "medium"), (60, "large"))
 
 
 def choose_preset(budget: dict[str, float]) -> tuple[str, str]:

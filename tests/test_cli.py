@@ -104,7 +104,7 @@ def test_without_a_model_of_ones_own_the_sample_writes_and_says_so(book, capsys,
     ("budget", "preset"),
     [([], "small"), (["--steps", "9"], "small")]
     + [(["--minutes", str(minutes)], name) for minutes, name in
-       ((0.3, "nano"), (2, "tiny"), (5, "small"), (10, "small"), (30, "medium"), (120, "large"))],
+       ((0.3, "nano"), (2, "tiny"), (5, "mini"), (10, "small"), (30, "medium"), (120, "large"))],
 )  # fmt: skip
 def test_a_budget_chooses_a_preset_and_says_so(budget, preset, monkeypatch, capsys):
     """The shape, the settings and the vocabulary are all the preset's, and what is named is obeyed."""

@@ -36,6 +36,7 @@ FORMAT = 1
 ENTRY = "main.js"  # where the page's modules start
 NOT_SHIPPED = re.compile(r"(^|/)(\.|__pycache__|node_modules/|README|tsconfig)|\.d\.ts$|\.py$")
 AT_THE_ROOT = ("index.html", "service_worker.js")
+STYLES = ("style.css", "views.css", "screens.css")  # a later one overrules an earlier one
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,11 @@ def _third_parties(cdn: bool) -> dict[str, Any]:
 
 
 def _placeholders(manifest: dict[str, Any], app: str, web: dict[str, bytes], cdn: bool) -> dict[str, str]:
-    """What stands for each placeholder of index.html, escaped."""
+    """What stands for each placeholder of index.html, escaped.
+
+    `app` is the folder of the modules, `links` are the style sheets and what to load early, `example` is a text that
+    the model named wrote before, so that there is something to read at once.
+    """
     first = manifest["models"][0]
     values = {
         "title": manifest["title"],
@@ -167,7 +172,7 @@ def _links(manifest: dict[str, Any], app: str, web: dict[str, bytes]) -> str:
         integrity = f' integrity="{charts["integrity"][charts["style"]]}" crossorigin="anonymous"'
     links = [
         f'<link rel="stylesheet" href="{escape(charts["style"])}"{integrity}>',
-        f'<link rel="stylesheet" href="{app}/style.css">',
+        *(f'<link rel="stylesheet" href="{app}/{path}">' for path in STYLES),
     ]
     links += [f'<link rel="modulepreload" href="{app}/{path}">' for path in modules(ENTRY, web)]
     return "\n    ".join(links)
