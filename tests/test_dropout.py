@@ -39,6 +39,10 @@ def test_without_training_or_probability_nothing_happens():
     assert Dropout(0.5).eval()(x) is x and Dropout(0.0).train()(x) is x
 
 
+def test_a_probability_next_to_one_leaves_something():
+    assert Dropout(0.9999).train()(torch.ones(10_000)).isfinite().all()
+
+
 def test_the_same_seed_drops_the_same():
     x = torch.ones(50, 50)
     torch.manual_seed(7)

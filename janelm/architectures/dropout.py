@@ -33,7 +33,7 @@ class Dropout(nn.Dropout):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu":
             return super().forward(x)
-        dropped = round(256 * self.p)
+        dropped = min(255, round(256 * self.p))  # never all
         if not self.training or dropped == 0:
             return x
         return torch.where(random_bytes(x.detach()) >= dropped, x * (256 / (256 - dropped)), 0)

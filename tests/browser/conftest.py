@@ -5,10 +5,7 @@ from __future__ import annotations
 import random
 import re
 import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +14,7 @@ from conftest import write_text
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from browser.engine_site import open_engine, write_engine_site
+from browser.servers import served
 from janelm.config import (
     CharacterTokenizerConfig,
     DataConfig,
@@ -28,7 +26,6 @@ from janelm.config import (
 from janelm.pipeline import train
 from janelm.runs import Run
 from janelm.site.folder import SiteOptions, write_site
-from janelm.site.server import Server
 
 TRAINING = TrainingConfig(steps=60, batch_tokens=512, evaluations=3, evaluation_tokens=512, device="cpu", compile="off")
 TITLES = ("Morning", "The Second Evening", "Été")
@@ -65,19 +62,12 @@ def _titled(text: str) -> str:
     return "".join(f"<{rng.choice(TITLES)}>\t{line}\n" for line in text.splitlines())
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A plain static server: its root folder and its address."""
     root = tmp_path_factory.mktemp("host")
-    with Server(("127.0.0.1", 0), partial(_Quiet, directory=str(root))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield root, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(root) as address:
+        yield root, address
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,12 @@
 """The exported folder in a browser, before and without the page's modules."""
 
 import json
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler
 
 import pytest
 from playwright.sync_api import expect
 
+from browser.servers import Foreign, served
 from janelm.site import folder, vendor
-from janelm.site.server import Server
 
 
 def test_the_example_is_in_the_page_itself(page, address, site, complaints):
@@ -34,23 +31,10 @@ def test_the_policy_is_in_force(page, address, complaints):
     complaints.clear()
 
 
-class Foreign(SimpleHTTPRequestHandler):
-    """Another host, whose files anyone may read."""
-
-    def end_headers(self) -> None:
-        self.send_header("Access-Control-Allow-Origin", "*")
-        super().end_headers()
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture
 def cdn(tmp_path, monkeypatch):
     """Plays the CDN: the folder of its files, which are those that an export pins."""
-    with Server(("127.0.0.1", 0), partial(Foreign, directory=str(tmp_path))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        origin = f"http://127.0.0.1:{server.server_port}"
+    with served(tmp_path, Foreign) as origin:
         for module in (vendor, folder):
             monkeypatch.setattr(module, "CDN", origin)
         for package in vendor.PACKAGES:
@@ -59,7 +43,6 @@ def cdn(tmp_path, monkeypatch):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
         yield tmp_path
-        server.shutdown()
 
 
 def test_with_a_cdn_the_page_runs_on_the_pinned_files_of_that_host(page, host, runs, complaints, cdn):

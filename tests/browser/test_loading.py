@@ -6,9 +6,6 @@ import base64
 import hashlib
 import json
 import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import onnx
@@ -27,6 +24,7 @@ from browser.engine_site import (
     write,
     write_engine_site,
 )
+from browser.servers import Foreign, served
 
 
 def requests_of(page) -> list[str]:
@@ -258,20 +256,9 @@ def test_what_is_under_way_when_the_engine_ends_rejects(page, small_site):
 
 @pytest.fixture
 def other_host(host):
-    """A second origin with the files of the first, as a CDN is: whoever asks may read."""
-
-    class Open(SimpleHTTPRequestHandler):
-        def end_headers(self) -> None:
-            self.send_header("Access-Control-Allow-Origin", "*")
-            super().end_headers()
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Open, directory=str(host[0]))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    """A second origin with the files of the first."""
+    with served(host[0], Foreign) as origin:
+        yield origin
 
 
 @pytest.mark.parametrize("spoiled", [None, "module", "glue", "wasm"])

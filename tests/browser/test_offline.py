@@ -5,15 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import threading
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from browser.engine_site import KEPT, LOAD, START, sampling, wait_for, write, write_engine_site
+from browser.servers import served
 
 REGISTER = """async () => {
     await navigator.serviceWorker.register("service_worker.js");
@@ -42,12 +40,10 @@ def visit(page, address: str, patience: int = 600) -> dict:
 def test_the_whole_site_works_offline_after_one_visit(context, small_site, host):
     """Offline for certain: its server has gone."""
     folder, _ = small_site
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(host[0]))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/{folder.relative_to(host[0]).as_posix()}/"
+    with served(host[0]) as origin:
+        address = f"{origin}/{folder.relative_to(host[0]).as_posix()}/"
         page = context.new_page()
         visit(page, address)
-        server.shutdown()
     page.goto(address)
     manifest = page.evaluate("fetch('manifest.json').then(response => response.json())")
     page.evaluate(START, [manifest["app"][0].split("/")[0], True])
