@@ -24,6 +24,7 @@ from .errors import JaneLMError
 from .tokenizers import Tokenizer, train_tokenizer
 
 TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it
+PAD = 8  # the lengths of documents are padded to a multiple of this
 Batch = tuple[Tensor, Tensor]  # inputs and targets, each (B, T) int64
 
 
@@ -231,24 +232,34 @@ class Documents(Dataset):
         self.split_bytes = {name: sum(sizes) for name, sizes in self._bytes.items()}
         self.held_out = tuple(name for name in SPLITS[1:] if self._documents[name])
         longest = max(len(document) for part in self._documents.values() for document in part)
-        self.context_length = max(context_length, longest + 1)
+        self.context_length = max(context_length, padded_length(longest + 1))
         train = self._documents["train"]
         self.train_tokens = sum(len(document) + 1 for document in train)
-        self._rows = min(len(train), max(1, round(batch_tokens * len(train) / self.train_tokens)))
-        self.batches_per_epoch = len(train) // self._rows
+        self._batch_tokens = batch_tokens
+        self.batches_per_epoch = len(self._batches(train, np.arange(len(train))))
         self._epoch: tuple[int, list[np.ndarray]] | None = None
 
+    def _batches(self, documents: list[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:
+        """The chosen documents (numbers) in batches of about equal length and as many tokens, padding counted.
+
+        Longest first, otherwise in their order: so all epochs have batches of the same few shapes, where each new
+        shape would cost memory for good.
+        """
+        lengths = np.array([padded_length(len(documents[number]) + 1) for number in chosen])
+        order = np.argsort(-lengths, kind="stable")
+        cuts, start = [], 0
+        while start < len(chosen):
+            start += max(1, self._batch_tokens // lengths[order[start]])
+            cuts.append(start)
+        return np.split(chosen[order], cuts[:-1])
+
     def _plan(self, epoch: int) -> list[np.ndarray]:
-        """This epoch's batches as document numbers: shuffled, then sorted by length within pools, to pad little."""
+        """This epoch's batches as document numbers, in shuffled order."""
         if self._epoch is None or self._epoch[0] != epoch:
             rng = np.random.default_rng((self.seed, epoch))
             train = self._documents["train"]
-            sizes = np.array([len(document) for document in train])
-            order = rng.permutation(len(train))[: self.batches_per_epoch * self._rows]
-            pools = np.array_split(order, -(-len(order) // (50 * self._rows)))
-            order = np.concatenate([pool[np.argsort(sizes[pool], kind="stable")] for pool in pools])
-            batches = order.reshape(self.batches_per_epoch, self._rows)
-            self._epoch = epoch, list(rng.permutation(batches))
+            batches = self._batches(train, rng.permutation(len(train)))
+            self._epoch = epoch, [batches[number] for number in rng.permutation(len(batches))]
         return self._epoch[1]
 
     def batch(self, step: int) -> Batch:
@@ -261,7 +272,7 @@ class Documents(Dataset):
 
     def _padded(self, documents: list[np.ndarray]) -> Batch:
         end, pad = self._end, self.tokenizer.pad_token
-        T = max(map(len, documents)) + 1
+        T = padded_length(max(map(len, documents)) + 1)
         inputs = np.full((len(documents), T), pad, np.int64)
         targets = np.full((len(documents), T), IGNORED, np.int64)
         for row, document in enumerate(documents):
@@ -275,9 +286,12 @@ class Documents(Dataset):
         documents, sizes = self._documents[split], self._bytes[split]
         mean = sum(map(len, documents)) / len(documents) + 1
         count = len(documents) if limit is None else min(len(documents), max(1, round(limit / mean)))
-        chosen = np.linspace(0, len(documents) - 1, count).astype(int)
-        chosen = sorted(chosen, key=lambda number: len(documents[number]))
-        for block in np.array_split(np.array(chosen), -(-count // self._rows)):
+        for block in self._batches(documents, np.linspace(0, len(documents) - 1, count).astype(int)):
             batch = [documents[number] for number in block]
             unknown = sum(int((document == self.tokenizer.unknown_token).sum()) for document in batch)
             yield Scored(*self._padded(batch), sum(sizes[number] for number in block), unknown)
+
+
+def padded_length(tokens: int) -> int:
+    """The length that so many tokens are padded to."""
+    return -(-tokens // PAD) * PAD

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .errors import UsageError
+from .crossentropy import IGNORED
 
 
 class Team:
@@ -29,11 +29,16 @@ class Team:
     def first(self) -> bool:
         return self.rank == 0
 
-    def share(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """This process's rows of tensors (B, ...). Raises UsageError where there are fewer rows than processes."""
-        if len(tensors[0]) < self.size:
-            raise UsageError(f"a batch has {len(tensors[0])} rows for {self.size} processes: raise --batch_tokens")
-        return tuple(tensor[self.rank :: self.size] for tensor in tensors)
+    def rows(self, count: int) -> slice:
+        """Which of a batch's rows are this process's; where there are fewer rows than processes, the first again."""
+        return slice(self.rank, None, self.size) if self.rank < count else slice(0, 1)
+
+    def share(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """This process's rows of a batch (B, T); a row that another process has, too, counts for nothing here."""
+        mine = self.rows(len(inputs))
+        if self.rank >= len(inputs):
+            return inputs[mine], torch.full_like(targets[mine], IGNORED)
+        return inputs[mine], targets[mine]
 
     def sum_gradients(self, parameters: Iterator[torch.nn.Parameter], loss: Tensor) -> Tensor:
         """Replace each gradient by its sum over all processes; returns the sum of the losses."""

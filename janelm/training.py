@@ -146,7 +146,7 @@ class Trainer:
             return None
         step = self.state.step
         fresh = np.random.default_rng((self.config.seed, step, rows)).random(rows) < FRESH_STARTS
-        fresh = (fresh | (step % self.data.batches_per_epoch == 0))[self.team.rank :: self.team.size]
+        fresh = (fresh | (step % self.data.batches_per_epoch == 0))[self.team.rows(rows)]
         if self.carried is None:
             return self.model.initial_state(len(fresh))
         return self.model.hand_on(self.carried, torch.from_numpy(fresh).to(self.model.device))

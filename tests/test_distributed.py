@@ -9,8 +9,8 @@ import pytest
 import torch
 from conftest import press_ctrl_c, write_text
 
+from janelm.crossentropy import IGNORED
 from janelm.distributed import Team
-from janelm.errors import UsageError
 from janelm.runs import Run
 
 ROOT = Path(__file__).parent.parent
@@ -65,9 +65,10 @@ def test_ctrl_c_ends_all_processes_and_saves():
     train(1, "--resume", "--steps", str(steps + 2))
 
 
-def test_shares_are_all_rows_once_and_a_batch_too_small_is_refused():
+def test_shares_are_all_rows_once_and_a_process_without_a_row_counts_for_nothing():
     rows = torch.arange(7)[:, None]
-    parts = [Team(rank, 3).share(rows)[0] for rank in range(3)]
-    assert sorted(torch.cat(parts).flatten().tolist()) == list(range(7))
-    with pytest.raises(UsageError, match="raise --batch_tokens"):
-        Team(0, 8).share(rows)
+    for count, processes in ((7, 3), (2, 3), (1, 2)):
+        parts = [Team(rank, processes).share(rows[:count], rows[:count]) for rank in range(processes)]
+        assert all(len(inputs) == len(targets) >= 1 for inputs, targets in parts)
+        counted = torch.cat([targets for _, targets in parts])
+        assert sorted(counted[counted != IGNORED].tolist()) == list(range(count))
