@@ -178,6 +178,9 @@ class TrainingConfig:
     carry_state: bool = False
     """Windows follow one another in the text and hand on the state, which now and then starts afresh; for an LSTM on
     running text."""
+    bpe_dropout: float = 0.0
+    """Probability with which a byte pair comes undone in a training batch, so that words are met in many spellings; for
+    byte pairs that are read many times."""
     evaluations: int = 20
     """How many times, evenly over the budget, losses are measured and the run is saved."""
     evaluation_tokens: int = 16_384
@@ -220,6 +223,10 @@ class TrainingConfig:
             found.append(f"decay is {self.decay}, but must be from 0 to 1")
         if not 0 <= self.ema < 1:
             found.append(f"ema is {self.ema}, but must be from 0 (off) to under 1")
+        if not 0 <= self.bpe_dropout < 1:
+            found.append(f"bpe_dropout is {self.bpe_dropout}, but must be from 0 (off) to under 1")
+        if self.bpe_dropout and self.carry_state:
+            found.append("bpe_dropout makes windows end early, so that carry_state cannot go on from them")
         return found
 
 

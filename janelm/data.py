@@ -16,14 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .config import DataConfig, TokenizerConfig
+from .config import CharacterTokenizerConfig, DataConfig, TokenizerConfig
 from .corpora import Source
 from .crossentropy import IGNORED
 from .encoded import SHARES, SPLITS, EncodedText, RunningSplits
-from .errors import JaneLMError
-from .tokenizers import Tokenizer, train_tokenizer
+from .errors import JaneLMError, UsageError
+from .tokenizers import CharacterTokenizer, Tokenizer, train_tokenizer, undo_merges
 
 TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it
+BPE_DROPOUT_STREAM = 1  # sets its random numbers apart from those of other uses of the seed
 PAD = 8  # the lengths of documents are padded to a multiple of this
 Batch = tuple[Tensor, Tensor]  # inputs and targets, each (B, T) int64
 
@@ -46,12 +47,21 @@ class Dataset:
     batches_per_epoch: int
     train_tokens: int
     split_bytes: dict[str, int]
+    seed: int
+    bpe_dropout: float
     held_out: tuple[str, ...]
     """The splits that training does not see: validation and, if there is one, test."""
 
     def batch(self, step: int) -> Batch:
         """The training batch of this step, drawn without replacement within each epoch."""
         raise NotImplementedError
+
+    def respelled(self, rows: list[np.ndarray], step: int) -> list[np.ndarray]:
+        """The rows of this step's batch with some byte pairs undone, if that is asked for."""
+        if not self.bpe_dropout:
+            return rows
+        random = np.random.default_rng((self.seed, step, BPE_DROPOUT_STREAM))
+        return [undo_merges(row, self.tokenizer.pairs, self.bpe_dropout, random) for row in rows]
 
     def training_tokens(self) -> np.ndarray:
         """All tokens of the training split in a row, int64 (T,)."""
@@ -74,23 +84,28 @@ def load_dataset(
     seed: int,
     device: torch.device,
     carry_state: bool = False,
+    bpe_dropout: float = 0.0,
 ) -> Dataset:
     """Split the text, train a tokenizer on the training split (unless one is given), and encode it all.
 
-    With `carry_state`, each row of a training batch of running text goes on where it ended in the batch before.
-    Raises JaneLMError where the text is too short for the context length.
+    With `carry_state`, each row of a training batch of running text goes on where it ended in the batch before. In
+    training batches, byte pairs come undone with the probability `bpe_dropout`: see `tokenizers.undo_merges`.
+    Raises JaneLMError where the text is too short for the context length, and UsageError where characters should come
+    undone.
     """
+    if bpe_dropout and isinstance(tokenizer, (CharacterTokenizer, CharacterTokenizerConfig)):
+        raise UsageError("bpe_dropout undoes byte pairs, of which characters have none: take --tokenization tiktoken")
     if config.documents:
         pieces = split_documents(sources, config)
         if not isinstance(tokenizer, Tokenizer):
             tokenizer = train_tokenizer(tokenizer, pieces[0], documents=True)
-        return Documents(pieces, tokenizer, config, context_length, batch_tokens, seed, device)
+        return Documents(pieces, tokenizer, config, context_length, batch_tokens, seed, device, bpe_dropout)
     splits = RunningSplits(sources, config.split)
     if not isinstance(tokenizer, Tokenizer):
         every = 1 if tokenizer.kind == "character" else -(-splits.length // TOKENIZER_TEXT)
         tokenizer = train_tokenizer(tokenizer, islice(splits.blocks("train"), 0, None, every))
     text = EncodedText(splits, tokenizer)
-    return RunningText(text, tokenizer, context_length, batch_tokens, seed, device, carry_state)
+    return RunningText(text, tokenizer, context_length, batch_tokens, seed, device, carry_state, bpe_dropout)
 
 
 TITLE = re.compile(r"<([^<>\t\n]+)>\t")
@@ -130,8 +145,9 @@ class RunningText(Dataset):
         seed: int,
         device: torch.device,
         carry_state: bool,
+        bpe_dropout: float,
     ) -> None:
-        self.tokenizer, self.context_length, self.seed = tokenizer, context_length, seed
+        self.tokenizer, self.context_length, self.seed, self.bpe_dropout = tokenizer, context_length, seed, bpe_dropout
         self._text, self._device, self._carry_state = text, device, carry_state
         self.split_bytes = dict(zip(SPLITS, text.extent.bytes, strict=True))
         bounds = text.extent.bounds
@@ -171,7 +187,9 @@ class RunningText(Dataset):
     def batch(self, step: int) -> Batch:
         epoch, index = divmod(step, self.batches_per_epoch)
         starts = self._starts(epoch)[index * self._rows : (index + 1) * self._rows]
-        tokens = self.take(starts[:, None] + np.arange(self.context_length + 1))
+        T = self.context_length + 1
+        rows = [self._text.tokens[start : start + T].astype(np.int64) for start in starts]
+        tokens = torch.from_numpy(np.stack([row[:T] for row in self.respelled(rows, step)])).to(self._device)
         return tokens[:, :-1], tokens[:, 1:]
 
     def take(self, places: np.ndarray) -> Tensor:
@@ -217,8 +235,9 @@ class Documents(Dataset):
         batch_tokens: int,
         seed: int,
         device: torch.device,
+        bpe_dropout: float,
     ) -> None:
-        self.tokenizer, self.seed, self._device = tokenizer, seed, device
+        self.tokenizer, self.seed, self.bpe_dropout, self._device = tokenizer, seed, bpe_dropout, device
         self._right = config.align == "right"
         self._end = tokenizer.end_token
         self._documents = {
@@ -265,7 +284,7 @@ class Documents(Dataset):
     def batch(self, step: int) -> Batch:
         epoch, index = divmod(step, self.batches_per_epoch)
         train = self._documents["train"]
-        return self._padded([train[number] for number in self._plan(epoch)[index]])
+        return self._padded(self.respelled([train[number] for number in self._plan(epoch)[index]], step))
 
     def training_tokens(self) -> np.ndarray:
         return np.concatenate([part for document in self._documents["train"] for part in (document, [self._end])])

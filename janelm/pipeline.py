@@ -260,6 +260,7 @@ def _load(
         training.seed,
         device,
         training.carry_state,
+        training.bpe_dropout,
     )
 
 

@@ -8,7 +8,8 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from functools import cached_property
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -140,6 +141,23 @@ class TiktokenTokenizer(Tokenizer):
         """The tokens in the order in which pairs merge, without special tokens."""
         return self.vocabulary[:-2] if self.documents else self.vocabulary
 
+    @cached_property
+    def pairs(self) -> np.ndarray:
+        """The two tokens that each token was merged from: (V, 2) int64, -1 where it is a byte or special."""
+        ranks = {token: rank for rank, token in enumerate(self.ranks)}
+        pairs = np.full((self.vocab_size, 2), -1, np.int64)
+        for token, rank in ranks.items():
+            parts = [token[i : i + 1] for i in range(len(token))]
+            while len(parts) > 2:
+                merged = [ranks.get(a + b, rank) for a, b in pairwise(parts)]
+                if min(merged) >= rank:  # of a stock vocabulary, whose merges do not lead to this token
+                    break
+                first = merged.index(min(merged))
+                parts[first : first + 2] = [parts[first] + parts[first + 1]]
+            if len(parts) == 2:
+                pairs[rank] = [ranks[part] for part in parts]
+        return pairs
+
     def encode(self, text: str) -> np.ndarray:
         return np.asarray(self._encoding.encode_ordinary(_without_surrogates(text)), np.int64)
 
@@ -158,6 +176,24 @@ class TiktokenTokenizer(Tokenizer):
             "ranks": [base64.b64encode(token).decode() for token in self.ranks],
             "documents": self.documents,
         }
+
+
+def undo_merges(tokens: np.ndarray, pairs: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """The same bytes in more tokens: each token (T,) of two parts comes undone with probability `share`, and so do the
+    parts.
+
+    As in BPE-dropout (Provilkov et al. 2020), a model thus meets each word in many spellings; but it is finished
+    tokens that come apart here, not merges that are left out on the way, so that it takes no text and little time.
+    """
+    fresh = np.ones(len(tokens), bool)
+    while fresh.any():
+        undone = fresh & (pairs[tokens, 0] >= 0) & (random.random(len(tokens)) < share)
+        first = np.arange(len(tokens)) + np.cumsum(undone) - undone  # where each token, or its first part, goes
+        fresh = np.repeat(undone, 1 + undone)
+        parts = np.repeat(tokens, 1 + undone)
+        parts[first[undone]], parts[first[undone] + 1] = pairs[tokens[undone]].T
+        tokens = parts
+    return tokens
 
 
 def _without_surrogates(text: str) -> str:

@@ -14,7 +14,7 @@ from janelm.corpora import Source
 from janelm.crossentropy import IGNORED
 from janelm.data import load_dataset, split_documents
 from janelm.encoded import SPLITS, RunningSplits
-from janelm.errors import JaneLMError
+from janelm.errors import JaneLMError, UsageError
 
 CPU = torch.device("cpu")
 
@@ -153,6 +153,32 @@ def test_batches_of_documents_have_few_shapes_and_as_many_tokens_whatever_the_le
     sizes = sorted(rows * length for rows, length in shapes)
     assert sizes[-1] <= 512 and sizes[1] > 400, "but for the last, which takes what is left"
     assert [list(batch) for batch in data._plan(0)] != [list(batch) for batch in data._plan(1)]
+
+
+@pytest.mark.parametrize("documents", [None, "lines"])
+def test_with_bpe_dropout_a_batch_says_the_same_in_more_tokens_and_each_epoch_otherwise(text, documents):
+    tokenizer = TiktokenTokenizerConfig(vocab_size=300)
+    plain = dataset(text, documents, tokenizer)
+    config = DataConfig(documents=documents)
+    data, again = (
+        load_dataset([Source("text", text)], config, tokenizer, 16, 128, 0, CPU, bpe_dropout=0.3) for _ in range(2)
+    )
+    more = 0
+    for step in range(data.batches_per_epoch):
+        assert torch.equal(data.batch(step)[0], again.batch(step)[0]), "a function of seed and step alone"
+        rows, before = (
+            torch.cat((batch[0][:, :1], batch[1]), dim=1) for batch in (data.batch(step), plain.batch(step))
+        )
+        for row, old in zip(rows, before, strict=True):
+            said, whole = (data.tokenizer.decode(tokens[tokens != IGNORED].tolist()) for tokens in (row, old))
+            assert said == whole if documents else whole.startswith(said.rstrip("\ufffd"))
+            more += int((row != IGNORED).sum() - (old != IGNORED).sum()) if documents else said != whole
+    assert more > 0
+    assert not torch.equal(data.batch(0)[0], data.batch(data.batches_per_epoch)[0])
+    scored = [list(d.evaluation("validation")) for d in (data, plain)]
+    assert all(torch.equal(a.targets, b.targets) for a, b in zip(*scored, strict=True)), "read as it is"
+    with pytest.raises(UsageError, match="characters have none"):
+        load_dataset([Source("text", text)], config, CharacterTokenizerConfig(), 16, 128, 0, CPU, bpe_dropout=0.3)
 
 
 @pytest.mark.parametrize("align", ["left", "right"])

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from conftest import write_text
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from janelm.tokenizers import (
     tokenizer_from_json,
     train_byte_pairs,
     train_tokenizer,
+    undo_merges,
 )
 
 BYTE_PAIRS = train_tokenizer(TiktokenTokenizerConfig(vocab_size=320), [write_text(300)])
@@ -80,6 +82,34 @@ def test_the_vocabulary_begins_with_the_bytes_and_has_the_size_asked_for():
     assert BYTE_PAIRS.vocabulary[:256] == [bytes([value]) for value in range(256)]
     assert BYTE_PAIRS.vocab_size == 320
     assert len(set(BYTE_PAIRS.vocabulary)) == 320
+
+
+def test_each_token_is_its_two_parts_and_bytes_have_none():
+    for token, (first, second) in zip(BYTE_PAIRS.vocabulary, BYTE_PAIRS.pairs, strict=True):
+        if len(token) == 1:
+            assert first == second == -1
+        else:
+            assert BYTE_PAIRS.vocabulary[first] + BYTE_PAIRS.vocabulary[second] == token
+
+
+@given(ANY_TEXT, st.floats(0, 1), st.integers(0, 1000))
+def test_undone_merges_say_the_same_bytes(text, share, seed):
+    tokens = BYTE_PAIRS.encode(text)
+    undone = undo_merges(tokens, BYTE_PAIRS.pairs, share, np.random.default_rng(seed))
+    assert BYTE_PAIRS.decode(undone.tolist()) == text
+    assert len(tokens) <= len(undone) <= len(text.encode())
+
+
+def test_merges_come_undone_as_often_as_asked_and_so_do_their_parts():
+    pairs = np.array([[-1, -1], [-1, -1], [0, 1], [2, 2]])  # a, b, ab, abab
+    random = np.random.default_rng(0)
+    undone = undo_merges(np.full(20_000, 3), pairs, 0.3, random)
+    counts = np.bincount(undone, minlength=4)
+    assert abs(counts[3] / 20_000 - 0.7) < 0.02
+    assert abs(counts[2] / (20_000 - counts[3]) - 2 * 0.7) < 0.05
+    assert (undo_merges(undone, pairs, 1.0, random) < 2).all() and len(undo_merges(undone, pairs, 0.0, random)) == len(
+        undone
+    )
 
 
 def test_training_is_deterministic():
