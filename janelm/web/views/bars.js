@@ -1,6 +1,6 @@
 /** What may come next: bars that follow the settings, without the model. */
 
-import { make } from "./elements.js";
+import { make, section } from "./elements.js";
 import { percent } from "./numbers.js";
 import { CONTROLS, samplingOf } from "./settings.js";
 import { slider } from "./controls.js";
@@ -29,15 +29,10 @@ export function nextBars(session) {
   const list = make("div", { class: "bars" });
   const sliders = CONTROLS.map((control) => slider(session, control, `bars-${control.name}`));
   const [temperature, ...others] = sliders.map((one) => one.element);
-  const element = make(
-    "section",
-    { class: "box", "aria-labelledby": "bars-title" },
-    make("h2", { id: "bars-title" }, "The next token"),
-    make(
-      "p",
-      { class: "help" },
-      "How likely each is with your settings; the thin mark is what the model itself thinks. Choose one to write it.",
-    ),
+  const element = section(
+    "next-token box",
+    "The next token",
+    "How likely each is with your settings; the thin mark is what the model itself thinks. Choose one to write it.",
     temperature,
     make("details", {}, make("summary", {}, "Other settings"), ...others),
     list,

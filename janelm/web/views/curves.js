@@ -1,6 +1,6 @@
 /** How the models learned: loss against tokens or seconds, drawn by uPlot. */
 
-import { colour, find, make } from "./elements.js";
+import { colour, find, make, section } from "./elements.js";
 import { count, duration } from "./numbers.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -25,16 +25,11 @@ export function curves(session) {
     ["log", "logarithmic"],
   ]);
   const place = make("div", { class: "chart" });
-  const element = make(
-    "section",
-    { class: "curves", "aria-labelledby": "curves-title" },
-    make("h2", { id: "curves-title" }, "How they learned"),
-    make(
-      "p",
-      { class: "help" },
-      "Bits per byte while training: on text that the model learns from (dashed) and on text that is held " +
-        "out (solid). Drag to look closer, double-click to step back.",
-    ),
+  const element = section(
+    "curves",
+    "How they learned",
+    "Bits per byte while training: on text that the model learns from (dashed) and on text that is held " +
+      "out (solid). Drag to look closer, double-click to step back.",
     make("div", { class: "buttons" }, axis.element, scale.element),
     place,
     table(models),

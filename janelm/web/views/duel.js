@@ -1,6 +1,6 @@
 /** Two models side by side: the same beginning, settings and seed; each with its speed and its score. */
 
-import { debounced, make } from "./elements.js";
+import { debounced, make, section } from "./elements.js";
 import { flowing } from "./flow.js";
 import { modelTitle } from "./masthead.js";
 import { samplingOf } from "./settings.js";
@@ -162,16 +162,11 @@ export function duel(session, panel) {
   session.addEventListener("settings", show);
   show();
 
-  const element = make(
-    "section",
-    { class: "duel", "aria-labelledby": "duel-title" },
-    make("h2", { id: "duel-title" }, "Side by side"),
-    make(
-      "p",
-      { class: "help" },
-      "Both begin with your words, with the same seed and settings. Bits per byte say how well a model " +
-        "expected what you typed: lower is better, and the figure means the same for every model.",
-    ),
+  const element = section(
+    "duel",
+    "Side by side",
+    "Both begin with your words, with the same seed and settings. Bits per byte say how well a model " +
+      "expected what you typed: lower is better, and the figure means the same for every model.",
     make("div", { class: "sheet small" }, make("label", { htmlFor: "both" }, "Your words"), input),
     make("div", { class: "buttons" }, write, recipe),
     make("div", { class: "sides" }, ...sides.map((side) => side.element)),

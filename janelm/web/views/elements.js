@@ -22,6 +22,19 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /**
+ * A section with a heading that names it and a sentence on what it shows.
+ * @param {string} kind  its class, which also begins the heading's id
+ * @param {string} heading
+ * @param {string} help
+ * @param {...(Node | string)} children
+ */
+export function section(kind, heading, help, ...children) {
+  const id = `${kind.split(" ")[0]}-title`;
+  const title = make("h2", { id }, heading);
+  return make("section", { class: kind, "aria-labelledby": id }, title, make("p", { class: "help" }, help), ...children);
+}
+
+/**
  * The element of index.html with this id.
  * @template {HTMLElement} [Kind=HTMLElement]
  * @param {string} id
