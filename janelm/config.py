@@ -54,6 +54,8 @@ class TransformerConfig:
     """Shape of the decoder-only transformer."""
 
     kind: ClassVar[str] = "transformer"
+    bounded_memory: ClassVar[bool] = True
+    """Whether a prediction looks back no further than the context length."""
 
     context_length: int = 256
     """Tokens that a prediction can look back on."""
@@ -69,6 +71,17 @@ class TransformerConfig:
     """The head shares the embedding's weights."""
     rotary_base: float = 10_000.0
     """Longest wavelength of the rotary positions, in tokens over 2 pi."""
+
+    def weight_shapes(self, vocab_size: int) -> dict[str, tuple[int, ...]]:
+        """What a model of this shape learns: the shapes of its weights by name; tied weights have one name."""
+        D = self.width
+        shapes = {"embedding.weight": (vocab_size, D)}
+        for i in range(self.layers):
+            shapes[f"blocks.{i}.attention.query_key_value.weight"] = (3 * D, D)
+            shapes[f"blocks.{i}.attention.output.weight"] = (D, D)
+            shapes[f"blocks.{i}.feed_forward.widen.weight"] = (4 * D, D)
+            shapes[f"blocks.{i}.feed_forward.output.weight"] = (D, 4 * D)
+        return shapes if self.tied else shapes | {"head.weight": (vocab_size, D)}
 
     def problems(self) -> list[str]:
         found = _shape_problems(self)
@@ -87,6 +100,7 @@ class LSTMConfig:
     """Shape of the LSTM baseline: embedding, dropout, layers, dropout, linear."""
 
     kind: ClassVar[str] = "lstm"
+    bounded_memory: ClassVar[bool] = False
 
     context_length: int = 256
     """Tokens in a training window; the state itself has no such limit."""
@@ -103,6 +117,15 @@ class LSTMConfig:
     """Probability, on the weights from the hidden state to itself, drawn once for each step (Merity et al. 2018)."""
     tied: bool = True
     """The head shares the embedding's weights."""
+
+    def weight_shapes(self, vocab_size: int) -> dict[str, tuple[int, ...]]:
+        """The same for the LSTM: a layer's gates, four times the width, lie one below the other."""
+        D = self.width
+        shapes = {"embedding.weight": (vocab_size, D), "head.bias": (vocab_size,)}
+        for i in range(self.layers):
+            shapes |= {f"lstm.weight_ih_l{i}": (4 * D, D), f"lstm.weight_hh_l{i}": (4 * D, D)}
+            shapes |= {f"lstm.bias_ih_l{i}": (4 * D,), f"lstm.bias_hh_l{i}": (4 * D,)}
+        return shapes if self.tied else shapes | {"head.weight": (vocab_size, D)}
 
     def problems(self) -> list[str]:
         found = _shape_problems(self)

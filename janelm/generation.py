@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .config import SamplingConfig, check
-from .engines import Engine, TorchEngine
 from .errors import UsageError
 from .runs import LoadedRun
 from .sampling import Sampler
 from .tokenizers import StreamDecoder, Tokenizer
+
+if TYPE_CHECKING:
+    from .engines import Engine
 
 PROMPT_CHUNK = 256  # tokens of a prompt that are read at once: it bounds the memory that a long prompt takes
 
@@ -136,7 +138,10 @@ def generate_samples(
     """
     sampling = sampling or SamplingConfig()
     check(sampling, limits, also=_problems(num_samples, memory))
-    engine = engine or TorchEngine(run.model)
+    if engine is None:
+        from .engines import TorchEngine
+
+        engine = TorchEngine(run.model)
     context = prompt_tokens(run.tokenizer, prompt)
     streams = [
         Stream(run.tokenizer, replace(sampling, seed=sampling.seed + i), context, limits) for i in range(num_samples)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .architectures import ARCHITECTURES, build_model
+from .architectures import build_model
 from .config import (
     CharacterTokenizerConfig,
     DataConfig,
@@ -141,7 +141,7 @@ def _train_and_finish(
     resume: bool,
 ) -> Finished | None:
     started = time.perf_counter() if started is None else started
-    loaded = LoadedRun(run.name, network, dataset.tokenizer, config)
+    loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
     if not team.first:
         torch.manual_seed(config.training.seed + 1_000_003 * team.rank)  # dropout of its own
     trainer = Trainer(
@@ -267,7 +267,7 @@ def _load(
 def _contradictions(model: ModelConfig, training: TrainingConfig, data: DataConfig) -> list[str]:
     """Settings that are fine one by one and not together."""
     found = []
-    if training.carry_state and ARCHITECTURES[model.kind].bounded_memory:
+    if training.carry_state and model.bounded_memory:
         found.append(f"carry_state is for an architecture with a state of its own, which a {model.kind} has not")
     if training.carry_state and data.documents:
         found.append(f"carry_state is for running text, but each of the {data.documents} starts afresh")

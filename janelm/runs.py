@@ -12,8 +12,10 @@ A run is a folder that is complete in itself:
     loss.png, sample.txt, README.md
 
 Every file is written as a whole or not at all, so a kill at any instant leaves a run that loads. Nothing read here can
-run code: weights are safetensors or torch's `weights_only` tensors, settings are JSON, and the pickled config that
+run code: weights are safetensors or torch's tensors and nothing else, settings are JSON, and the pickled config that
 `--config_file` names may hold plain data only.
+
+Reading a run does not import torch: that takes a second and 180 MB, and writing text can do without.
 """
 
 from __future__ import annotations
@@ -22,18 +24,25 @@ import csv
 import io
 import json
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors.torch import load_file, save_file
+import numpy as np
+from safetensors.numpy import load_file, save_file
 
-from .architectures import LanguageModel, build_model
+from .checkpoints import read_checkpoint
 from .config import MODEL_CONFIGS, DataConfig, ModelConfig, TrainingConfig, from_dict, to_dict
 from .errors import JaneLMError
 from .files import write_atomically
 from .tokenizers import Tokenizer, tokenizer_from_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from .architectures import LanguageModel
 
 FORMAT = 1
 MODELS = Path("models")
@@ -72,14 +81,59 @@ class RunConfig:
         )
 
 
-@dataclass
 class LoadedRun:
-    """A model ready to write: in evaluation mode, with its tokenizer and all settings."""
+    """A model ready to write, with its tokenizer and all settings.
 
-    name: str
-    model: LanguageModel
-    tokenizer: Tokenizer
-    config: RunConfig
+    Its weights are arrays until `model` is first asked for, and the model's own from then on: never there twice.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: RunConfig,
+        tokenizer: Tokenizer,
+        weights: dict[str, np.ndarray],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """`device` is where `model` will be: one that torch knows, or "auto".
+
+        Raises JaneLMError unless names and shapes of the weights are those of config and tokenizer.
+        """
+        check_weights(config.model.weight_shapes(tokenizer.vocab_size), weights)
+        self.name, self.config, self.tokenizer, self.device = name, config, tokenizer, device
+        self._weights: dict[str, np.ndarray] | None = weights
+
+    @classmethod
+    def of(cls, name: str, model: LanguageModel, tokenizer: Tokenizer, config: RunConfig) -> LoadedRun:
+        """The same around a model that is there already; while it learns, these are its weights of the moment."""
+        run = cls(name, config, tokenizer, _arrays(model), model.device)
+        run.model, run._weights = model, None
+        return run
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """Each trained array once, by name, float32: tied weights have one name."""
+        if "model" in vars(self):
+            return _arrays(self.model)
+        if self._weights is None:
+            raise RuntimeError(f"the weights of {self.name} have been released: load the run again")
+        return self._weights
+
+    def release_weights(self) -> None:
+        """Let go of the arrays, for who has made an engine of them and wants no more than config and tokenizer."""
+        self._weights = None
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model in torch, on the device, in evaluation mode. Raises UsageError where the device does not exist."""
+        from .architectures import build_model
+        from .hardware import choose_device
+
+        device = choose_device(str(self.device))
+        model = build_model(self.config.model, self.tokenizer.vocab_size, self.tokenizer.pad_token)
+        load_weights(model, self.weights)
+        self._weights = None
+        return model.to(device).eval()
 
 
 class Run:
@@ -101,10 +155,12 @@ class Run:
         write_atomically(self.folder / name, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
     def write_best(self, model: LanguageModel) -> None:
-        weights = weights_of(model)
+        weights = _arrays(model)
         write_atomically(self.folder / "best.safetensors", lambda path: save_file(weights, path))
 
     def write_resume_state(self, state: dict[str, Any]) -> None:
+        import torch
+
         write_atomically(self.folder / "resume.pt", lambda path: torch.save(state, path))
 
     def write_metrics(self, rows: list[dict[str, float]]) -> None:
@@ -161,7 +217,13 @@ class Run:
 
     def resume_state(self) -> dict[str, Any]:
         """What `write_resume_state` wrote. Raises JaneLMError where it is missing or damaged."""
-        return _load_tensors(self.folder / "resume.pt", "the run cannot be resumed: start it again without --resume")
+        import torch
+
+        def load(path: Path) -> Any:
+            return torch.load(path, map_location="cpu", weights_only=True)
+
+        remedy = "the run cannot be resumed: start it again without --resume"
+        return _load_tensors(self.folder / "resume.pt", load, remedy)
 
     def load(self, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:
         """The run's model with its best or its last weights.
@@ -171,16 +233,17 @@ class Run:
         config, tokenizer = self.config(), self.tokenizer()
         if which == "last":
             state = self.resume_state()
-            weights = state.get("average") or state["weights"]
+            tensors = state.get("average") or state["weights"]
+            weights = _widened({name: tensor.numpy() for name, tensor in tensors.items()})
         else:
             weights = self.best_weights()
-        return _assemble(self.name, config, tokenizer, weights, device)
+        return LoadedRun(self.name, config, tokenizer, weights, device)
 
-    def best_weights(self) -> dict[str, torch.Tensor]:
-        """The tensors that `write_best` wrote. Raises JaneLMError where they are missing or damaged."""
+    def best_weights(self) -> dict[str, np.ndarray]:
+        """The arrays that `write_best` wrote, as float32. Raises JaneLMError where they are missing or damaged."""
         path = self.folder / "best.safetensors"
         try:
-            return load_file(path)
+            return _widened(load_file(path))
         except FileNotFoundError:
             raise JaneLMError(f"{self.folder} has no weights yet: train it first. {_choices()}") from None
         except Exception as error:
@@ -188,6 +251,8 @@ class Run:
 
     def write_pair(self, model_file: Path, config_file: Path) -> None:
         """The best model again, as the two files that `inference.py --model_file --config_file` takes."""
+        import torch
+
         run = self.load()
         settings = {"config": run.config.to_json(), "tokenizer": run.tokenizer.to_json()}
         write_atomically(model_file, lambda path: torch.save(weights_of(run.model), path))
@@ -199,14 +264,26 @@ def weights_of(model: LanguageModel) -> dict[str, torch.Tensor]:
     return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
 
 
-def load_weights(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
+def load_weights(model: LanguageModel, weights: dict[str, np.ndarray] | dict[str, torch.Tensor]) -> None:
     """Copy `weights` into the model. Raises JaneLMError unless names and shapes are exactly the model's."""
+    import torch
+
     own = dict(model.named_parameters())
-    wrong = [f"{name} is {'missing' if name in own else 'not known'}" for name in sorted(own.keys() ^ weights.keys())]
+    check_weights({name: tuple(parameter.shape) for name, parameter in own.items()}, weights)
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(torch.as_tensor(weights[name]))
+
+
+def check_weights(shapes: dict[str, tuple[int, ...]], weights: dict[str, np.ndarray] | dict[str, torch.Tensor]) -> None:
+    """Raise JaneLMError unless `weights` have exactly these names and shapes."""
+    wrong = [
+        f"{name} is {'missing' if name in shapes else 'not known'}" for name in sorted(shapes.keys() ^ weights.keys())
+    ]
     wrong += [
-        f"{name} is {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in own.keys() & weights.keys()
-        if weights[name].shape != own[name].shape
+        f"{name} is {tuple(weights[name].shape)} instead of {shape}"
+        for name, shape in shapes.items()
+        if name in weights and tuple(weights[name].shape) != shape
     ]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
@@ -214,9 +291,15 @@ def load_weights(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None
             f"the weights do not fit the config and tokenizer ({wrong[0]}{more}): they are of another model, so give "
             "the model file and the config file of the same run"
         )
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(weights[name])
+
+
+def _arrays(model: LanguageModel) -> dict[str, np.ndarray]:
+    """The model's weights as float32; on the CPU they are its own memory."""
+    return {name: tensor.float().cpu().numpy() for name, tensor in weights_of(model).items()}
+
+
+def _widened(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array.astype(np.float32, copy=False) for name, array in weights.items()}
 
 
 def load_pair(model_file: Path, config_file: Path, device: torch.device | str = "cpu") -> LoadedRun:
@@ -232,10 +315,9 @@ def load_pair(model_file: Path, config_file: Path, device: torch.device | str = 
         raise JaneLMError(
             f"{config_file} is not a JaneLM config ({error!r}): give the one its training wrote"
         ) from error
-    weights = _load_tensors(model_file, "train it first, or give the .pth file that training wrote")
-    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        raise JaneLMError(f"{model_file} does not hold a model's weights: give the .pth file that training wrote")
-    return _assemble(model_file.stem, config, tokenizer, weights, device)
+    remedy = "train it first, or give the .pth file that training wrote"
+    weights = _widened(_load_tensors(model_file, read_checkpoint, remedy))
+    return LoadedRun(model_file.stem, config, tokenizer, weights, device)
 
 
 def load_run(name: str | Path, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:
@@ -266,7 +348,7 @@ def write_sample(run: Run, folder: Path) -> Run:
     for name in SAMPLE_FILES:
         if (run.folder / name).exists():
             write_atomically(folder / name, (run.folder / name).read_bytes())
-    weights = {name: weight.half() for name, weight in weights_of(run.load().model).items()}
+    weights = {name: weight.astype(np.float16) for name, weight in run.load().weights.items()}
     write_atomically(folder / "best.safetensors", lambda path: save_file(weights, path))
     return Run(folder)
 
@@ -276,17 +358,9 @@ def _choices() -> str:
     return f"runs here are {', '.join(names)}" if names else "train one with python traineval.py"
 
 
-def _assemble(
-    name: str, config: RunConfig, tokenizer: Tokenizer, weights: dict[str, torch.Tensor], device: torch.device | str
-) -> LoadedRun:
-    model = build_model(config.model, tokenizer.vocab_size, tokenizer.pad_token)
-    load_weights(model, weights)
-    return LoadedRun(name, model.to(device).eval(), tokenizer, config)
-
-
-def _load_tensors(path: Path, remedy: str) -> Any:
+def _load_tensors(path: Path, load: Callable[[Path], Any], remedy: str) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return load(path)
     except FileNotFoundError:
         raise JaneLMError(f"there is no {path}: {remedy}") from None
     except Exception as error:

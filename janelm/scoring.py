@@ -80,7 +80,7 @@ class DynamicReader(Reader):
         self._go_on = torch.zeros(1, dtype=torch.bool, device=model.device)
 
     def read(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        if self.model.bounded_memory:
+        if self.model.config.bounded_memory:
             self._before = torch.cat((self._before, inputs))[-self.model.config.context_length :]
             logits, _ = self.model(self._before[None])
         else:

@@ -54,6 +54,7 @@ def test_rooms_import_only_rooms_above_them():
         "evaluation",
         "hardware",
         "optimizers",
+        "checkpoints",
         "runs",
         "export",
         "engines",

@@ -1,6 +1,7 @@
 """What every architecture must do: the interface, causality, state, padding, dropout."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,6 +27,14 @@ def lively(shape, pad_token=None, seed=0):
 def test_the_registry_and_the_configs_name_the_same_architectures():
     assert set(ARCHITECTURES) == set(MODEL_CONFIGS) == set(SHAPES)
     assert all(MODEL_CONFIGS[name].kind == name for name in MODEL_CONFIGS)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_config_knows_the_shapes_of_its_models_weights(shape, tied):
+    """Runs are checked and exported by them, without a model."""
+    shape = replace(shape, tied=tied, layers=3)
+    learned = {name: tuple(weight.shape) for name, weight in build_model(shape, V).named_parameters()}
+    assert shape.weight_shapes(V) == learned
 
 
 def test_a_change_to_a_future_token_leaves_earlier_logits_unchanged(shape):

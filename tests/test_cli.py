@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import press_ctrl_c, write_text
+from conftest import SHAPES, press_ctrl_c, write_text
+from test_generation import random_run
 
 from janelm import pipeline, runs
 from janelm.cli import main
 from janelm.config import TiktokenTokenizerConfig
 from janelm.presets import PRESETS, model_preset, training_preset
+from janelm.runs import Run
 
 ROOT = Path(__file__).parent.parent
 FAST = "--steps 4 --layers 1 --width 16 --context_length 16 --batch_tokens 64 --evaluations 2 --evaluation_tokens 64"
@@ -312,6 +314,66 @@ def test_both_engines_on_the_command_line_write_the_same(book):
     for engine in ("torch", "onnx"):
         assert main(["write", "--engine", engine, "--num_tokens", "300", "--output_file", f"{engine}.txt"]) == 0
     assert Path("generated/torch.txt").read_text() == Path("generated/onnx.txt").read_text()
+
+
+WITHOUT_TORCH = """
+import sys
+from janelm.cli import main
+code = main(["write", *sys.argv[1:]])
+sys.exit(code or (3 if "torch" in sys.modules else 0))
+"""
+
+
+@pytest.fixture
+def three_models():
+    """The arguments for the sample, a pair and a run's folder."""
+    for number, (kind, tokenizer) in enumerate(
+        (("lstm", None), ("transformer", TiktokenTokenizerConfig(vocab_size=270)))
+    ):
+        made = random_run(SHAPES[kind], tokenizer)
+        folder = Run(Path(f"models/m{number}"))
+        folder.write_settings(made.config, made.tokenizer, {})
+        folder.write_best(made.model)
+    folder.write_pair(Path("models/pair.pth"), Path("models/pair-config.pkl"))
+    return {"sample": [], "pair": ["--model_file", "pair.pth"], "folder": ["--model_file", "m0.pth"]}
+
+
+@pytest.mark.parametrize(
+    ("which", "how"),
+    [
+        ("sample", "--engine onnx"),
+        ("sample", "--precision int8"),
+        ("pair", ""),
+        ("pair", "--interactive"),
+        ("folder", "--engine onnx --precision int8"),
+        ("folder", "--format txt"),
+    ],
+)
+def test_writing_with_onnx_does_not_import_torch(three_models, which, how):
+    """That alone takes longer and more memory than all the rest."""
+    arguments = [*three_models[which], "--num_tokens", "20", *how.split()]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, input="\ns\n1\nq\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) > 5
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_files_of_two_models_are_refused_in_the_same_words_by_both_engines(three_models, engine, capsys):
+    Run(Path("models/m0")).write_pair(Path("models/other.pth"), Path("models/other-config.pkl"))
+    arguments = ["--model_file", "pair.pth", "--config_file", "other-config.pkl", "--engine", engine]
+    assert main(["write", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert "the weights do not fit the config and tokenizer (blocks.0.attention.output.weight is not known and" in said
+
+
+def test_a_device_is_of_the_torch_engine(capsys):
+    for arguments in (["--engine", "onnx"], ["--precision", "int8"]):
+        assert main(["write", "--device", "cuda", *arguments]) == 2
+        assert "device cuda is of the torch engine" in capsys.readouterr().err
+    assert main(["write", "--device", "abacus"]) == 2
+    assert "abacus, but this machine has" in capsys.readouterr().err
 
 
 def test_a_prompt_longer_than_the_memory_is_said(book, capsys):

@@ -6,11 +6,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from conftest import SHAPES
 from test_export import exported
+from test_generation import random_run
 
 from janelm.engines import OnnxEngine, TorchEngine, choose_engine
 from janelm.errors import JaneLMError, UsageError
-from janelm.export.precision import quantise
+from janelm.export.graphs import export_apart
+from janelm.export.precision import quantise, quantise_apart
 
 CONTEXT = 16
 BOTH = pytest.mark.parametrize("tokenizer", ["character", "tiktoken"])
@@ -169,6 +172,24 @@ def test_a_graph_runs_from_its_file(kind, tmp_path):
     np.testing.assert_allclose(in_chunks(from_file, tokens, [10]), in_chunks(direct, tokens, [10]), atol=1e-6)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-weights", "int8"])
+def test_matrices_beside_the_graph_are_those_within_and_are_not_needed_afterwards(kind, precision):
+    """Else text would be written from memory that belongs to something else by now."""
+    run, whole = exported(kind)
+    graph, weights = export_apart(run)
+    if precision != "fp32":
+        whole = quantise(whole, precision)
+        quantise_apart(graph, weights, precision)
+    assert graph.ByteSize() < 0.6 * whole.ByteSize()
+    weights = {name: array.copy() for name, array in weights.items()}
+    within, beside = OnnxEngine(whole, threads=1), OnnxEngine(graph, threads=1, weights=weights)
+    for array in weights.values():
+        array[...] = 0
+    tokens = random_tokens(within, 2, 30)
+    sizes = [10, 1, 1, 18]
+    np.testing.assert_array_equal(in_chunks(beside, tokens, sizes), in_chunks(within, tokens, sizes))
+
+
 @pytest.mark.parametrize("shape", [(3,), (1, 0), (1, 2, 3)])
 def test_tokens_of_another_shape_are_one_clear_sentence(kind, shape):
     for engine in engines(kind):
@@ -185,10 +206,8 @@ def test_a_memory_under_one_is_refused(kind):
 def test_without_onnxruntime_the_error_names_the_extra(monkeypatch):
     _, graph = exported("lstm")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
-    for action in (lambda: OnnxEngine(graph), lambda: quantise(graph, "int8")):
-        with pytest.raises(JaneLMError, match=r'pip install "janelm\[onnx\]"'):
-            action()
+    with pytest.raises(JaneLMError, match=r'pip install "janelm\[onnx\]"'):
+        OnnxEngine(graph)
 
 
 def test_a_file_that_is_no_graph_or_not_there_is_one_clear_sentence(tmp_path):
@@ -224,11 +243,12 @@ def test_without_onednn_the_torch_engine_writes_the_same(kind, monkeypatch):
     np.testing.assert_allclose(in_chunks(plain, tokens, sizes), in_chunks(ours, tokens, sizes), atol=1e-4)
 
 
-@pytest.mark.parametrize(("num_tokens", "expected"), [(10, TorchEngine), (100_000, OnnxEngine)])
-def test_auto_takes_the_engine_that_is_done_sooner(num_tokens, expected):
-    assert type(choose_engine(exported("lstm")[0], "auto", num_tokens)) is expected
-
-
-def test_auto_does_without_onnxruntime(monkeypatch):
+def test_auto_takes_onnx_where_it_is_there_and_no_other_device_is_named(monkeypatch):
+    run = random_run(SHAPES["lstm"])
+    for device, expected in (("auto", OnnxEngine), ("cpu", OnnxEngine), ("cuda", TorchEngine)):
+        monkeypatch.setattr(run, "device", device)
+        assert type(choose_engine(run, "auto")) is expected
+    assert type(choose_engine(run, "auto", "int8")) is OnnxEngine
+    monkeypatch.setattr(run, "device", "cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert type(choose_engine(exported("lstm")[0], "auto", 100_000)) is TorchEngine
+    assert type(choose_engine(run, "auto")) is TorchEngine

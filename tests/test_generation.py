@@ -27,7 +27,7 @@ def random_run(shape, tokenizer_config=None, documents=False, seed=0):
     model = build_model(shape, tokenizer.vocab_size, tokenizer.pad_token).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return LoadedRun("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
+    return LoadedRun.of("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
 
 
 def generate_tokens(run, prompt, count, sampling, **more):

@@ -6,16 +6,17 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import SHAPES, write_text
 
 from janelm import runs
 from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TrainingConfig
-from janelm.errors import JaneLMError
+from janelm.errors import JaneLMError, UsageError
 from janelm.files import set_aside, write_atomically
 from janelm.pipeline import train
-from janelm.runs import Run, find_run, load_pair, sample_run, write_sample
+from janelm.runs import LoadedRun, Run, find_run, load_pair, sample_run, write_sample
 
 TRAINING = TrainingConfig(steps=2, batch_tokens=64, evaluations=1, evaluation_tokens=64, compile="off", device="cpu")
 
@@ -47,6 +48,37 @@ def test_a_malicious_file_cannot_run_code(run, name):
     with pytest.raises(JaneLMError):
         load_pair(Path("models/model.pth"), Path("models/model-config.pkl"))
     assert not Path("harmed").exists()
+
+
+def test_weights_are_held_once(run):
+    """As arrays, then as the model's; a model that learns has those of the moment."""
+    loaded = run.load()
+    arrays = loaded.weights
+    before = {name: array.copy() for name, array in arrays.items()}
+    assert all(array.dtype == np.float32 for array in arrays.values())
+    weights = dict(loaded.model.named_parameters())
+    assert loaded._weights is None and weights.keys() == loaded.weights.keys()
+    for name, array in loaded.weights.items():
+        assert np.shares_memory(array, weights[name].detach().numpy())
+        np.testing.assert_array_equal(array, before[name])
+    around = LoadedRun.of("same", loaded.model, loaded.tokenizer, loaded.config)
+    with torch.no_grad():
+        loaded.model.head.bias.fill_(3) if run.config().model.kind == "lstm" else loaded.model.embedding.weight.fill_(3)
+    assert any((array == 3).all() for array in around.weights.values())
+
+
+def test_released_weights_are_gone_and_the_rest_is_there(run):
+    loaded = run.load()
+    loaded.release_weights()
+    assert loaded.tokenizer.encode("The").size and loaded.config == run.config()
+    with pytest.raises(RuntimeError, match="released"):
+        loaded.model  # noqa: B018
+
+
+def test_a_device_that_is_not_there_is_refused_when_the_model_is_made(run):
+    loaded = run.load(device="abacus")
+    with pytest.raises(UsageError, match="abacus"):
+        loaded.model  # noqa: B018
 
 
 def test_a_malicious_resume_state_cannot_run_code(run):

@@ -21,8 +21,6 @@ class LanguageModel(nn.Module):
 
     compile_pays: ClassVar[bool]
     """Whether torch.compile makes training steps faster."""
-    bounded_memory: ClassVar[bool]
-    """Whether a prediction looks back no further than the context length."""
 
     def __init__(self, config: Any, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__()

@@ -22,7 +22,6 @@ class LSTM(LanguageModel):
     """Embedding, dropout, LSTM layers with dropout between them, dropout, head."""
 
     compile_pays = False  # torch.compile leaves nn.LSTM as it is
-    bounded_memory = False
 
     def __init__(self, config: LSTMConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)

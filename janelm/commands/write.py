@@ -45,8 +45,8 @@ class WriteOptions:
     memory: int | None = None
     """Past tokens that the model sees; by default all of its context. An LSTM has no such limit."""
     engine: Literal["auto", "torch", "onnx"] = "auto"
-    """What runs the model; auto takes ONNX Runtime, which is faster on a CPU, where it is installed and the text long
-    enough."""
+    """What runs the model; auto takes ONNX Runtime, which starts sooner and is faster on a CPU, where it is installed
+    and no other device is named."""
     precision: Literal["fp32", "int8"] = "fp32"
     """Weights of the onnx engine: int8 is faster and a quarter of the size, and a little less exact."""
     stream: bool = True
@@ -84,6 +84,8 @@ def _contradictions(options: WriteOptions) -> list[str]:
         found.append("the prompt is given twice, by text and by text_file")
     if options.precision != "fp32" and options.engine == "torch":
         found.append(f"precision {options.precision} is of the onnx engine, not of torch")
+    if options.device not in ("auto", "cpu") and (options.engine == "onnx" or options.precision != "fp32"):
+        found.append(f"device {options.device} is of the torch engine, not of onnx, which runs on the CPU")
     if options.format != "plain" and options.num_samples > 1:
         found.append(f"{options.num_samples} samples do not make one {options.format}")
     return found
@@ -92,21 +94,20 @@ def _contradictions(options: WriteOptions) -> list[str]:
 def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
     """The model in the two files, or in the run's folder of that name where its training has not ended."""
     from ..engines import choose_engine
-    from ..hardware import choose_device
     from ..runs import Run, load_pair, sample_run
 
-    device = choose_device(options.device)
     model_path = MODELS / options.model_file
     folder = model_path.with_suffix("")
     if not model_path.exists() and (folder / "best.safetensors").exists():
-        run = Run(folder).load(device=device)
+        run = Run(folder).load(device=options.device)
     elif not model_path.exists() and options.model_file == DEFAULT_MODEL and (sample := sample_run()):
         say(f"there is no {model_path}, so the sample model in {sample.folder} writes; python traineval.py trains one")
-        run = sample.load(device=device)
+        run = sample.load(device=options.device)
     else:
-        run = load_pair(model_path, MODELS / config_name(options.model_file, options.config_file), device)
-    num_tokens = options.num_tokens * options.num_samples
-    return run, choose_engine(run, options.engine, num_tokens, options.precision)
+        run = load_pair(model_path, MODELS / config_name(options.model_file, options.config_file), options.device)
+    engine = choose_engine(run, options.engine, options.precision)
+    run.release_weights()
+    return run, engine
 
 
 def _prompt(options: WriteOptions, run: LoadedRun) -> str:
@@ -118,9 +119,9 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
         prompt = read_source(Path(options.text_file)).text.rstrip("\n")
     elif run.tokenizer.documents and prompt == " ":
         prompt = ""
-    seen = run.model.config.context_length if options.memory is None else options.memory
+    seen = run.config.model.context_length if options.memory is None else options.memory
     length = len(run.tokenizer.encode(prompt))
-    if run.model.bounded_memory and length > seen:
+    if run.config.model.bounded_memory and length > seen:
         say(f"the prompt has {length:,} tokens, of which the model sees the last {seen:,}")
     for character in run.tokenizer.unknown_characters(prompt):
         say(f"the model's text has no {character!r}: it reads it as an unknown character")

@@ -28,25 +28,20 @@ Shapes: B batch, T time, L layers, D width, H heads, E = D / H, V vocabulary.
 
 from __future__ import annotations
 
-import copy
 import json
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import onnx
 from onnx import helper
 
-from ..architectures import LanguageModel
-from ..config import to_dict
+from ..config import ModelConfig, to_dict
 from ..errors import JaneLMError
 from ..runs import LoadedRun
 from ..tokenizers import Tokenizer, tokenizer_from_json
 from .lstm import lstm_graph
-from .parts import OPSET
+from .parts import OPSET, GraphBuilder, Weights, join, outside
 from .transformer import transformer_graph
 
 KEY = "janelm"
@@ -57,26 +52,36 @@ def export_graph(run: LoadedRun) -> onnx.ModelProto:
 
     Raises JaneLMError where there is no exporter for the model's architecture.
     """
-    kind = run.model.config.kind
+    model, weights = export_apart(run)
+    join(model, weights)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def export_apart(run: LoadedRun) -> tuple[onnx.ModelProto, Weights]:
+    """The same, unchecked and without its matrices, and these by their names in the graph: what `OnnxEngine` runs
+    without copying them once more."""
+    config = run.config.model
+    kind = config.kind
     if kind not in EXPORTERS:
         raise JaneLMError(f"a model of kind {kind} cannot be exported: there are graphs for {', '.join(EXPORTERS)}")
-    model, states = EXPORTERS[kind](copy.deepcopy(run.model).cpu().float().eval())
+    graph, states = EXPORTERS[kind](config, run.weights)
+    model = graph.model(kind)
     model.producer_name, model.producer_version = "janelm", janelm_version()
     write_description(
         model,
         {
             "name": run.name,
             "kind": kind,
-            "config": to_dict(run.model.config),
-            "vocab_size": run.model.vocab_size,
+            "config": to_dict(config),
+            "vocab_size": run.tokenizer.vocab_size,
             "tokenizer": _compact(run.tokenizer),
             "opset": OPSET,
             "precision": "fp32",
         }
         | states,
     )
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return model, {tensor.name: graph.weights[tensor.name] for tensor in outside(model)}
 
 
 def read_description(model: onnx.ModelProto) -> dict[str, Any]:
@@ -108,19 +113,6 @@ def _compact(tokenizer: Tokenizer) -> dict[str, Any]:
     return values
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without the remarks that the quantiser addresses to its own authors."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-
-
 def janelm_version() -> str:
     try:
         return version("janelm")
@@ -128,7 +120,7 @@ def janelm_version() -> str:
         return "unknown"
 
 
-EXPORTERS: dict[str, Callable[[LanguageModel], tuple[onnx.ModelProto, dict]]] = {
+EXPORTERS: dict[str, Callable[[ModelConfig, Weights], tuple[GraphBuilder, dict]]] = {
     "transformer": transformer_graph,
     "lstm": lstm_graph,
 }

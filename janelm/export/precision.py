@@ -20,67 +20,75 @@ Vectors (biases, scales) stay fp32: they are a thousandth of the file.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import JaneLMError, UsageError
-from .graphs import quietly, read_description, write_description
+from .graphs import read_description, write_description
+from .parts import Weights, constant, join, outside, part
 
 LARGEST = 64  # of the numbers that stand for weights in int8
 
 
 def quantise(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
-    """A graph with the contract of `model`, which `export_graph` made, and with smaller weights: a `precision`
+    """A checked graph with the contract of `model`, which `export_graph` made, and with smaller weights: a `precision`
     of the table above.
 
     `model` stays as it is. Raises UsageError where `precision` is none of them, and JaneLMError where `model` is not at
-    full precision or onnxruntime, which int8 needs, is missing.
+    full precision.
     """
+    smaller = onnx.ModelProto()
+    smaller.CopyFrom(model)
+    weights = part(smaller)
+    quantise_apart(smaller, weights, precision)
+    join(smaller, weights)
+    onnx.checker.check_model(smaller)
+    return smaller
+
+
+def quantise_apart(model: onnx.ModelProto, weights: Weights, precision: str) -> None:
+    """The same to a graph beside which its matrices stand, as `export_apart` gives them; both are changed."""
     if precision not in PRECISIONS:
         raise UsageError(f"the precision is {precision!r}, but must be one of {', '.join(PRECISIONS)}")
     description = read_description(model)
     if description["precision"] != "fp32":
         raise JaneLMError(f"the graph is already {description['precision']}: quantise the one that export made")
-    copied = onnx.ModelProto()
-    copied.CopyFrom(model)
-    smaller = PRECISIONS[precision](copied)
-    smaller.producer_name, smaller.producer_version = model.producer_name, model.producer_version
-    del smaller.graph.value_info[:]
-    write_description(smaller, description | {"precision": precision})
-    onnx.checker.check_model(smaller)
-    return smaller
+    PRECISIONS[precision](model, weights)
+    write_description(model, description | {"precision": precision})
 
 
-def _fp16(model: onnx.ModelProto) -> onnx.ModelProto:
-    graph, casts = model.graph, []
-    for tensor in _matrices(graph):
+def _fp16(model: onnx.ModelProto, weights: Weights) -> None:
+    casts = []
+    for tensor in outside(model):
         name = tensor.name
-        weight = numpy_helper.to_array(tensor)
+        weight = weights.pop(name)
         if np.abs(weight).max() > np.finfo(np.float16).max:
             raise JaneLMError(f"{name} holds weights too large for fp16: the model has gone astray, so train it again")
-        tensor.CopyFrom(numpy_helper.from_array(weight.astype(np.float16), f"{name}_fp16"))
-        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
-    _replace(graph.node, [*casts, *graph.node])
-    return model
+        _set(weights, tensor, f"{name}_fp16", weight.astype(np.float16))
+        casts.append(helper.make_node("Cast", [f"{name}_fp16"], [name], to=TensorProto.FLOAT))
+    _replace(model.graph.node, [*casts, *model.graph.node])
 
 
-def _int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    graph, widened = model.graph, []
+def _int8_weights(model: onnx.ModelProto, weights: Weights) -> None:
+    graph, widened, make = model.graph, [], helper.make_node
     by_column = {node.input[1] for node in graph.node if node.op_type == "MatMul"}
-    for tensor in _matrices(graph):
-        name, make = tensor.name, helper.make_node
-        rows, scale = _rounded(numpy_helper.to_array(tensor), axis=0 if name in by_column else -1)
-        tensor.CopyFrom(numpy_helper.from_array(rows, f"{name}_int8"))
+    for tensor in outside(model):
+        name = tensor.name
+        rows, scale = _rounded(weights.pop(name), axis=0 if name in by_column else -1)
+        _set(weights, tensor, f"{name}_int8", rows)
         graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
         widened.append(make("Cast", [f"{name}_int8"], [f"{name}_float"], to=TensorProto.FLOAT))
         widened.append(make("Mul", [f"{name}_float", f"{name}_scale"], [name]))
     _replace(graph.node, [*widened, *graph.node])
-    return model
+
+
+def _set(weights: Weights, tensor: onnx.TensorProto, name: str, values: np.ndarray) -> None:
+    """Put another matrix in the place of `tensor`."""
+    weights[name] = values
+    tensor.CopyFrom(constant(name, values))
 
 
 def _rounded(weight: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -90,39 +98,29 @@ def _rounded(weight: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(weight / scale).astype(np.int8), scale
 
 
-def _int8(model: onnx.ModelProto) -> onnx.ModelProto:
-    try:
-        from onnxruntime.quantization import quantize_dynamic
-    except ImportError:
-        raise JaneLMError('int8 needs onnxruntime: install it with pip install "janelm[onnx]"') from None
-    _quantise_tables(model.graph)
-    with tempfile.TemporaryDirectory() as folder, quietly():
-        path = Path(folder) / "model.onnx"
-        operators = ["MatMul", "LSTM"]
-        quantize_dynamic(model, path, op_types_to_quantize=operators, per_channel=True, reduce_range=True)
-        return onnx.load(path)
+def _int8(model: onnx.ModelProto, weights: Weights) -> None:
+    """Every product with a matrix of weights in int8.
 
-
-def _quantise_tables(graph: onnx.GraphProto) -> None:
-    """Embedding and head, by hand: the quantiser would store a table that they share twice, and with one scale only.
-
-    A table (V, D) becomes int8 with one scale to each token. That is a scale to each row where the embedding looks rows
-    up, and to each column where the head multiplies by the transposed table, so one table serves both.
+    A table (V, D) that embedding and head share gets one scale to each token. That is a scale to each row where the
+    embedding looks rows up, and to each column where the head multiplies by the transposed table: one serves both.
     """
-    tables = {tensor.name: tensor for tensor in _matrices(graph)}
-    nodes, quantised = [], set()
+    graph, nodes, uses = model.graph, [], {}
     for node in graph.node:
-        table = {"Gather": 0, "Gemm": 1}.get(node.op_type)
-        if table is None or node.input[table] not in tables:
-            nodes.append(node)
-            continue
-        quantised.add(node.input[table])
-        nodes += _int8_gather(node) if node.op_type == "Gather" else _int8_gemm(node)
-    for name in quantised:
-        rows, scale = _rounded(numpy_helper.to_array(tables[name]), axis=1)
-        tables[name].CopyFrom(numpy_helper.from_array(rows, f"{name}_int8"))
-        graph.initializer.append(numpy_helper.from_array(scale[:, 0], f"{name}_scale"))
-    graph.initializer.append(numpy_helper.from_array(np.array([-1]), "last_axis"))
+        matrices = [name for name in node.input if name in weights]
+        uses |= dict.fromkeys(matrices, node.op_type)
+        nodes += INT8_NODES[node.op_type](node) if matrices else [node]
+    for tensor in outside(model):
+        name = tensor.name
+        rows, scale = _rounded(weights.pop(name), axis=0 if uses[name] == "MatMul" else -1)
+        scale = scale.squeeze(0 if uses[name] == "MatMul" else -1)
+        if uses[name] == "LSTM":
+            rows = rows.transpose(0, 2, 1)  # as DynamicQuantizeLSTM wants it
+            graph.initializer.append(numpy_helper.from_array(np.zeros(scale.shape, np.int8), f"{name}_zero"))
+        _set(weights, tensor, f"{name}_int8", rows)
+        graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
+    graph.initializer.append(numpy_helper.from_array(np.array([-1], np.int64), "last_axis"))
+    if "LSTM" in uses.values():
+        model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     _replace(graph.node, nodes)
 
 
@@ -140,28 +138,42 @@ def _int8_gather(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 
 
 def _int8_gemm(node: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """x @ table.T + bias, as the quantiser writes a product; engines transpose the table once, when loading."""
+    """x @ table.T + bias; engines transpose the table once, when loading."""
     (x, table, *bias), (output,) = node.input, node.output
     product = f"{output}_product" if bias else output
+    transpose = helper.make_node("Transpose", [f"{table}_int8"], [f"{table}_columns"], perm=[1, 0])
+    nodes = [transpose, *_int8_product(x, f"{table}_columns", f"{table}_scale", product)]
+    return [*nodes, helper.make_node("Add", [product, *bias], [output])] if bias else nodes
+
+
+def _int8_matmul(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    x, weight = node.input
+    return _int8_product(x, f"{weight}_int8", f"{weight}_scale", node.output[0])
+
+
+def _int8_product(x: str, matrix: str, scale: str, output: str) -> list[onnx.NodeProto]:
+    """x @ matrix * scale, written so that ONNX Runtime finds it and makes one operator of it."""
     make = helper.make_node
-    nodes = [
-        make("Transpose", [f"{table}_int8"], [f"{table}_columns"], perm=[1, 0]),
+    return [
         make("DynamicQuantizeLinear", [x], [f"{x}_int8", f"{x}_scale", f"{x}_zero"]),
-        make("MatMulInteger", [f"{x}_int8", f"{table}_columns", f"{x}_zero"], [f"{output}_integer"]),
+        make("MatMulInteger", [f"{x}_int8", matrix, f"{x}_zero"], [f"{output}_integer"]),
         make("Cast", [f"{output}_integer"], [f"{output}_float"], to=TensorProto.FLOAT),
-        make("Mul", [f"{x}_scale", f"{table}_scale"], [f"{output}_scale"]),
-        make("Mul", [f"{output}_float", f"{output}_scale"], [product]),
+        make("Mul", [f"{x}_scale", scale], [f"{output}_scale"]),
+        make("Mul", [f"{output}_float", f"{output}_scale"], [output]),
     ]
-    return [*nodes, make("Add", [product, *bias], [output])] if bias else nodes
 
 
-def _matrices(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
-    return [t for t in graph.initializer if t.data_type == TensorProto.FLOAT and _rows(t) > 1]
-
-
-def _rows(tensor: onnx.TensorProto) -> int:
-    """Over how many rows the numbers spread: one for a bias, whatever axes of size one stand before it."""
-    return int(np.prod(tensor.dims[:-1], dtype=np.int64)) if tensor.dims else 1
+def _int8_lstm(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """ONNX Runtime's own operator, which takes the scale and the zero of each matrix at the end."""
+    x, *matrices, bias, lengths, hidden, cell = node.input
+    quantised = [f"{name}_int8" for name in matrices]
+    scales = [f"{name}_{what}" for name in matrices for what in ("scale", "zero")]
+    smaller = helper.make_node(
+        "DynamicQuantizeLSTM", [x, *quantised, bias, lengths, hidden, cell, "", *scales], node.output,
+        domain="com.microsoft",
+    )  # fmt: skip
+    smaller.attribute.extend(node.attribute)
+    return [smaller]
 
 
 def _replace(nodes: object, by: list[onnx.NodeProto]) -> None:
@@ -170,7 +182,13 @@ def _replace(nodes: object, by: list[onnx.NodeProto]) -> None:
     nodes.extend(copies)
 
 
-PRECISIONS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
+INT8_NODES: dict[str, Callable[[onnx.NodeProto], list[onnx.NodeProto]]] = {
+    "Gather": _int8_gather,
+    "Gemm": _int8_gemm,
+    "MatMul": _int8_matmul,
+    "LSTM": _int8_lstm,
+}
+PRECISIONS: dict[str, Callable[[onnx.ModelProto, Weights], None]] = {
     "fp16": _fp16,
     "int8-weights": _int8_weights,
     "int8": _int8,

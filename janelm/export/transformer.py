@@ -12,49 +12,48 @@ from __future__ import annotations
 
 from typing import Any
 
-import onnx
-import torch
+import numpy as np
 from onnx import TensorProto
 
-from ..architectures.transformer import Transformer
-from .parts import GraphBuilder, state
+from ..config import TransformerConfig
+from .parts import GraphBuilder, Weights, state
 
 EMPTY = -(2**31)  # the position of a slot that holds nothing: further back than any window
-EPSILON = torch.finfo(torch.float32).eps  # what F.rms_norm adds under the root
+EPSILON = float(np.finfo(np.float32).eps)  # what F.rms_norm adds under the root
 
 
-def transformer_graph(model: Transformer) -> tuple[onnx.ModelProto, dict[str, Any]]:
+def transformer_graph(config: TransformerConfig, weights: Weights) -> tuple[GraphBuilder, dict[str, Any]]:
     """The graph, and what the description says of its states."""
-    config, graph = model.config, _Graph()
+    graph = _Graph()
     H, E = config.heads, config.width // config.heads
     graph.input("tokens", ["batch", "time"], TensorProto.INT64)
     graph.input("position", [1], TensorProto.INT64)
     graph.input("rotation", [2, "time", E // 2])
     graph.input("slots", ["past"], TensorProto.INT64)
     graph.positions(config.context_length)
-    table = graph.weight("embedding", model.embedding.weight)
+    table = graph.weight("embedding", weights["embedding.weight"])
     x = graph.norm(graph.node("Gather", [table, "tokens"], "embedded"), config.width)  # (B, T, D)
-    for i, block in enumerate(model.blocks):
-        attention, feed_forward = block.attention, block.feed_forward
-        heads = graph.attention(i, graph.norm(x, config.width), attention.query_key_value.weight, H, E)
-        x = graph.add(x, graph.product(heads, f"attention_output{i}", attention.output.weight))
-        wide = graph.product(graph.norm(x, config.width), f"widen{i}", feed_forward.widen.weight)  # (B, T, 4D)
-        positive = graph.node("Relu", [wide], f"positive{i}")
+    for i in range(config.layers):
+        attention, feed_forward = f"blocks.{i}.attention", f"blocks.{i}.feed_forward"
+        heads = graph.attention(i, graph.norm(x, config.width), weights[f"{attention}.query_key_value.weight"], H, E)
+        x = graph.add(x, graph.product(heads, f"attention_output{i}", weights[f"{attention}.output.weight"]))
+        wide = graph.product(graph.norm(x, config.width), f"widen{i}", weights[f"{feed_forward}.widen.weight"])
+        positive = graph.node("Relu", [wide], f"positive{i}")  # (B, T, 4D)
         squared = graph.node("Mul", [positive, positive], f"squared{i}")
-        x = graph.add(x, graph.product(squared, f"narrow{i}", feed_forward.output.weight))
+        x = graph.add(x, graph.product(squared, f"narrow{i}", weights[f"{feed_forward}.output.weight"]))
     x = graph.node("Gather", [x, graph.constant("last", -1)], "last_token", axis=1)  # (B, D)
-    head = table if config.tied else graph.weight("head", model.head.weight)
+    head = table if config.tied else graph.weight("head", weights["head.weight"])
     graph.node("Gemm", [graph.norm(x, config.width), head], "logits", transB=1)
-    graph.output("logits", ["batch", model.vocab_size])
+    graph.output("logits", ["batch", len(weights["embedding.weight"])])
     names = [f"{name}{i}" for i in range(config.layers) for name in ("keys", "values")]
     for name in names:
         graph.output(f"new_{name}", ["batch", H, "time", E])
-    weights = [f"attention{i}" for i in range(config.layers)]
-    for name in weights:
+    looks = [f"attention{i}" for i in range(config.layers)]
+    for name in looks:
         graph.output(name, ["batch", H, "time", "past + time"])
     states = [state(name, f"new_{name}", ["batch", H, "past", E], "ring") for name in names]
     ring = _ring(config.context_length, config.rotary_base, E)
-    return graph.model(config.kind), {"states": states, "ring": ring, "attention": weights}
+    return graph, {"states": states, "ring": ring, "attention": looks}
 
 
 class _Graph(GraphBuilder):
@@ -64,20 +63,20 @@ class _Graph(GraphBuilder):
         super().__init__()
         self._norms = self._sums = 0
 
-    def constant(self, name: str, value: Any, dtype: torch.dtype = torch.int64) -> str:
-        return self.weight(name, torch.tensor(value, dtype=dtype))
+    def constant(self, name: str, value: Any, dtype: type = np.int64) -> str:
+        return self.weight(name, np.array(value, dtype))
 
     def norm(self, x: str, size: int, scale: float = 1.0) -> str:
         """Scale each vector of the last axis to a root mean square of `scale`."""
         self._norms += 1
-        weight = self.weight(f"scale_{size}_{scale:g}", torch.full((size,), scale))
+        weight = self.weight(f"scale_{size}_{scale:g}", np.full(size, scale, np.float32))
         return self.node("RMSNormalization", [x, weight], f"norm{self._norms}", axis=-1, epsilon=EPSILON)
 
     def add(self, x: str, y: str) -> str:
         self._sums += 1
         return self.node("Add", [x, y], f"sum{self._sums}")
 
-    def product(self, x: str, name: str, weight: torch.Tensor) -> str:
+    def product(self, x: str, name: str, weight: np.ndarray) -> str:
         """What a Linear without bias does to x."""
         return self.node("MatMul", [x, self.weight(f"{name}_weight", weight.T)], name)
 
@@ -102,10 +101,10 @@ class _Graph(GraphBuilder):
         self.node("LessOrEqual", ["key", "query_column"], "not_later")
         self.node("Greater", ["key", "too_old"], "not_too_old")
         self.node("And", ["not_later", "not_too_old"], "visible")  # (T, S)
-        nothing, never = (self.constant(f"{v}", v, torch.float32) for v in (0.0, float("-inf")))
+        nothing, never = (self.constant(f"{v}", v, np.float32) for v in (0.0, float("-inf")))
         self.node("Where", ["visible", nothing, never], "mask")
 
-    def attention(self, i: int, x: str, weight: torch.Tensor, H: int, E: int) -> str:
+    def attention(self, i: int, x: str, weight: np.ndarray, H: int, E: int) -> str:
         """x (B, T, D) -> what the heads of layer i found, (B, T, D), before their output matrix."""
         keys, values = (self.input(f"{name}{i}", ["batch", H, "past", E]) for name in ("keys", "values"))
         qkv = self.product(x, f"query_key_value{i}", weight)  # (B, T, 3D)

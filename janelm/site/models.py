@@ -77,7 +77,7 @@ def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str]
     digest = hashlib.sha256(content).hexdigest()
     entry = {
         "name": run.name,
-        "kind": loaded.model.config.kind,
+        "kind": loaded.config.model.kind,
         "precision": precision,
         "file": f"models/{slug(run.name)}-{precision}-{digest[:8]}.onnx",
         "bytes": len(content),

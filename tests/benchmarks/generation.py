@@ -4,8 +4,8 @@ One stream, 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 
 in turns of equal time, so that a noisy machine is equally noisy to all: each engine of this package with its sampler,
 GPT2LMHeadModel.generate of `transformers` with its cache at the same shape, and the machine's own limit: a bare chain
 of the same matrix-vector products. Then the time from the start of a process to the first character of a model of 5
-million parameters. --growth adds how the time per token grows with context and width, and --long what memory each
-engine holds along so many tokens. Needs pip install -e ".[benchmarks]".
+million parameters. --growth adds how the time per token grows with context and width, and --long what memory
+inference.py holds with each engine along so many tokens. Needs pip install -e ".[benchmarks]".
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -37,9 +37,17 @@ from janelm.runs import LoadedRun, Run, RunConfig
 from janelm.tokenizers import CharacterTokenizer
 
 SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)
+ROOT = Path(__file__).parents[2]
 SAMPLING = SamplingConfig(temperature=0.8)
 TOKENS, ROUNDS, FILL = 100, 7, 300  # tokens between two looks at the clock, turns, tokens that fill the context
 TURN, WARM = 1.0, 0.3  # seconds of a turn, and before its clock starts: caches and threads are still the last engine's
+
+ENGINES = {
+    "torch, fp32": ["--engine", "torch"],
+    "ONNX Runtime, fp32": ["--engine", "onnx"],
+    "ONNX Runtime, int8": ["--engine", "onnx", "--precision", "int8"],
+}
+MEMORY = {"VmRSS": "resident", "RssAnon": "anonymous", "VmHWM": "peak"}  # what Linux calls them
 
 
 def random_run(shape: ModelConfig) -> LoadedRun:
@@ -49,7 +57,7 @@ def random_run(shape: ModelConfig) -> LoadedRun:
     model = build_model(shape, tokenizer.vocab_size).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
-    return LoadedRun("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
+    return LoadedRun.of("random", model, tokenizer, RunConfig(shape, DataConfig(), TrainingConfig(steps=1)))
 
 
 def seconds_per_step(write: Callable[[], None], seconds: float) -> float:
@@ -128,66 +136,66 @@ def growth(threads: int) -> dict[str, float]:
 
 def first_character() -> dict[str, float]:
     """Seconds from the start of a process to the first character, of a model in the default size: 5M parameters."""
-    run = random_run(TransformerConfig())
-    root, figures = Path(__file__).parents[2], {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        finished = Run(folder / "models" / "model")
-        finished.write_settings(run.config, run.tokenizer, {})
-        finished.write_best(run.model)
-        for engine in ("torch", "onnx"):
-            command = [sys.executable, str(root / "inference.py"), "--text", "A", "--num_tokens", "1000"]
-            figures[engine] = statistics.median(
-                _seconds_to_output([*command, "--engine", engine], folder, root) for _ in range(5)
-            )
-            print(f"first character, {engine}: {figures[engine]:.2f} s ({run.model.parameter_count():,} parameters)")
+    figures = {}
+    with saved(TransformerConfig()) as folder:
+        for name, options in ENGINES.items():
+            figures[name] = statistics.median(_seconds_to_output(inference(1000, options), folder) for _ in range(5))
+            print(f"first character, {name}: {figures[name]:.2f} s")
     return figures
 
 
-def _seconds_to_output(command: list[str], folder: Path, root: Path) -> float:
+@contextmanager
+def saved(shape: ModelConfig) -> Iterator[Path]:
+    """A folder in which `inference.py` finds a model of this shape."""
+    run = random_run(shape)
+    with tempfile.TemporaryDirectory() as name:
+        finished = Run(Path(name) / "models" / "model")
+        finished.write_settings(run.config, run.tokenizer, {})
+        finished.write_best(run.model)
+        yield Path(name)
+
+
+def inference(tokens: int, options: list[str]) -> list[str]:
+    return [sys.executable, str(ROOT / "inference.py"), "--text", "A", "--num_tokens", str(tokens), *options]
+
+
+def started(command: list[str], folder: Path, **environment: str) -> subprocess.Popen:
+    variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    return subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def _seconds_to_output(command: list[str], folder: Path) -> float:
     began = time.perf_counter()
-    environment = os.environ | {"PYTHONPATH": str(root)}
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
+    with started(command, folder) as process:
         process.stdout.read(2)  # the prompt's one character, and the first that is written
         took = time.perf_counter() - began
         process.stdout.read()
     return took
 
 
-def resident() -> float:
-    """MB of memory that this process holds now (Linux)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def resident(process: subprocess.Popen) -> dict[str, float]:
+    """MB of memory that a process holds now, how much of it is not of files, and the most it has held (Linux)."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    sizes = {name: value.split()[0] for name, value in (line.split(":", 1) for line in lines) if name in MEMORY}
+    return {label: int(sizes[name]) * 1024 / 1e6 for name, label in MEMORY.items()}
 
 
-def hold(engine: str, tokens: int) -> dict[str, float]:
-    """MB held before there is a model, and after each tenth of `tokens` tokens; to be run in a process of its own."""
-    torch.set_num_threads(1)
-    before = resident()
-    run = random_run(SHAPE)
-    if engine != "torch":
-        graph = export_graph(run)
-        made = OnnxEngine(graph if engine == "fp32" else quantise(graph, engine))
-        del graph
-    else:
-        made = TorchEngine(run.model)
-    write = writer(replace(run, model=None), made)
-    del run
-    held = []
-    for _ in range(10):
-        write(tokens // 10)
-        held.append(resident())
-    return {"before": before, "first tenth": held[0], "last tenth": held[-1], "most": max(held)}
-
-
-def memory(tokens: int) -> dict[str, dict[str, float]]:
+def memory(tokens: int) -> dict[str, dict[str, dict[str, float]]]:
+    """MB that `inference.py` itself holds after its first character and after each tenth of `tokens` tokens."""
     figures = {}
-    for engine in ("torch", "fp32", "int8"):
-        with get_context("spawn").Pool(1) as pool:
-            figures[engine] = pool.apply(hold, (engine, tokens))
-        parts = ", ".join(f"{name} {value:.0f} MB" for name, value in figures[engine].items())
-        print(f"memory along {tokens:,} tokens, {engine}: {parts}")
+    with saved(SHAPE) as folder:
+        for name, options in ENGINES.items():
+            with started(inference(2 * tokens, options), folder, OMP_NUM_THREADS="1") as process:
+                process.stdout.read(2)
+                held = {"first character": resident(process)}
+                for tenth in range(1, 11):
+                    process.stdout.read(tokens // 10)  # a token is a character is a byte
+                    held[f"{tenth}0 %"] = resident(process)
+                process.kill()
+            figures[name] = held
+            for label in ("first character", "10 %", "100 %"):
+                parts = ", ".join(f"{kind} {value:.0f} MB" for kind, value in held[label].items())
+                print(f"memory along {tokens:,} tokens, {name}, {label}: {parts}")
     return figures
 
 

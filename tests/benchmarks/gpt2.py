@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -13,7 +16,6 @@ from torch import Tensor, nn
 from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
 
 from janelm.config import TransformerConfig
-from janelm.export.graphs import quietly
 
 
 class WithCache(nn.Module):
@@ -52,8 +54,7 @@ def write_gpt2(folder: Path, shape: TransformerConfig, vocab_size: int) -> None:
     axes |= {name: {0: "batch", 2: "past" if name in inputs else "all"} for name in inputs[3:] + outputs[1:]}
     (folder / "onnx").mkdir(parents=True)
     path = folder / "onnx/model.onnx"
-    with quietly(), warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with _quietly(), torch.no_grad():
         torch.onnx.export(
             WithCache(GPT2LMHeadModel(config)).eval(), (*integers, *past), path, input_names=inputs,
             output_names=outputs, dynamic_axes=axes, opset_version=17, dynamo=False, verbose=False,
@@ -62,3 +63,16 @@ def write_gpt2(folder: Path, shape: TransformerConfig, vocab_size: int) -> None:
         quantize_dynamic(path, folder / "onnx/model_quantized.onnx", per_channel=True)
     (folder / "config.json").write_text(json.dumps(config.to_dict() | {"architectures": ["GPT2LMHeadModel"]}))
     (folder / "generation_config.json").write_text("{}")
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the remarks that exporter and quantiser address to their own authors."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,47 @@
+"""What steps a model: PyTorch, or ONNX Runtime on an exported graph. One interface, numpy in and out.
+
+An engine never asks which architecture it holds: `TorchEngine` passes the model's own state on, and `OnnxEngine` does
+what the graph says about its states.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from ..runs import LoadedRun
+from .base import Engine, State
+from .onnx_engine import OnnxEngine
+
+__all__ = ["Engine", "OnnxEngine", "State", "TorchEngine", "choose_engine"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch only for who asks for its engine."""
+    if name != "TorchEngine":
+        raise AttributeError(f"module 'janelm.engines' has no attribute {name!r}")
+    from .torch_engine import TorchEngine
+
+    return TorchEngine
+
+
+def choose_engine(run: LoadedRun, name: str, precision: str = "fp32") -> Engine:
+    """The engine called "torch" or "onnx"; for "auto" onnx where it is installed and the run's device lets it.
+
+    onnx starts sooner and steps faster: see tests/benchmarks/generation.py. Raises JaneLMError where onnxruntime is
+    needed and missing.
+    """
+    if name == "auto":
+        there = importlib.util.find_spec("onnxruntime") is not None and str(run.device) in ("auto", "cpu")
+        name = "onnx" if there or precision != "fp32" else "torch"
+    if name == "torch":
+        from .torch_engine import TorchEngine
+
+        return TorchEngine(run.model)
+    from ..export.graphs import export_apart
+    from ..export.precision import quantise_apart
+
+    graph, weights = export_apart(run)
+    if precision != "fp32":
+        quantise_apart(graph, weights, precision)
+    return OnnxEngine(graph, weights=weights)
