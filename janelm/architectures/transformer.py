@@ -164,7 +164,6 @@ class Transformer(LanguageModel):
     """Embedding, dropout, prenorm blocks, norm, head."""
 
     compile_pays = True
-    bounded_memory = True
 
     def __init__(self, config: TransformerConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)

@@ -10,6 +10,7 @@ import shutil
 import numpy as np
 import onnx
 import pytest
+from test_generation import random_run
 
 from browser.engine_site import (
     KEPT,
@@ -25,6 +26,8 @@ from browser.engine_site import (
     write_engine_site,
 )
 from browser.servers import Foreign, served
+from janelm.config import LSTMConfig
+from janelm.export.graphs import export_graph
 
 
 def requests_of(page) -> list[str]:
@@ -193,6 +196,14 @@ def test_without_a_network_the_error_says_so_and_a_later_try_succeeds(context, s
     assert write(page, "lstm-character", "The", 5, sampling())["summary"]["tokens"] == 5
 
 
+def put(folder, content: bytes, entry: dict) -> None:
+    """Make this the site's only model."""
+    (folder / entry["file"]).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["models"] = [entry]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
 def test_a_damaged_model_is_told_when_it_writes(page, small_site):
     """Weights that are not numbers, in a file that arrives as it was exported."""
     folder, address = small_site
@@ -201,11 +212,7 @@ def test_a_damaged_model_is_told_when_it_writes(page, small_site):
     damaged.CopyFrom(graph)
     weight = next(tensor for tensor in damaged.graph.initializer if tensor.name == "head_bias")
     weight.CopyFrom(onnx.numpy_helper.from_array(np.full(weight.dims, np.nan, np.float32), weight.name))
-    content, entry = model_entry("lstm-character", run, damaged)
-    (folder / entry["file"]).write_bytes(content)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["models"] = [entry]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    put(folder, *model_entry("lstm-character", run, damaged))
     open_engine(page, address)
     page.evaluate(LOAD, "lstm-character")
     failure = page.evaluate("options => fails(write('lstm-character', options))", options("The"))
@@ -221,12 +228,15 @@ def test_a_browser_without_webassembly_is_told(page, small_site):
 
 
 def test_a_device_without_enough_memory_is_told(launch, small_site):
-    browser = launch("--js-flags=--wasm-max-mem-pages=300")  # of 64 KB: under 20 MB
+    folder, address = small_site
+    large = random_run(LSTMConfig(layers=1, width=1024))
+    put(folder, *model_entry("lstm-character", large, export_graph(large)))
+    browser = launch("--js-flags=--wasm-max-mem-pages=600")  # of 64 KB: 39 MB, of which the weights would take 34
     page = browser.new_page()
-    open_engine(page, small_site[1])
+    open_engine(page, address)
     failure = page.evaluate("() => fails(engine.load('lstm-character'))")
     browser.close()
-    assert failure["kind"] == "out-of-memory" and "memory" in failure["message"]
+    assert failure["kind"] == "out-of-memory" and "memory" in failure["message"], failure
 
 
 @pytest.mark.parametrize(

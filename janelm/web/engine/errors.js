@@ -25,7 +25,7 @@ export class EngineError extends Error {
 export function asEngineError(error, what) {
   if (error instanceof EngineError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  if (/out of memory|could not allocate|allocation failed|bad_alloc|Invalid typed array length/i.test(reason)) {
+  if (/out of memory|(could not|failed to) allocate|allocation failed|bad_alloc|Invalid typed array length/i.test(reason)) {
     return new EngineError(
       "out-of-memory",
       `${capital(what)} because this device has too little memory free: close other tabs or apps, then reload the page.`,
