@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -12,6 +15,15 @@ from .config import TrainingConfig
 from .errors import UsageError
 
 COMPILE_WORTH_MINUTES = 2  # the budget from which it pays
+
+
+def processor() -> str:
+    """The processor's name where the system tells it, otherwise its kind."""
+    try:
+        found = re.search(r"^model name\s*: *(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor() or platform.machine()
 
 
 def choose_device(name: str) -> torch.device:

@@ -32,7 +32,7 @@ from .errors import JaneLMError, UsageError
 from .evaluation import final_losses
 from .files import set_aside, write_atomically
 from .generation import Limits, generate, generate_samples
-from .hardware import choose_device, choose_precision
+from .hardware import choose_device, choose_precision, processor
 from .overlap import RUN_SIZES, TokenIndex
 from .runs import LoadedRun, Run, RunConfig
 from .tokenizers import Tokenizer
@@ -311,5 +311,5 @@ def _facts(sources: list[Source], data: Dataset) -> dict:
         "janelm": version("janelm"),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{processor()}, {torch.get_num_threads()} threads",
     }
