@@ -217,7 +217,7 @@ class TrainingConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format of the matrix products; auto takes bf16 where the processor computes in it."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """torch.compile: half a minute at the start for faster steps; auto weighs the two."""
+    """torch.compile: half a minute or more at the start for faster steps; auto weighs the two."""
     overfit_one_batch: bool = False
     """Train on the first batch alone, a check that the machinery can learn at all."""
 

@@ -14,7 +14,8 @@ import torch
 from .config import TrainingConfig
 from .errors import UsageError
 
-COMPILE_WORTH_MINUTES = 2  # the budget from which it pays
+# The budgets from which torch.compile pays: for batches of one shape, and for those of many, which take it a minute.
+COMPILE_WORTH = {"one": {"minutes": 2, "steps": 500}, "many": {"minutes": 5, "steps": 1000}}
 
 
 def processor() -> str:
@@ -58,27 +59,25 @@ def choose_precision(config: TrainingConfig, device: torch.device) -> tuple[torc
     return torch.float32, f"this {device.type} has no bf16 of its own, where it would be slower"
 
 
-def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, fixed_shapes: bool) -> tuple[bool, str]:
+def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, many_shapes: bool) -> tuple[bool, str]:
     """Whether to use torch.compile, and why."""
     if config.compile != "auto":
         return config.compile == "on", "as asked"
     if not pays:
         return False, "it does not speed up this architecture"
-    if not fixed_shapes:
-        return False, "documents have many lengths, and each would be compiled anew"
-    if config.minutes is not None and config.minutes < COMPILE_WORTH_MINUTES:
-        return False, f"under {COMPILE_WORTH_MINUTES} minutes it costs more than it gains"
-    if config.steps is not None and config.steps < 500:
-        return False, "under 500 steps it costs more than it gains"
+    for budget, worth in COMPILE_WORTH["many" if many_shapes else "one"].items():
+        given = getattr(config, budget)
+        if given is not None and given < worth:
+            return False, f"under {worth:,} {budget} it costs more than it gains"
     if device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
         return False, "it needs a C++ compiler, and there is none"
     if device.type == "mps":
         return False, "it does not pay on mps"
-    return True, "half a minute once, then steps are faster"
+    return True, f"{'a minute' if many_shapes else 'half a minute'} once, then steps are faster"
 
 
-def compiled(function: Callable) -> Callable:
-    """`function` by torch.compile, for arguments of one shape."""
+def compiled(function: Callable, many_shapes: bool) -> Callable:
+    """`function` by torch.compile, for arguments of one shape or of many."""
     # The processor says which vector instructions it has; torch would also compile programs to try each: ten seconds.
     os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
-    return torch.compile(function, dynamic=False)
+    return torch.compile(function, dynamic=many_shapes)

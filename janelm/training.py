@@ -97,9 +97,10 @@ class Trainer:
         self.carried: State | None = None  # with the setting carry_state, what the last batch ended with
         self.dtype, why = choose_precision(config, model.device)
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
-        self.compiled, why = choose_compile(config, model.device, model.compile_pays, isinstance(data, RunningText))
+        many_shapes = not isinstance(data, RunningText)
+        self.compiled, why = choose_compile(self.config, model.device, model.compile_pays, many_shapes)
         say(f"compile: {'on' if self.compiled else 'off'} ({why})")
-        self._loss = compiled(training_loss) if self.compiled else training_loss
+        self._loss = compiled(training_loss, many_shapes) if self.compiled else training_loss
         self.interrupt = Interrupt(say)
         self._started = time.perf_counter() if started is None else started
         self._reserve = 0.0

@@ -13,8 +13,10 @@ from torch.optim._muon import _zeropower_via_newtonschulz
 from janelm.architectures import build_model
 from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.corpora import Source
+from janelm.crossentropy import IGNORED
 from janelm.data import load_dataset
 from janelm.errors import JaneLMError, UsageError
+from janelm.hardware import choose_compile, compiled
 from janelm.optimizers import (
     NEWTON_SCHULZ,
     Muon,
@@ -378,17 +380,32 @@ def test_carrying_a_state_where_there_is_none_is_refused_before_training(text):
             train(shape, carried, Path("run"), text=text, data=data, say=quiet)
 
 
-def test_compiled_and_plain_loss_agree_and_so_do_their_gradients(text):
+@pytest.mark.parametrize("shapes", [[(4, 16)], [(4, 16), (3, 24), (2, 8)]], ids=["one shape", "many shapes"])
+def test_compiled_and_plain_loss_agree_and_so_do_their_gradients(shapes):
     """The fast path is tested against the readable one; dropout too must draw the same numbers in both."""
     torch.manual_seed(0)
-    model = build_model(replace(SHAPES["transformer"], dropout=0.2), 30).train()
-    tokens = torch.randint(30, (4, 17))
-    results = []
-    for loss in (training_loss, torch.compile(training_loss, dynamic=False)):
-        model.zero_grad()
-        torch.manual_seed(1)
-        value, _ = loss(model, tokens[:, :-1], tokens[:, 1:])
-        value.backward()
-        results.append([value.detach(), *(p.grad.clone() for p in model.parameters())])
-    for plain, compiled in zip(*results, strict=True):
-        torch.testing.assert_close(plain, compiled, atol=1e-5, rtol=1e-4)
+    model = build_model(replace(SHAPES["transformer"], dropout=0.2), 31, pad_token=30).train()
+    fast = compiled(training_loss, many_shapes=len(shapes) > 1)
+    for rows, length in shapes:
+        tokens = torch.randint(30, (rows, length + 1))
+        tokens[0, length // 2 :] = 30
+        targets = tokens[:, 1:].masked_fill(tokens[:, 1:] == 30, IGNORED)
+        results = []
+        for loss in (training_loss, fast):
+            model.zero_grad()
+            torch.manual_seed(1)
+            value, _ = loss(model, tokens[:, :-1], targets)
+            value.backward()
+            results.append([value.detach(), *(p.grad.clone() for p in model.parameters())])
+        for plain, quick in zip(*results, strict=True):
+            torch.testing.assert_close(plain, quick, atol=1e-5, rtol=1e-4)
+
+
+def test_a_budget_too_short_for_the_compiler_does_without():
+    def chosen(many_shapes, **budget):
+        config = TrainingConfig(**budget)
+        return choose_compile(config, torch.device("cpu"), pays=True, many_shapes=many_shapes)[0]
+
+    assert chosen(False, minutes=3) and not chosen(True, minutes=3) and chosen(True, minutes=5)
+    assert chosen(False, steps=500) and not chosen(True, steps=500) and not chosen(False, minutes=1)
+    assert not chosen(True, steps=5000, compile="off") and chosen(True, steps=1, compile="on")
