@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -202,9 +201,15 @@ def peak(vocab: int, plain: bool) -> None:
     tiny = ours(TransformerConfig(layers=1, width=32, heads=1), 32, compile="off")
     tiny()  # so that what torch itself takes at its first step is not counted
     step = ours(TransformerConfig(), vocab, compile="off")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = highest()
     step(), step()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print(highest() - before)
+
+
+def highest() -> float:
+    """The most memory that this process has held, in MB (Linux; getrusage would count what held its parent)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def text() -> dict[str, float]:
