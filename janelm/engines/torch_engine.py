@@ -60,7 +60,7 @@ def _packed(module: nn.Module) -> nn.Module:
     """A twin of `module` that shares its parameters, but with its linears packed and without dropout."""
     if type(module) is nn.Linear:
         return _PackedLinear(module)
-    if type(module) is nn.Dropout:
+    if isinstance(module, nn.Dropout):  # ours are kinds of it
         return nn.Identity()
     twin = copy.copy(module)
     twin._modules = {name: _packed(child) for name, child in module._modules.items()}
