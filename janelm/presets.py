@@ -17,7 +17,7 @@ class Preset:
     tokenizer: dict[str, Any]
     training: dict[str, Any]
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By architecture: what its training changes besides."""
+    """By architecture or tokenization: what its training changes besides."""
 
 
 PRESETS = {
@@ -50,10 +50,13 @@ PRESETS = {
         training={"minutes": 30.0},
     ),
     "large": Preset(
-        transformer={"layers": 8, "width": 384, "heads": 6, "dropout": 0.2},
-        lstm={"layers": 2, "width": 896, "dropout": 0.3},
-        tokenizer={"vocab_size": 2048},
-        training={"minutes": 120.0, "batch_tokens": 8192},
+        transformer={"heads": 2, "dropout": 0.1},
+        lstm={"dropout": 0.15},
+        tokenizer={},
+        # By then a text of a few MB has been read fifty times: no larger shape, but byte pairs that come undone.
+        # Losses stand still until the learning rate falls, so patience is long.
+        training={"minutes": 120.0, "patience": 20},
+        recipes={"tiktoken": {"bpe_dropout": 0.1}},
     ),
     "70m": Preset(  # the shape and the encoding of the model that this project began with
         transformer={"layers": 6, "width": 512, "heads": 8, "context_length": 96, "tied": False, "dropout": 0.2},
@@ -89,7 +92,8 @@ LEARNING_RATES = {
 }
 
 
-def training_preset(architecture: str, preset: str) -> TrainingConfig:
+def training_preset(architecture: str, preset: str, tokenization: str) -> TrainingConfig:
     """The settings of training in this size."""
-    recipe = PRESETS[preset].recipes.get(architecture, {})
-    return TrainingConfig(**(LEARNING_RATES[architecture] | PRESETS[preset].training | recipe))
+    recipes = PRESETS[preset].recipes
+    changes = PRESETS[preset].training | recipes.get(architecture, {}) | recipes.get(tokenization, {})
+    return TrainingConfig(**(LEARNING_RATES[architecture] | changes))

@@ -116,10 +116,11 @@ def test_a_budget_chooses_a_preset_and_says_so(budget, preset, monkeypatch, caps
         with pytest.raises(SystemExit):
             main(["train", *budget, *more])
     assert f"preset: {preset} (" in capsys.readouterr().err
-    (plain, training, *_), (asked, *_), (lstm, *_, settings) = seen
+    (plain, training, *_), (asked, *_), (lstm, pairs, *_, settings) = seen
     assert plain == model_preset("transformer", preset) and lstm == model_preset("lstm", preset)
     assert asked == model_preset("transformer", "tiny")
-    assert training.batch_tokens == training_preset("transformer", preset).batch_tokens
+    assert training.batch_tokens == training_preset("transformer", preset, "character").batch_tokens
+    assert training.bpe_dropout == 0 and pairs.bpe_dropout == (0.1 if preset == "large" else 0)
     assert settings["tokenizer"] == TiktokenTokenizerConfig(**PRESETS[preset].tokenizer)
 
 

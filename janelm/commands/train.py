@@ -110,7 +110,7 @@ def _train_options(choice: Choice, budget_given: bool) -> type:
     """A dataclass of all options, with the defaults that follow from `choice`."""
     tokenizer = {"character": CharacterTokenizerConfig, "tiktoken": TiktokenTokenizerConfig}[choice.tokenization]
     preset = {} if choice.tokenization == "character" else PRESETS[choice.preset].tokenizer
-    training = training_preset(choice.architecture, choice.preset)
+    training = training_preset(choice.architecture, choice.preset, choice.tokenization)
     if budget_given:
         training = replace(training, **dict.fromkeys(BUDGETS))
     parts = {
