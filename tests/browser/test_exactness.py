@@ -317,19 +317,28 @@ def test_written_tokens_cover_the_text_that_was_written(engine):
         assert all(len(info["top"]) == 2 and info["bits"] >= 0 for info in ours["tokens"])
 
 
-@pytest.mark.parametrize("settings", [{}, {"top_k": 3}, {"top_p": 0.7}, {"min_p": 0.1}, {"repetition_penalty": 1.5}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"top_k": 3}, {"top_p": 0.7}, {"min_p": 0.1}, {"repetition_penalty": 1.5}, {"no_repeat_ngram_size": 2}],
+)
 def test_bars_show_the_probabilities_of_the_draw(engine, settings):
+    """A token that was written twice is penalised once, and a repeated pair is ruled out."""
     run, _ = model_run("lstm", "character")
     logits = np.random.default_rng(0).normal(size=run.tokenizer.vocab_size).astype(np.float32)
+    written = [1, int(logits.argmax()), 1]
     config = SamplingConfig(temperature=0.7, **settings)
-    bars = "([logits, settings]) => engine.sampleBars('lstm-character', Float32Array.from(logits), settings, 6, [1, 2])"
-    ours = engine.evaluate(bars, [logits.tolist(), asdict(config)])
-    p = weights(adjusted(logits, {1, 2}, config.repetition_penalty, run.tokenizer.never_written), config)
+    bars = "([logits, settings, written]) => "
+    bars += "engine.sampleBars('lstm-character', Float32Array.from(logits), settings, 6, written)"
+    ours = engine.evaluate(bars, [logits.tolist(), asdict(config), written])
+    expected = adjusted(logits, set(written), config.repetition_penalty, run.tokenizer.never_written)
+    if config.no_repeat_ngram_size:
+        expected[written[1]] = -np.inf
+    p = weights(expected, config)
     order = [token for token in np.argsort(-p, kind="stable")[:6].tolist() if p[token] > 0]
     assert [bar["token"] for bar in ours] == order
     np.testing.assert_allclose([bar["probability"] for bar in ours], p[order] / p.sum(), atol=1e-9)
-    greedy = engine.evaluate(bars, [logits.tolist(), asdict(config) | {"temperature": 0}])
-    assert [bar["probability"] for bar in greedy] == [1]
+    greedy = engine.evaluate(bars, [logits.tolist(), asdict(config) | {"temperature": 0}, written])
+    assert [(bar["token"], bar["probability"]) for bar in greedy] == [(order[0], 1)]
 
 
 @pytest.mark.parametrize("length", [1, 10, 16, 60])

@@ -337,6 +337,10 @@ def test_bars_follow_the_temperature_without_the_model(desk, address):
     expect(share).to_have_text("100%")
     desk.page.locator("#bars-temperature").fill("0.8")
     expect(share).to_have_text(at_first)
+    expect(desk.page.locator(".next.ruled-out")).to_have_count(0)
+    desk.page.locator(".next-token summary").click()
+    desk.page.locator("#bars-no_repeat_ngram_size").fill("1")
+    expect(desk.page.locator(".next.ruled-out .share").first).to_have_text("ruled out")
 
 
 def test_one_can_choose_each_token_oneself(desk, address):

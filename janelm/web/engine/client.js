@@ -18,7 +18,7 @@
 
 import { asEngineError, EngineError, withoutWebAssembly } from "./errors.js";
 import { compileRuntime, fetchModel, forgetOthers } from "./loader.js";
-import { Weights } from "./sampler.js";
+import { Sampler } from "./sampler.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
 
 /**
@@ -56,8 +56,6 @@ export class Engine {
   #lastId = 0;
   /** @type {Map<string, Tokenizer>} */
   #tokenizers = new Map();
-  /** @type {Map<string, Weights>} */
-  #weights = new Map();
 
   /**
    * Starts the worker, and the download of its runtime.
@@ -197,22 +195,19 @@ export class Engine {
 
   /**
    * The likeliest next tokens under sampling settings, from logits that the engine gave: no model runs, so bars can
-   * follow a slider. Probabilities are those of the draw, after penalty, top-k, min-p and top-p: at temperature 0 the
-   * likeliest has all. Bans on repeated n-grams do not show.
+   * follow a slider. Probabilities are those of the draw; at temperature 0 the likeliest has all.
    * @param {string} name
    * @param {Float32Array} logits  (V)
    * @param {Sampling} sampling
    * @param {number} count
-   * @param {Iterable<number>} [written]  the tokens of the text, for the repetition penalty
+   * @param {Iterable<number>} [written]  the tokens of the text, for the rules against repetition
    * @returns {Alternative[]}  likeliest first; tokens that are ruled out are left out
    */
   sampleBars(name, logits, sampling, count, written = []) {
     const tokenizer = this.#tokenizer(name);
-    const weights = this.#weights.get(name) ?? new Weights(logits.length);
-    this.#weights.set(name, weights);
-    weights.adjust(logits, written, sampling.repetition_penalty, tokenizer.neverWritten);
-    const greedy = sampling.temperature === 0;
-    const p = weights.compute(greedy ? { ...sampling, temperature: 1, top_k: 1 } : sampling);
+    const sampler = new Sampler(sampling, tokenizer.neverWritten);
+    sampler.note(written);
+    const p = sampler.weigh(logits);
     const total = p.reduce((sum, value) => sum + value, 0);
     const likeliest = [...p.keys()].filter((token) => p[token] > 0).sort((a, b) => p[b] - p[a] || a - b);
     return likeliest.slice(0, count).map((token) => {

@@ -45,14 +45,24 @@ export class Sampler {
    * @param {ArrayLike<number>} logits
    */
   draw(logits) {
+    const p = this.weigh(logits);
+    const token = this.#sampling.temperature === 0 ? p.indexOf(1) : this.#pick(p);
+    this.note([token]);
+    return token;
+  }
+
+  /**
+   * How likely the draw takes each token (V), not normalised; 0 where it is ruled out. At temperature 0 one token has 1
+   * and the others 0. Throws as `draw` does; the array is reused.
+   * @param {ArrayLike<number>} logits
+   * @returns {Float64Array}
+   */
+  weigh(logits) {
     const { temperature, repetition_penalty } = this.#sampling;
     this.#weights ??= new Weights(logits.length);
     const values = this.#weights.adjust(logits, this.#written, repetition_penalty, this.#never);
     this.#ngrams?.ruleOut(values);
-    const token = temperature === 0 ? largest(values) : this.#pick(this.#weights.compute(this.#sampling));
-    this.#written.add(token);
-    this.#ngrams?.note(token);
-    return token;
+    return temperature === 0 ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
   }
 
   /**
@@ -112,8 +122,8 @@ class NGrams {
   }
 }
 
-/** Steps 1, 2 and 5 to 8, on arrays that are allocated once. */
-export class Weights {
+/** Steps 1, 2 and 4 to 8, on arrays that are allocated once. */
+class Weights {
   #values;
   #p;
   /** @type {Float64Array | null} */
@@ -126,7 +136,7 @@ export class Weights {
   }
 
   /**
-   * Steps 1 and 2. Returns the logits (V) as they were adjusted, which may be changed before `compute` reads them.
+   * Steps 1 and 2. Returns the logits (V) as they were adjusted, which may be changed before the others read them.
    * @param {ArrayLike<number>} logits
    * @param {Iterable<number>} written
    * @param {number} penalty
@@ -149,6 +159,14 @@ export class Weights {
     }
     for (const token of never) values[token] = -Infinity;
     return values;
+  }
+
+  /** Step 4: 1 for the token that is taken, 0 for the others (V). The array is reused. */
+  greedy() {
+    let best = 0;
+    for (let i = 1; i < this.#values.length; i++) if (this.#values[i] > this.#values[best]) best = i;
+    this.#p.fill(0)[best] = 1;
+    return this.#p;
   }
 
   /**
@@ -211,14 +229,4 @@ export class Weights {
       if (p[i] < least || (p[i] === least && equals-- <= 0)) p[i] = 0;
     }
   }
-}
-
-/**
- * Step 4.
- * @param {Float64Array} values
- */
-function largest(values) {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
-  return best;
 }

@@ -96,9 +96,8 @@ export function nextBars(session) {
  */
 function probabilities(session, logits, text) {
   const { engine, name, settings } = session;
-  const penalised = settings.repetition_penalty !== 1;
-  const written = penalised ? engine.tokens(name, text).map(({ token }) => token) : [];
-  const bars = engine.sampleBars(name, logits, samplingOf(settings), settings.temperature ? CONSIDERED : 1, written);
-  if (!settings.temperature) return new Map(bars.slice(0, 1).map(({ token }) => [token, 1]));
+  const asked = settings.repetition_penalty !== 1 || settings.no_repeat_ngram_size > 0;
+  const written = asked ? engine.tokens(name, text).map(({ token }) => token) : [];
+  const bars = engine.sampleBars(name, logits, samplingOf(settings), CONSIDERED, written);
   return new Map(bars.map(({ token, probability }) => [token, probability]));
 }

@@ -1,7 +1,7 @@
 /** Compare: two models side by side, and how all of them learned. */
 
 import { curves } from "./curves.js";
-import { duel } from "./duel.js";
+import { Duel } from "./duel.js";
 import { find, make } from "./elements.js";
 
 /**
@@ -24,7 +24,7 @@ export function compareView(session) {
     );
     return chart.show;
   }
-  const both = duel(session, panel);
+  const both = new Duel(session, panel);
   panel.append(both.element, chart.element);
   return () => {
     both.show();

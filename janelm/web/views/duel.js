@@ -108,74 +108,92 @@ class Side {
   }
 }
 
-/**
- * @param {Session} session
- * @param {HTMLElement} panel  that it stands in
- * @returns {{element: HTMLElement, show: () => void}}  `show` is to be called when the panel is shown
- */
-export function duel(session, panel) {
-  const { models } = session.manifest;
-  const second = models.find(({ kind }) => kind !== models[0].kind) ?? models[1];
-  const sides = [new Side(session, "left-model", models[0].name), new Side(session, "right-model", second.name)];
-  const input = make("textarea", { id: "both", class: "prose", rows: 3, spellcheck: false, autocomplete: "off" });
-  const write = make("button", { type: "button", class: "primary" }, "Write both");
-  const recipe = make("span", { class: "figures" });
-  let writing = false;
+export class Duel {
+  #input = make("textarea", { id: "both", class: "prose", rows: 3, spellcheck: false, autocomplete: "off" });
+  #button = make("button", { type: "button", class: "primary" }, "Write both");
+  #recipe = make("span", { class: "figures" });
+  #session;
+  #panel;
+  #sides;
+  #writing = false;
+  /** @type {HTMLElement} */
+  element;
 
-  const score = async () => {
-    if (panel.hidden || writing) return;
+  /**
+   * @param {Session} session
+   * @param {HTMLElement} panel  that it stands in
+   */
+  constructor(session, panel) {
+    this.#session = session;
+    this.#panel = panel;
+    const { models } = session.manifest;
+    const second = models.find(({ kind }) => kind !== models[0].kind) ?? models[1];
+    this.#sides = [new Side(session, "left-model", models[0].name), new Side(session, "right-model", second.name)];
+    this.element = section(
+      "duel",
+      "Side by side",
+      "Both begin with your words, with the same seed and settings. Bits per byte say how well a model " +
+        "expected what you typed: lower is better, and the figure means the same for every model.",
+      make("div", { class: "sheet small" }, make("label", { htmlFor: "both" }, "Your words"), this.#input),
+      make("div", { class: "buttons" }, this.#button, this.#recipe),
+      make("div", { class: "sides" }, ...this.#sides.map((side) => side.element)),
+    );
+    this.#listen();
+    this.#showRecipe();
+  }
+
+  /** To be called when the panel is shown. */
+  show() {
+    const { model, notebook } = this.#session;
+    this.#input.value ||= model.example?.prompt || notebook.text.slice(0, 200);
+    void this.#score();
+  }
+
+  #listen() {
+    this.#button.addEventListener("click", () => void this.#both());
+    this.#input.addEventListener(
+      "input",
+      debounced(400, () => void this.#score()),
+    );
+    for (const side of this.#sides) side.menu.addEventListener("change", () => void this.#score());
+    this.#panel.addEventListener("keydown", (event) => {
+      const go = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+      if (go ? !this.#writing : event.key === "Escape" && this.#writing) void this.#both();
+    });
+    this.#session.addEventListener("settings", () => this.#showRecipe());
+  }
+
+  #showRecipe() {
+    const { seed, temperature, num_tokens } = this.#session.settings;
+    this.#recipe.textContent = `seed ${seed} · temperature ${temperature} · ${num_tokens} tokens`;
+  }
+
+  async #score() {
+    if (this.#panel.hidden || this.#writing) return;
     try {
-      for (const side of sides) await side.score(input.value);
+      for (const side of this.#sides) await side.score(this.#input.value);
     } catch (error) {
-      session.fail(error);
+      this.#session.fail(error);
     }
-  };
-  const both = async () => {
-    if (writing) return sides.forEach((side) => side.writing?.stop());
-    writing = true;
-    session.stop();
-    write.textContent = "Stop";
+  }
+
+  /** Let both write, or stop them. */
+  async #both() {
+    if (this.#writing) return this.#sides.forEach((side) => side.writing?.stop());
+    this.#writing = true;
+    this.#session.stop();
+    this.#button.textContent = "Stop";
     announce("Both models write");
+    const prompt = this.#input.value;
     try {
-      for (const side of sides) await side.load(input.value);
-      await score();
-      await Promise.all(sides.map((side) => side.write(input.value)));
+      for (const side of this.#sides) await side.load(prompt);
+      await Promise.all(this.#sides.map((side) => side.write(prompt)));
       announce("Both models are done");
     } catch (error) {
-      session.fail(error);
+      this.#session.fail(error);
     }
-    writing = false;
-    write.textContent = "Write both";
-    void score();
-  };
-  write.addEventListener("click", both);
-  input.addEventListener("input", debounced(400, score));
-  for (const side of sides) side.menu.addEventListener("change", score);
-  panel.addEventListener("keydown", (event) => {
-    const go = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-    if (go ? !writing : event.key === "Escape" && writing) void both();
-  });
-  const show = () => {
-    const { seed, temperature, num_tokens } = session.settings;
-    recipe.textContent = `seed ${seed} · temperature ${temperature} · ${num_tokens} tokens`;
-  };
-  session.addEventListener("settings", show);
-  show();
-
-  const element = section(
-    "duel",
-    "Side by side",
-    "Both begin with your words, with the same seed and settings. Bits per byte say how well a model " +
-      "expected what you typed: lower is better, and the figure means the same for every model.",
-    make("div", { class: "sheet small" }, make("label", { htmlFor: "both" }, "Your words"), input),
-    make("div", { class: "buttons" }, write, recipe),
-    make("div", { class: "sides" }, ...sides.map((side) => side.element)),
-  );
-  return {
-    element,
-    show: () => {
-      if (!input.value) input.value = session.model.example?.prompt || session.notebook.text.slice(0, 200);
-      void score();
-    },
-  };
+    this.#writing = false;
+    this.#button.textContent = "Write both";
+    void this.#score();
+  }
 }
