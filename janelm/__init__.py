@@ -6,7 +6,8 @@ run = janelm.load_run("model")
 for piece in janelm.generate(run, "Elizabeth", num_tokens=200):
     print(piece, end="")
 
-finished = janelm.train(janelm.LSTMConfig(), janelm.TrainingConfig(minutes=2), "models/mine", text=my_text)
+size, training = janelm.model_preset("lstm", "tiny"), janelm.training_preset("lstm", "tiny")
+finished = janelm.train(size, training, "models/mine", text=my_text)
 run = finished.run.load()
 """
 
@@ -19,6 +20,8 @@ _HOMES = {
     "train": "pipeline",
     "resume": "pipeline",
     "Finished": "pipeline",
+    "model_preset": "presets",
+    "training_preset": "presets",
     "load_run": "runs",
     "load_pair": "runs",
     "Run": "runs",

@@ -19,6 +19,7 @@ from .files import write_atomically
 from .tokenizers import REPLACEMENT
 
 FORMATS = ("txt", "epub", "pdf")
+LIBRARIES = {"epub": "ebooklib.epub", "pdf": "fpdf"}
 UNNAMED = "Opening"  # what stands before the first heading of the text
 
 # CHAPTER 7, Chapter XII., VOLUME the Second: alone on its line. Small letters are left to sentences.
@@ -141,6 +142,12 @@ def _printable(text: str) -> tuple[str, list[str]]:
     return text, [f"replaced {count:,} control characters"] if count else []
 
 
+def check_library(format: str) -> None:
+    """Raise JaneLMError where what a book of this format needs is missing."""
+    if format in LIBRARIES:
+        _library(LIBRARIES[format])
+
+
 def _library(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
@@ -157,7 +164,7 @@ def _text(book: Book) -> str:
 
 
 def _epub(book: Book) -> bytes:
-    epub = _library("ebooklib.epub")
+    epub = _library(LIBRARIES["epub"])
     volume = epub.EpubBook()
     digest = hashlib.sha256(_text(book).encode()).hexdigest()
     volume.set_identifier(f"urn:sha256:{digest}")  # the same book is the same to an e-book reader
@@ -198,7 +205,7 @@ CONTENTS_LINES = 25  # on a page of the contents
 
 
 def _pdf(book: Book) -> bytes:
-    fpdf = _library("fpdf")
+    fpdf = _library(LIBRARIES["pdf"])
 
     class Pages(fpdf.FPDF):
         def footer(self) -> None:

@@ -26,6 +26,9 @@ def main(arguments: list[str] | None = None, program: str = "janelm") -> int:
         return _overview(program, arguments)
     command, rest = arguments[0], arguments[1:]
     program = program if program.endswith(".py") else f"{program} {command}"
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a character that the terminal cannot say is no reason to stop
     try:
         module = importlib.import_module(f".commands.{command}", __package__)
         return getattr(module, f"{command}_command")(rest, program)

@@ -15,7 +15,6 @@ class Row:
     kind: str
     parameters: int
     tokens_per_second: float
-    seconds: float
     tokens: float
     best_validation: float
     best_at_step: int
@@ -36,7 +35,6 @@ def read_row(run: Run) -> Row:
         kind=config.model.kind,
         parameters=results["parameters"],
         tokens_per_second=results["tokens_per_second"],
-        seconds=results["seconds"],
         tokens=results["tokens"],
         best_validation=best["validation_bits_per_byte"],
         best_at_step=int(best["step"]),
@@ -84,6 +82,9 @@ def unfairness(runs: list[Run]) -> list[str]:
             found.append(f"{pair} were trained on different texts or splits")
         if first.tokenizer().to_json() != other.tokenizer().to_json():
             found.append(f"{pair} have different tokenizers")
+        lengths = [run.config().model.context_length for run in (first, other)]
+        if lengths[0] != lengths[1]:
+            found.append(f"{pair} have cold windows of different lengths ({lengths[0]} and {lengths[1]} tokens)")
         smaller, larger = sorted((facts["parameters"], other_facts["parameters"]))
         if larger > 1.1 * smaller:
             found.append(f"{pair} differ by {larger / smaller - 1:.0%} in parameters")

@@ -6,6 +6,7 @@ Shapes in this project are written in capitals: B batch, T time (tokens in a row
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -85,6 +86,8 @@ class TransformerConfig:
 
     def problems(self) -> list[str]:
         found = _shape_problems(self)
+        if not _positive(self.rotary_base):
+            found.append(f"rotary_base is {self.rotary_base}, but must be a number above 0")
         if self.heads < 1:
             found.append(f"heads is {self.heads}, but must be at least 1")
         elif self.width % (2 * self.heads):
@@ -138,6 +141,10 @@ ModelConfig = TransformerConfig | LSTMConfig
 MODEL_CONFIGS: dict[str, type[ModelConfig]] = {config.kind: config for config in (TransformerConfig, LSTMConfig)}
 
 
+def _positive(value: float) -> bool:
+    return 0 < value < math.inf
+
+
 def _shape_problems(config: ModelConfig) -> list[str]:
     found = [
         f"{name} is {getattr(config, name)}, but must be at least {least}"
@@ -169,7 +176,8 @@ class DataConfig:
     """Which documents are held out; running text is split by position and needs no seed."""
 
     def problems(self) -> list[str]:
-        return [] if self.data else ["no text is named"]
+        found = [] if self.data else ["no text is named"]
+        return found + ([f"split_seed is {self.split_seed}, but must be at least 0"] if self.split_seed < 0 else [])
 
 
 @dataclass(frozen=True)
@@ -227,7 +235,9 @@ class TrainingConfig:
         given = [name for name, value in budgets.items() if value is not None]
         if len(given) != 1:
             found.append(f"the budget must be one of minutes, steps and epochs, not {' and '.join(given) or 'none'}")
-        found += [f"{name} is {budgets[name]}, but must be above 0" for name in given if budgets[name] <= 0]
+        found += [
+            f"{name} is {budgets[name]}, but must be a number above 0" for name in given if not _positive(budgets[name])
+        ]
         for name, least in (
             ("batch_tokens", 1),
             ("warmup_steps", 0),
@@ -236,12 +246,13 @@ class TrainingConfig:
             ("patience", 1),
             ("gradient_clip", 0),
             ("weight_decay", 0),
+            ("seed", 0),
         ):
-            if getattr(self, name) < least:
+            if not getattr(self, name) >= least:
                 found.append(f"{name} is {getattr(self, name)}, but must be at least {least}")
         for name in ("learning_rate", "matrix_learning_rate"):
-            if getattr(self, name) <= 0:
-                found.append(f"{name} is {getattr(self, name)}, but must be above 0")
+            if not _positive(getattr(self, name)):
+                found.append(f"{name} is {getattr(self, name)}, but must be a number above 0")
         if not 0 <= self.decay <= 1:
             found.append(f"decay is {self.decay}, but must be from 0 to 1")
         if not 0 <= self.ema < 1:

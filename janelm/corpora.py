@@ -23,7 +23,7 @@ from functools import cached_property
 from pathlib import Path
 
 from . import rdata
-from .errors import JaneLMError
+from .errors import JaneLMError, UsageError
 from .files import write_atomically
 
 NOVELS = ("sensesensibility", "prideprejudice", "mansfieldpark", "emma", "northangerabbey", "persuasion")
@@ -31,6 +31,7 @@ AUSTEN_SHA256 = "32432b75ad045648fc586b923f9d38cddee6ecfa14cfe8968b9a028c36a19c2
 AUSTEN_REPOSITORY = "https://github.com/juliasilge/janeaustenr/raw/v1.0.0/data/{novel}.rda"
 AUSTEN_PACKAGE = "r-cran-janeaustenr"
 BLOCK = 1 << 18  # characters of text that are worked on at once
+GIVEN = "text"  # the name of a text that was passed from Python
 LONG = 1 << 27  # bytes from which a file is never read as a whole
 
 
@@ -104,6 +105,14 @@ def blocks(pieces: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
+def given_source(text: str) -> Source:
+    """A text that was passed from Python, cleaned as a file is. Raises UsageError where there is nothing in it."""
+    text, report = clean(text, [])
+    if not text.strip():
+        raise UsageError("the text is empty: pass one with something in it")
+    return Source(GIVEN, text, report)
+
+
 def load_sources(names: tuple[str, ...]) -> list[Source]:
     """Read every named corpus, file and folder, in the order given.
 
@@ -114,6 +123,11 @@ def load_sources(names: tuple[str, ...]) -> list[Source]:
         path = Path(name)
         if name in CORPORA and not path.exists():
             sources.append(CORPORA[name]())
+        elif name == GIVEN and not path.exists():
+            raise JaneLMError("the text was given from Python and is not kept with the run: pass it again as text")
+        elif not path.exists():
+            known = " or ".join(sorted(CORPORA))
+            raise JaneLMError(f"there is no text at {name}: give --data a .txt file, a folder of them, or {known}")
         elif path.is_dir():
             files = sorted(file for file in path.rglob("*.txt") if file.is_file())
             if not files:
@@ -131,15 +145,12 @@ def read_source(path: Path) -> Source:
             return LongSource(path)
         raw = path.read_bytes()
     except FileNotFoundError:
-        known = " or ".join(sorted(CORPORA))
-        raise JaneLMError(
-            f"there is no text at {path}: give --data a .txt file, a folder of them, or {known}"
-        ) from None
+        raise JaneLMError(f"there is no text at {path}: name a text file") from None
     except OSError as error:
         raise JaneLMError(f"cannot read {path} ({error.strerror}): check the name and the permissions") from error
     text, report = clean(*decode(raw, str(path)))
     if not text.strip():
-        raise JaneLMError(f"{path} is empty: give --data a file with text in it")
+        raise JaneLMError(f"{path} is empty: name a file with text in it")
     return Source(str(path), text, report)
 
 
@@ -177,7 +188,7 @@ def decode(raw: bytes, name: str) -> tuple[str, list[str]]:
             )
         said = f"is not UTF-8 (byte {broken_at}): read as {encoding}; save it as UTF-8 if that is wrong"
         return raw.decode(encoding), [said]
-    raise JaneLMError(f"{name} is not a text file (it has zero bytes): give --data plain text, saved as UTF-8")
+    raise JaneLMError(f"{name} is not a text file (it has zero bytes): save it as plain text in UTF-8")
 
 
 def guess_encoding(raw: bytes) -> str | None:

@@ -46,6 +46,8 @@ class Dataset:
     context_length: int
     batches_per_epoch: int
     train_tokens: int
+    tokens_per_step: int
+    """Tokens in a training batch, padding not counted; of documents on average."""
     split_bytes: dict[str, int]
     seed: int
     bpe_dropout: float
@@ -111,22 +113,27 @@ def load_dataset(
 TITLE = re.compile(r"<([^<>\t\n]+)>\t")
 
 
-def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str], list[str], list[str]]:
-    """One document to a line or to a paragraph, titles kept, shortened or dropped, split by a seeded shuffle."""
+def read_documents(sources: list[Source], config: DataConfig) -> list[str]:
+    """One document to a line or to a paragraph, titles kept, shortened or dropped."""
     separator = r"\n" if config.documents == "lines" else r"\n[ \t]*\n\s*"
     found = [piece.strip("\n ") for source in sources for piece in re.split(separator, source.text)]
     documents = [piece for piece in found if piece.strip()]
+    replacement = {"keep": None, "shorten": r"\1\t", "drop": "\t"}[config.titles]
+    if replacement is None:
+        return documents
+    return [
+        TITLE.sub(replacement, document, count=1) if document.startswith("<") else document for document in documents
+    ]
+
+
+def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str], list[str], list[str]]:
+    """The documents of the text, split by a seeded shuffle. Raises JaneLMError where they are too few for that."""
+    documents = read_documents(sources, config)
     if len(documents) < 20:
         raise JaneLMError(
             f"the text has {len(documents)} documents ({config.documents}), too few to hold some out (20 at least): "
             "choose the other kind of --documents, or leave it out to train on running text"
         )
-    replacement = {"keep": None, "shorten": r"\1\t", "drop": "\t"}[config.titles]
-    if replacement is not None:
-        documents = [
-            TITLE.sub(replacement, document, count=1) if document.startswith("<") else document
-            for document in documents
-        ]
     order = np.random.default_rng(config.split_seed).permutation(len(documents))
     first, second = (int(len(documents) * share) for share in SHARES[config.split])
     return tuple([documents[i] for i in part] for part in (order[:first], order[first:second], order[second:]))
@@ -166,6 +173,7 @@ class RunningText(Dataset):
             )
         self._rows = max(1, min(batch_tokens // context_length, windows))
         self.batches_per_epoch = windows // self._rows
+        self.tokens_per_step = self._rows * context_length
         self._epoch: tuple[int, np.ndarray] | None = None
 
     def _starts(self, epoch: int) -> np.ndarray:
@@ -250,12 +258,18 @@ class Documents(Dataset):
         }
         self.split_bytes = {name: sum(sizes) for name, sizes in self._bytes.items()}
         self.held_out = tuple(name for name in SPLITS[1:] if self._documents[name])
-        longest = max(len(document) for part in self._documents.values() for document in part)
-        self.context_length = max(context_length, padded_length(longest + 1))
+        longest = padded_length(1 + max(len(document) for part in self._documents.values() for document in part))
+        if longest > max(context_length, batch_tokens):
+            raise JaneLMError(
+                f"the longest of the {config.documents} has {longest:,} tokens, more than a whole batch: raise "
+                f"--batch_tokens to that if memory allows, split it, or leave out --documents for running text"
+            )
+        self.context_length = max(context_length, longest)
         train = self._documents["train"]
         self.train_tokens = sum(len(document) + 1 for document in train)
         self._batch_tokens = batch_tokens
         self.batches_per_epoch = len(self._batches(train, np.arange(len(train))))
+        self.tokens_per_step = round(self.train_tokens / self.batches_per_epoch)
         self._epoch: tuple[int, list[np.ndarray]] | None = None
 
     def _batches(self, documents: list[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:
@@ -288,6 +302,11 @@ class Documents(Dataset):
 
     def training_tokens(self) -> np.ndarray:
         return np.concatenate([part for document in self._documents["train"] for part in (document, [self._end])])
+
+    def whole(self, split: str) -> Iterator[tuple[np.ndarray, int]]:
+        """Each document of a split: its tokens (T,), the end token last, and the bytes that they stand for."""
+        for document, size in zip(self._documents[split], self._bytes[split], strict=True):
+            yield np.append(document, self._end), size
 
     def _padded(self, documents: list[np.ndarray]) -> Batch:
         end, pad = self._end, self.tokenizer.pad_token

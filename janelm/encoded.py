@@ -43,7 +43,8 @@ class RunningSplits:
                 return
 
     def digest(self) -> str:
-        return text_digest(self._sources)
+        """Names the text and where it is cut."""
+        return f"{text_digest(self._sources)} {self._bounds}"
 
 
 def text_digest(sources: list[Source]) -> str:
@@ -105,7 +106,7 @@ class EncodedText:
         return extent
 
     def _keep_on_disk(self, splits: RunningSplits) -> None:
-        """Encode into the cache folder, unless the same text and tokenizer have been there before."""
+        """Encode into the cache folder, unless the same text, split and tokenizer have been there before."""
         vocabulary = json.dumps(self._tokenizer.to_json())
         name = hashlib.sha256(f"{splits.digest()} {vocabulary}".encode()).hexdigest()
         path = cache_folder() / "tokens" / f"{name}.bin"

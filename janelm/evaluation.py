@@ -45,7 +45,7 @@ class Losses:
     @property
     def perplexity(self) -> float:
         """exp(loss): among how many equally likely tokens the model is as unsure."""
-        return math.exp(self.loss)
+        return math.exp(self.loss) if self.loss < 700 else math.inf  # where exp would overflow
 
     @property
     def accuracy(self) -> float:

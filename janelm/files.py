@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .errors import JaneLMError
 
+MODELS, GENERATED = Path("models"), Path("generated")  # where a person's runs and texts go
+
 
 def write_atomically(path: Path, content: str | bytes | Callable[[Path], None]) -> None:
     """Write `path` as a whole or not at all: to a temporary neighbour, flushed to disk, then renamed.
@@ -28,7 +30,7 @@ def write_atomically(path: Path, content: str | bytes | Callable[[Path], None]) 
         else:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         os.chmod(temporary, 0o666 & ~_umask())
-        with open(temporary, "rb") as written:
+        with open(temporary, "rb+") as written:  # Windows flushes only what may be written
             os.fsync(written.fileno())
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError

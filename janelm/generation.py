@@ -17,8 +17,6 @@ from .tokenizers import StreamDecoder, Tokenizer
 if TYPE_CHECKING:
     from .engines import Engine
 
-PROMPT_CHUNK = 256  # tokens of a prompt that are read at once: it bounds the memory that a long prompt takes
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -79,10 +77,10 @@ class StopScanner:
 class Stream:
     """One text in the making: draws its tokens and gives out its characters."""
 
-    def __init__(self, tokenizer: Tokenizer, sampling: SamplingConfig, context: list[int], limits: Limits) -> None:
+    def __init__(self, tokenizer: Tokenizer, sampling: SamplingConfig, prompt: list[int], limits: Limits) -> None:
         self._end_token = tokenizer.end_token
         self._sampler = Sampler(sampling, tokenizer.never_written)
-        self._sampler.note(context)
+        self._sampler.note(prompt)
         self._decoder = StreamDecoder(tokenizer)
         self._scanner = StopScanner(limits.stop)
         self._left = limits.num_tokens
@@ -134,7 +132,8 @@ def generate_samples(
 ) -> Iterator[Piece]:
     """Write several texts side by side after the same prompt, and yield each token as it is drawn.
 
-    Text i is drawn with the seed plus i, so that text 0 is what `generate` writes.
+    Text i is drawn with the seed plus i, so that text 0 is what `generate` writes (but for int8, which rounds what
+    stands side by side together).
     """
     sampling = sampling or SamplingConfig()
     check(sampling, limits, also=_problems(num_samples, memory))
@@ -143,14 +142,14 @@ def generate_samples(
 
         engine = TorchEngine(run.model)
     context = prompt_tokens(run.tokenizer, prompt)
+    # What writing starts from is no part of the text unless it stands in the prompt: the rules against repetition, and
+    # so the end of a document, do not count it.
+    written = run.tokenizer.encode(prompt).tolist()
     streams = [
-        Stream(run.tokenizer, replace(sampling, seed=sampling.seed + i), context, limits) for i in range(num_samples)
+        Stream(run.tokenizer, replace(sampling, seed=sampling.seed + i), written, limits) for i in range(num_samples)
     ]
     state = engine.initial_state(num_samples, memory)
-    logits = None
-    for begin in range(0, len(context), PROMPT_CHUNK):
-        chunk = np.array([context[begin : begin + PROMPT_CHUNK]] * num_samples, np.int64)
-        logits, state = engine.step(chunk, state)
+    logits, state = engine.step(np.array([context] * num_samples, np.int64), state)
     while True:
         tokens = np.zeros((num_samples, 1), np.int64)
         for number, stream in enumerate(streams):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from typing import IO
 
 import numpy as np
@@ -13,6 +15,7 @@ from .errors import JaneLMError
 from .generation import Limits, generate_samples, prompt_tokens
 from .runs import LoadedRun
 from .sampling import adjusted, weights
+from .tokenizers import REPLACEMENT
 
 HELP = """\
   Enter         continue            r  retry the last part      u  undo it
@@ -26,18 +29,27 @@ class Session:
     """One text that grows part by part. Commands are lines; what each does stands in HELP."""
 
     def __init__(
-        self, run: LoadedRun, engine: Engine, sampling: SamplingConfig, prompt: str, memory: int | None = None
+        self,
+        run: LoadedRun,
+        engine: Engine,
+        sampling: SamplingConfig,
+        prompt: str,
+        limits: Limits,
+        memory: int | None = None,
     ) -> None:
-        self.run, self.engine, self.sampling, self.memory = run, engine, sampling, memory
+        """`limits` hold for each part; the first is drawn with the seed of `sampling`, each later one with the next."""
+        self.run, self.engine, self.sampling, self.limits, self.memory = run, engine, sampling, limits, memory
         self.parts = [prompt]
-        self.num_tokens = 100
 
     @property
     def text(self) -> str:
         return "".join(self.parts)
 
-    def talk(self, source: IO[str], out: IO[str]) -> int:
-        """Read commands from `source` until q or its end, and write text and answers to `out`; returns 0."""
+    def talk(self, source: IO[str], out: IO[str], keep: Callable[[str], None] = lambda text: None) -> int:
+        """Read commands from `source` until q or its end, and write text and answers to `out`; returns 0.
+
+        `keep` is given the whole text after each command.
+        """
         out.write(HELP + self.text)
         out.flush()
         while True:
@@ -50,14 +62,14 @@ class Session:
                 self.obey(line.rstrip("\n"), source, out)
             except JaneLMError as error:
                 out.write(f"{error}\n")
+            keep(self.text)
 
     def obey(self, line: str, source: IO[str], out: IO[str]) -> None:
-        """Do what one line says. Raises UsageError where it says nothing known."""
+        """Do what one line says, or say what could be said. Raises UsageError for a number that makes no sense."""
         command, _, rest = line.strip().partition(" ")
         if command in ("", "r"):
             if command == "r" and len(self.parts) > 1:
                 self.parts.pop()
-            self.sampling = replace(self.sampling, seed=self.sampling.seed + 1)
             self._continue(out)
         elif command == "u":
             if len(self.parts) > 1:
@@ -83,18 +95,25 @@ class Session:
             check(sampling)
             self.sampling = sampling
         else:
-            check(Limits(number))
-            self.num_tokens = number
+            limits = replace(self.limits, num_tokens=number)
+            check(limits)
+            self.limits = limits
 
     def _continue(self, out: IO[str]) -> None:
-        written = []
-        for piece in generate_samples(
-            self.run, self.text, Limits(self.num_tokens), self.sampling, memory=self.memory, engine=self.engine
-        ):
-            written.append(piece.text)
-            out.write(piece.text)
-            out.flush()
-        self.parts.append("".join(written))
+        """Write the next part; Ctrl-C ends it and keeps what there is."""
+        written, sampling = [], self.sampling
+        self.sampling = replace(sampling, seed=sampling.seed + 1)
+        try:
+            for piece in generate_samples(
+                self.run, self.text, self.limits, sampling, memory=self.memory, engine=self.engine
+            ):
+                written.append(piece.text)
+                out.write(piece.text)
+                out.flush()
+        except KeyboardInterrupt:
+            pass
+        # A character that was only begun would be read back as the mark that stands for it.
+        self.parts.append("".join(written).removesuffix(REPLACEMENT))
 
     def _choose(self, source: IO[str], out: IO[str]) -> None:
         """Show the likeliest next tokens with their probabilities, and append the one that is chosen."""
@@ -104,15 +123,17 @@ class Session:
         out.write("number? ")
         out.flush()
         answer = source.readline().strip()
-        if answer.isdigit() and 1 <= int(answer) <= len(tokens):
+        if answer.isdecimal() and 1 <= int(answer) <= len(tokens):
             self.parts.append(self.run.tokenizer.decode([tokens[int(answer) - 1]]))
         out.write(self.text)
 
     def likeliest(self) -> tuple[list[int], list[float]]:
-        """The ten likeliest next tokens and their probabilities at the temperature that is set (0 counts as 1)."""
+        """The ten likeliest next tokens that are text by themselves, not part of a character nor the end of a document,
+        and their probabilities at the temperature that is set (0 counts as 1)."""
         context = np.array([prompt_tokens(self.run.tokenizer, self.text)], np.int64)
         logits, _ = self.engine.step(context, self.engine.initial_state(1, self.memory))
         logits = adjusted(logits[0], set(), 1.0, self.run.tokenizer.never_written)
         p = weights(logits, SamplingConfig(temperature=self.sampling.temperature or 1.0))
-        order = np.argsort(-p, kind="stable")[:LIKELIEST]
-        return order.tolist(), (p[order] / p.sum()).tolist()
+        texts = ((token, self.run.tokenizer.decode([token])) for token in np.argsort(-p, kind="stable").tolist())
+        whole = list(islice((token for token, text in texts if text and REPLACEMENT not in text), LIKELIEST))
+        return whole, (p[whole] / p.sum()).tolist()

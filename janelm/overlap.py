@@ -15,10 +15,11 @@ import numpy as np
 from .errors import UsageError
 
 RUN_SIZES = (8, 16, 32)
+MOST_TOKENS = 1 << 24  # tokens of a training text that can be indexed: about 80 bytes each while the index is built
 
 
 class TokenIndex:
-    """Finds runs of tokens in the training text. Takes 8 bytes a token.
+    """Finds runs of tokens in the training text. Takes 8 bytes a token, and ten times that while it is built.
 
     tokens: the training text, integers of shape (T,), any values; it may be empty.
 
@@ -166,19 +167,18 @@ def longest_passages(lengths: np.ndarray, places: np.ndarray, count: int = 5) ->
     return passages
 
 
-def run_shares(lengths: np.ndarray, sizes: Iterable[int] = RUN_SIZES) -> dict[int, float]:
-    """For each size, which share of the text's runs of so many tokens stands in the training text, from 0 to 1.
+def run_shares(texts: list[np.ndarray], sizes: Iterable[int] = RUN_SIZES) -> dict[int, float]:
+    """For each size, which share of the texts' runs of so many tokens stands in the training text, from 0 to 1.
 
-    lengths: as `TokenIndex.matches` gives them, of shape (Q,); there are Q - size + 1 runs, and the share is 0.0
-    where there is none. Raises UsageError for a size under 1.
+    texts: of each the lengths that `TokenIndex.matches` gives, of shape (Q,); it has Q - size + 1 runs. The share is
+    0.0 where there is none. Raises UsageError for a size under 1.
     """
-    lengths = np.asarray(lengths)
     shares = {}
     for size in sizes:
         if size < 1:
             raise UsageError(f"the run size is {size}, but must be at least 1")
-        runs = lengths[: max(0, len(lengths) - size + 1)]
-        shares[size] = float((runs >= size).mean()) if len(runs) else 0.0
+        runs = sum(max(0, len(lengths) - size + 1) for lengths in texts)
+        shares[size] = sum(int((lengths >= size).sum()) for lengths in texts) / runs if runs else 0.0
     return shares
 
 
@@ -200,7 +200,7 @@ def report(
     if not len(query):
         return "The text is empty: there is nothing to compare."
     lines = [f"How much of the text ({len(query):,} {unit}) stands word for word in the training text:"]
-    for size, share in run_shares(lengths, sizes).items():
+    for size, share in run_shares([lengths], sizes).items():
         too_short = " (the text is shorter than that)" if size > len(query) else ""
         percent = " under 0.1%" if 0 < share < 0.001 else f"{share:11.1%}"
         lines.append(f"{percent} of its runs of {size} {unit}{too_short}")

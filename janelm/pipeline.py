@@ -23,7 +23,7 @@ from .config import (
     TrainingConfig,
     check,
 )
-from .corpora import Source, load_sources
+from .corpora import GIVEN, Source, given_source, load_sources
 from .crossentropy import IGNORED
 from .data import Dataset, load_dataset
 from .distributed import Team, join_team, leave_team
@@ -33,12 +33,10 @@ from .evaluation import final_losses
 from .files import set_aside, write_atomically
 from .generation import Limits, generate, generate_samples
 from .hardware import choose_device, choose_precision, processor
-from .overlap import RUN_SIZES, TokenIndex
+from .overlap import MOST_TOKENS, TokenIndex, run_shares
 from .runs import LoadedRun, Run, RunConfig
 from .tokenizers import Tokenizer
 from .training import Trainer
-
-INDEXED_TOKENS = 1 << 26  # the longest training text that written text is held against: its index takes 0.5 GB
 
 
 @dataclass
@@ -71,13 +69,15 @@ def train(
     and JaneLMError where the text or the folder cannot be used.
     """
     folder, data = Path(folder), data or DataConfig()
+    if text is not None:
+        data = replace(data, data=(GIVEN,))
     tokenizer = tokenizer or CharacterTokenizerConfig()
     check(model, training, data, tokenizer, also=_contradictions(model, training, data))
     device = choose_device(training.device)
     team = join_team(device)
     say = say if team.first else _silence
     torch.manual_seed(training.seed)
-    sources = [Source("text", text)] if text is not None else load_sources(data.data)
+    sources = [given_source(text)] if text is not None else load_sources(data.data)
     for source in sources:
         for line in source.report:
             say(f"{source.name}: {line}")
@@ -119,7 +119,7 @@ def resume(
     device = choose_device(training.device)
     team = join_team(device)
     say = say if team.first else _silence
-    sources = [Source("text", text)] if text is not None else load_sources(config.data.data)
+    sources = [given_source(text)] if text is not None else load_sources(config.data.data)
     with team.first_before_others():
         dataset = dataset_of(run, config, sources, device)
         if team.first:
@@ -156,16 +156,12 @@ def _train_and_finish(
     )
     if resume:
         trainer.resume()
-    interrupted = False
-    try:
-        state = trainer.train()
-    except KeyboardInterrupt:
-        interrupted, state = True, trainer.state
+    state = trainer.train()
     leave_team()
     if not team.first:
         return None
     say(f"training ended after {state.step:,} steps: {state.finished}")
-    return Finished(run, _measure(run, loaded, dataset, trainer, command), interrupted)
+    return Finished(run, _measure(run, loaded, dataset, trainer, command), trainer.interrupt.asked)
 
 
 def _measure(run: Run, loaded: LoadedRun, dataset: Dataset, trainer: Trainer, command: str | None) -> dict:
@@ -188,7 +184,7 @@ def _measure(run: Run, loaded: LoadedRun, dataset: Dataset, trainer: Trainer, co
     }
     run.write_results(results)  # what follows takes a while
     network.eval()
-    if dataset.train_tokens <= INDEXED_TOKENS:
+    if dataset.train_tokens <= MOST_TOKENS:
         results["overlap"] = originality(loaded, dataset)
         run.write_results(results)
     write_atomically(run.folder / "sample.txt", sample_text(loaded, 500))
@@ -290,15 +286,9 @@ def originality(run: LoadedRun, data: Dataset) -> dict[str, dict[str, float]]:
     figures = {}
     for name, pieces in texts.items():
         lengths = [index.matches(piece)[0] for piece in pieces]
-        figures[name] = {f"runs_of_{size}": _share(lengths, size) for size in RUN_SIZES}
+        figures[name] = {f"runs_of_{size}": share for size, share in run_shares(lengths).items()}
         figures[name]["longest"] = max(int(part.max(initial=0)) for part in lengths)
     return figures
-
-
-def _share(lengths: list[np.ndarray], size: int) -> float:
-    """The share of the runs of `size` tokens, over several texts, that occur."""
-    runs = sum(max(0, len(part) - size + 1) for part in lengths)
-    return sum(int((part >= size).sum()) for part in lengths) / runs if runs else 0.0
 
 
 def _facts(sources: list[Source], data: Dataset) -> dict:

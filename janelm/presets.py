@@ -92,7 +92,7 @@ LEARNING_RATES = {
 }
 
 
-def training_preset(architecture: str, preset: str, tokenization: str) -> TrainingConfig:
+def training_preset(architecture: str, preset: str, tokenization: str = "character") -> TrainingConfig:
     """The settings of training in this size."""
     recipes = PRESETS[preset].recipes
     changes = PRESETS[preset].training | recipes.get(architecture, {}) | recipes.get(tokenization, {})

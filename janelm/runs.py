@@ -36,7 +36,7 @@ from safetensors.numpy import load_file, save_file
 from .checkpoints import read_checkpoint
 from .config import MODEL_CONFIGS, DataConfig, ModelConfig, TrainingConfig, from_dict, to_dict
 from .errors import JaneLMError
-from .files import write_atomically
+from .files import MODELS, write_atomically
 from .tokenizers import Tokenizer, tokenizer_from_json
 
 if TYPE_CHECKING:
@@ -45,10 +45,7 @@ if TYPE_CHECKING:
     from .architectures import LanguageModel
 
 FORMAT = 1
-MODELS = Path("models")
 SAMPLES = Path(__file__).parent / "samples"  # runs that come with the package, by architecture
-
-
 SAMPLE_FILES = (
     "config.json",
     "tokenizer.json",
@@ -74,6 +71,8 @@ class RunConfig:
 
     @staticmethod
     def from_json(values: dict) -> RunConfig:
+        if values.get("format", FORMAT) > FORMAT:
+            raise JaneLMError("the run was made by a later version of JaneLM: upgrade this one to read it")
         return RunConfig(
             from_dict(MODEL_CONFIGS, values["model"]),
             from_dict(DataConfig, values["data"]),

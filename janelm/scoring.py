@@ -22,8 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .architectures import LanguageModel
-from .corpora import BLOCK, blocks
-from .data import Dataset, RunningText
+from .config import DataConfig
+from .corpora import BLOCK, blocks, read_source
+from .data import Dataset, Documents, read_documents
 from .errors import JaneLMError, UsageError
 from .evaluation import Losses
 from .generation import prompt_tokens
@@ -40,7 +41,6 @@ class ScoredToken:
 
     token: int
     nats: float
-    likeliest: bool
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,19 @@ class Block:
 
     tokens: np.ndarray  # (T,) int64
     bytes: int  # UTF-8 bytes that they stand for
+    fresh: bool = False  # a document by itself: nothing before it is known
 
 
 class Reader:
     """A model that reads one text with carried state."""
 
     def __init__(self, model: LanguageModel) -> None:
-        self.model, self.state = model, model.initial_state(1)
+        self.model = model
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was read."""
+        self.state = self.model.initial_state(1)
 
     @torch.inference_mode()
     def read(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -76,8 +82,11 @@ class DynamicReader(Reader):
         super().__init__(copy.deepcopy(model))
         rate = DYNAMIC_RATES[model.config.kind] if learning_rate is None else learning_rate
         self._optimizer = torch.optim.Adam(self.model.parameters(), rate, betas=(0.0, 0.999))
-        self._before = torch.empty(0, dtype=torch.int64, device=model.device)
         self._go_on = torch.zeros(1, dtype=torch.bool, device=model.device)
+
+    def restart(self) -> None:
+        super().restart()
+        self._before = torch.empty(0, dtype=torch.int64, device=self.model.device)
 
     def read(self, inputs: Tensor, targets: Tensor) -> Tensor:
         if self.model.config.bounded_memory:
@@ -99,7 +108,8 @@ def score(
     """Read one text and yield what each token cost; `losses` adds it all up.
 
     Several readers are an ensemble: their probabilities are averaged. The first token is judged after `before`, which
-    is read and not scored; by default what writing starts from: a line break, or the start of a document.
+    is read and not scored; by default what writing starts from: a line break, or the start of a document. Documents are
+    blocks of their own, each read from a fresh start.
     """
     chunk = max(1, min(reader.model.config.context_length for reader in readers) // 4)
     device = readers[0].model.device
@@ -111,18 +121,21 @@ def score(
     previous = torch.tensor(previous[-1:], device=device)
     for block in text:
         losses.bytes += block.bytes
+        if block.fresh:
+            previous = torch.tensor([tokenizer.end_token], device=device)
+            for reader in readers:
+                reader.restart()
         for targets in torch.from_numpy(block.tokens).to(device).split(chunk):
             inputs = torch.cat((previous, targets[:-1]))
             previous = targets[-1:]
             scores = torch.stack([reader.read(inputs, targets) for reader in readers])  # (readers, T, V)
             scores = scores.logsumexp(0) - math.log(len(readers))
             nats = -scores.gather(1, targets[:, None])[:, 0]
-            hits = scores.argmax(-1) == targets
             losses.nats += nats.sum().item()
             losses.tokens += len(targets)
-            losses.correct += int(hits.sum())
+            losses.correct += int((scores.argmax(-1) == targets).sum())
             losses.unknown += targets.tolist().count(tokenizer.unknown_token)
-            yield from map(ScoredToken, targets.tolist(), nats.tolist(), hits.tolist())
+            yield from map(ScoredToken, targets.tolist(), nats.tolist())
 
 
 def shared_tokenizer(runs: list[LoadedRun]) -> Tokenizer:
@@ -137,16 +150,21 @@ def shared_tokenizer(runs: list[LoadedRun]) -> Tokenizer:
     return first.tokenizer
 
 
-def held_out(data: Dataset, context_length: int) -> tuple[Block, list[int]]:
-    """Validation and test in a row, and the training tokens before them that give their first token a past.
-
-    Raises UsageError for documents, which have no order.
-    """
-    if not isinstance(data, RunningText):
-        raise UsageError("the run was trained on documents, whose held-out figures are in its results.json")
+def held_out(data: Dataset, context_length: int) -> tuple[Iterable[Block], list[int] | None]:
+    """Validation and test in a row, and the training tokens before them that give their first token a past: documents
+    have none."""
+    if isinstance(data, Documents):
+        return (Block(*document, fresh=True) for split in data.held_out for document in data.whole(split)), None
     first, last = data.range(data.held_out[0])[0], data.range(data.held_out[-1])[1]
     before = data.take(np.arange(max(0, first - 2 * context_length), first)).tolist()
-    return Block(data.take(np.arange(first, last)).cpu().numpy(), data.weigh(first, last)[0]), before
+    return [Block(data.take(np.arange(first, last)).cpu().numpy(), data.weigh(first, last)[0])], before
+
+
+def read_whole_documents(path: Path, tokenizer: Tokenizer, config: DataConfig) -> Iterator[Block]:
+    """The documents of a file, cut as those were that the model was trained on, each a block."""
+    for document in read_documents([read_source(path)], config):
+        tokens = np.append(tokenizer.encode(document), tokenizer.end_token)
+        yield Block(tokens, len(document.encode("utf-8", "replace")) + 1, fresh=True)
 
 
 def read_blocks(path: Path, tokenizer: Tokenizer) -> Iterator[Block]:
@@ -161,6 +179,6 @@ def read_blocks(path: Path, tokenizer: Tokenizer) -> Iterator[Block]:
     except FileNotFoundError:
         raise JaneLMError(f"there is no text at {path}: name a text file") from None
     except UnicodeDecodeError as error:
-        raise JaneLMError(f"{path} is not UTF-8 (near byte {error.start}): save it as UTF-8 to score it") from error
+        raise JaneLMError(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8 to score it") from error
     except OSError as error:
         raise JaneLMError(f"cannot read {path} ({error.strerror}): check the name and the permissions") from error

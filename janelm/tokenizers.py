@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 import numpy as np
 
 from .config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig
-from .errors import JaneLMError
+from .errors import JaneLMError, UsageError
 
 REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
 UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `evaluation.bits_per_byte`
@@ -204,7 +204,8 @@ def _without_surrogates(text: str) -> str:
 def train_tokenizer(config: TokenizerConfig, texts: Iterable[str], documents: bool = False) -> Tokenizer:
     """A tokenizer for `texts`, the training split: nothing of the held-out text enters it.
 
-    Raises JaneLMError where a stock encoding is unknown or cannot be fetched.
+    Raises JaneLMError where a stock encoding is unknown or cannot be fetched, and UsageError for a pattern that cannot
+    be used.
     """
     if isinstance(config, CharacterTokenizerConfig):
         characters: set[str] = set()
@@ -214,8 +215,26 @@ def train_tokenizer(config: TokenizerConfig, texts: Iterable[str], documents: bo
     if config.encoding is not None:
         config, ranks = _stock_encoding(config)
     else:
+        _check_pattern(config.pattern)
         ranks = train_byte_pairs(texts, config.vocab_size, config.pattern)
     return TiktokenTokenizer(config, ranks, documents)
+
+
+def _check_pattern(pattern: str) -> None:
+    """Raise UsageError unless the pattern can be read, by both libraries, and leaves nothing of a text out."""
+    import tiktoken
+    from tokenizers import Regex
+
+    text = "It's 1 naïve 漢字,\t(🙂)  \n\n A_z-9\r\n"
+    try:
+        Regex(pattern)
+        plain = tiktoken.Encoding(
+            "plain", pat_str=pattern, mergeable_ranks={bytes([value]): value for value in range(256)}, special_tokens={}
+        )
+    except Exception as error:  # neither library has a class of its own for it
+        raise UsageError(f"the pattern {pattern!r} is no regular expression ({str(error).splitlines()[0]})") from error
+    if plain.decode(plain.encode_ordinary(text)) != text:
+        raise UsageError(rf"the pattern {pattern!r} leaves out parts of a text: let it end with |\s+|\S to take in all")
 
 
 def train_byte_pairs(texts: Iterable[str], vocab_size: int, pattern: str) -> list[bytes]:

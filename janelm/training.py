@@ -22,7 +22,7 @@ from tqdm import tqdm
 from .architectures import LanguageModel, State
 from .config import TrainingConfig
 from .crossentropy import IGNORED, cross_entropy
-from .data import Batch, Dataset, RunningText
+from .data import Batch, Dataset, RunningText, Scored
 from .distributed import Team
 from .errors import JaneLMError
 from .evaluation import FINAL_TOKENS, Losses, cold_losses
@@ -48,6 +48,7 @@ class TrainingState:
     losses: list[float] = field(default_factory=list)  # of the steps since the last evaluation
     norms: list[float] = field(default_factory=list)  # of the gradient, likewise
     stepping: float = 0.0  # seconds spent in those steps
+    reserve: float = 0.0  # seconds of a budget of minutes that are kept back for its end
     rows: list[dict[str, float]] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)  # what the model wrote at each evaluation
 
@@ -103,7 +104,6 @@ class Trainer:
         self._loss = compiled(training_loss, many_shapes) if self.compiled else training_loss
         self.interrupt = Interrupt(say)
         self._started = time.perf_counter() if started is None else started
-        self._reserve = 0.0
 
     # --- one step -----------------------------------------------------------------------------------------------
 
@@ -188,15 +188,15 @@ class Trainer:
         """The share of the budget that is used up, from 0 to 1."""
         if self.config.steps is not None:
             return min(1.0, self.state.step / self.config.steps)
-        return min(1.0, self.seconds / (60 * self.config.minutes - self._reserve))
+        return min(1.0, self.seconds / (60 * self.config.minutes - self.state.reserve))
 
     def train(self) -> TrainingState:
         """Train until the budget is spent, validation stops improving, or Ctrl-C; the best weights are then loaded.
 
-        Raises KeyboardInterrupt after saving where Ctrl-C ended it.
+        After a first Ctrl-C `interrupt.asked` is set; a second one raises KeyboardInterrupt.
         """
         self.model.train()
-        if self.state.step == 0:
+        if not self.state.rows:
             self._evaluate()
         first = True
         one_batch = self.data.batch(0) if self.config.overfit_one_batch else None
@@ -205,37 +205,46 @@ class Trainer:
                 batch = one_batch or self.data.batch(self.state.step)
                 (self._first_step if first else self.step)(batch)
                 first = False
+                if self.state.step % 10 == 0:
+                    self._report(bar)
                 done = self.team.tell(self.progress)
                 self.interrupt.asked = self.team.any(self.interrupt.asked)
                 if done >= 1:
                     self.state.finished = "the budget is spent"
-                elif self.interrupt.asked:
-                    self._save()  # before the evaluation below, which an uninterrupted run would not make
-                    self.state.finished = "it was interrupted"
                 if self.state.finished or done >= self.state.evaluations_done / self.config.evaluations:
                     self._evaluate(bar)
-                if self.state.step % 10 == 0:
-                    self._report(bar)
+                    if self.interrupt.asked and not self.state.finished:
+                        self.state.finished = "it was interrupted"
+                elif self.interrupt.asked:
+                    self._stop_early(bar)
         if self.team.first:
             load_weights(self.model, self.run.best_weights())
-        if self.interrupt.asked:
-            raise KeyboardInterrupt
         return self.state
+
+    def _stop_early(self, bar: tqdm) -> None:
+        """End between two evaluations: save what an uninterrupted run would have here, then make one that it would not.
+
+        That one may put better weights in the place of the best, which are therefore saved too.
+        """
+        if self.team.first:
+            self._save(best=self.run.best_weights())
+        self.state.finished = "it was interrupted"
+        self._evaluate(bar, save=False)
 
     # --- evaluation and saving ----------------------------------------------------------------------------------
 
-    def _evaluate(self, bar: tqdm | None = None) -> None:
+    def _evaluate(self, bar: tqdm | None = None, save: bool = True) -> None:
         """Measure both losses on the same tokens as ever, keep the best weights, then save the run."""
         if self.team.first:
-            self._evaluate_alone(bar)
+            self._evaluate_alone(bar, save)
         state = self.state
         state.evaluations_done, state.finished = self.team.tell((state.evaluations_done, state.finished))
 
-    def _evaluate_alone(self, bar: tqdm | None) -> None:
+    def _evaluate_alone(self, bar: tqdm | None, save: bool) -> None:
         state = self.state
         with self.average.in_place() if self.average else nullcontext():
             better = self._measure()
-        if not self.interrupt.asked:
+        if save:
             self._save()
         self.run.write_metrics(state.rows)
         self.run.write_samples(state.rows, state.samples)
@@ -278,14 +287,10 @@ class Trainer:
     def _train_losses(self) -> Losses:
         if not self.config.overfit_one_batch:
             return cold_losses(self.model, self.data.evaluation("train", self.config.evaluation_tokens))
-        losses = Losses(bytes=1)
-        self.model.eval()
-        with torch.no_grad():
-            inputs, targets = self.data.batch(0)
-            losses.add(self.model.head, self.model.features(inputs)[0], targets)
-        self.model.train()
-        losses.bytes = max(1, round(losses.tokens * self.data.split_bytes["train"] / self.data.train_tokens))
-        return losses
+        inputs, targets = self.data.batch(0)
+        tokens = int((targets != IGNORED).sum())
+        size = max(1, round(tokens * self.data.split_bytes["train"] / self.data.train_tokens))
+        return cold_losses(self.model, [Scored(inputs, targets, size, 0)])
 
     def _plan_the_end(self, seconds: float, tokens: int) -> None:
         """Keep back what the last evaluation and the files after it will take, judged by the quickest evaluation so
@@ -293,14 +298,14 @@ class Trainer:
         sizes, density = self.data.split_bytes, self.data.train_tokens / self.data.split_bytes["train"]
         held_out = sum(min(FINAL_TOKENS, density * sizes[split]) for split in self.data.held_out)
         planned = min(10 * self.config.minutes, 12 + FINAL_PASSES * seconds * held_out / tokens)
-        self._reserve = min(planned, self._reserve or planned)
+        self.state.reserve = min(planned, self.state.reserve or planned)
 
     def _row(self, train: Losses, validation: Losses) -> dict[str, float]:
         state = self.state
         running, norm = mean(state.losses), mean(state.norms)
-        speed = len(state.losses) * self.tokens_per_step / state.stepping if state.stepping else 0.0
+        speed = len(state.losses) * self.data.tokens_per_step / state.stepping if state.stepping else 0.0
         state.losses, state.norms, state.stepping = [], [], 0.0
-        tokens = state.step * self.tokens_per_step
+        tokens = state.step * self.data.tokens_per_step
         return {
             "step": state.step,
             "tokens": tokens,
@@ -318,14 +323,9 @@ class Trainer:
             "learning_rate_scale": learning_rate_scale(state.step, self.progress, self.config),
         }
 
-    @property
-    def tokens_per_step(self) -> int:
-        """Tokens of the text in one step (padding not counted), on average."""
-        return round(self.data.train_tokens / self.data.batches_per_epoch)
-
-    def _save(self) -> None:
-        if not self.team.first:
-            return
+    def _save(self, best: dict[str, np.ndarray] | None = None) -> None:
+        """Write all that resuming needs; `best` are the weights that are to be the best ones then."""
+        self.state.seconds = self.seconds
         self.run.write_resume_state(
             {
                 "weights": weights_of(self.model),
@@ -334,16 +334,20 @@ class Trainer:
                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "random": torch.get_rng_state(),
                 "training": vars(self.state),
+                "best": best and {name: torch.from_numpy(weight) for name, weight in best.items()},
             }
         )
 
     def resume(self) -> None:
         """Go on from what the run last saved: the same batches, losses and weights as if never interrupted.
 
-        So it is with any number of processes, but for dropout, which differs between them, and for states that are
-        carried, which then start afresh.
+        So it is with any number of processes, but for dropout, which differs between them and on a GPU, and for states
+        that are carried, which then start afresh.
         """
         saved = self.run.resume_state()
+        if saved.get("best") and self.team.first:
+            load_weights(self.model, saved["best"])
+            self.run.write_best(self.model)
         load_weights(self.model, saved["weights"])
         for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
@@ -370,7 +374,7 @@ class Trainer:
         if bar.disable:
             return
         now, step = time.perf_counter(), self.state.step
-        speed = (step - self._mark[1]) * self.tokens_per_step / (now - self._mark[0])
+        speed = (step - self._mark[1]) * self.data.tokens_per_step / (now - self._mark[0])
         self._mark = now, step
         loss = mean(self.state.losses[-10:])
         bits = loss / math.log(2) * self.data.train_tokens / self.data.split_bytes["train"]

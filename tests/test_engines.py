@@ -252,3 +252,17 @@ def test_auto_takes_onnx_where_it_is_there_and_no_other_device_is_named(monkeypa
     monkeypatch.setattr(run, "device", "cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert type(choose_engine(run, "auto")) is TorchEngine
+
+
+def test_auto_takes_torch_where_onnxruntime_does_not_work_and_says_so(monkeypatch):
+    """An old onnxruntime of another project stood in the way of writing at all."""
+
+    def too_old(*arguments, **more):
+        raise RuntimeError("unsupported opset")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", too_old)
+    run, said = random_run(SHAPES["lstm"]), []
+    assert type(choose_engine(run, "auto", say=said.append)) is TorchEngine
+    assert "unsupported opset" in said[0]
+    with pytest.raises(JaneLMError, match="unsupported opset"):
+        choose_engine(run, "onnx")

@@ -144,17 +144,17 @@ def test_shares_count_the_runs_that_stand_in_the_training_text(training, query, 
     lengths, _ = TokenIndex(array(training)).matches(array(query))
     runs = [query[start : start + size] for start in range(len(query) - size + 1)]
     expected = sum(stands_in(run, training) for run in runs) / len(runs) if runs else 0.0
-    assert run_shares(lengths, (size,)) == {size: pytest.approx(expected)}
+    assert run_shares([lengths], (size,)) == {size: pytest.approx(expected)}
 
 
 def test_shares_of_a_text_shorter_than_the_runs_are_zero():
-    assert run_shares(array([])) == {8: 0.0, 16: 0.0, 32: 0.0}
-    assert run_shares(array([3, 2, 1]), (3, 4)) == {3: 1.0, 4: 0.0}
+    assert run_shares([array([])]) == {8: 0.0, 16: 0.0, 32: 0.0}
+    assert run_shares([array([3, 2, 1])], (3, 4)) == {3: 1.0, 4: 0.0}
 
 
 def test_runs_of_no_tokens_are_refused():
     with pytest.raises(UsageError, match="the run size is 0"):
-        run_shares(array([1]), (0,))
+        run_shares([array([1])], (0,))
 
 
 def reported(training: str, text: str, **settings) -> str:

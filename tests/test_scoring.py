@@ -10,12 +10,21 @@ import torch
 from conftest import SHAPES, write_text
 from test_generation import random_run
 
-from janelm.config import TiktokenTokenizerConfig, TrainingConfig
+from janelm.config import DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.corpora import BLOCK, Source
 from janelm.errors import JaneLMError, UsageError
 from janelm.evaluation import Losses, carried_losses
-from janelm.pipeline import dataset_of, train
-from janelm.scoring import Block, DynamicReader, Reader, held_out, read_blocks, score, shared_tokenizer
+from janelm.pipeline import dataset_of, run_data, train
+from janelm.scoring import (
+    Block,
+    DynamicReader,
+    Reader,
+    held_out,
+    read_blocks,
+    read_whole_documents,
+    score,
+    shared_tokenizer,
+)
 
 
 def block(run, text):
@@ -116,10 +125,30 @@ def test_the_held_out_text_of_a_run_costs_what_its_results_say(text, shape):
     finished = train(shape, training, Path("run"), text=text, say=lambda line: None)
     run = finished.run.load()
     data = dataset_of(finished.run, run.config, [Source("text", text)], "cpu")
-    part, before = held_out(data, shape.context_length)
+    parts, before = held_out(data, shape.context_length)
     losses = Losses()
-    list(score([Reader(run.model)], run.tokenizer, [part], losses, before))
+    list(score([Reader(run.model)], run.tokenizer, parts, losses, before))
     told = finished.results["losses"]["heldout_carried"]
     assert (losses.bytes, losses.tokens) == (told["bytes"], told["tokens"])
     assert losses.bits_per_byte == pytest.approx(told["bits_per_byte"], rel=5e-3)
     assert carried_losses(run.model, data, "test", streams=1).bytes < losses.bytes
+
+
+@pytest.mark.parametrize("titles", ["keep", "shorten"])
+def test_documents_are_scored_one_by_one_as_training_measured_them(shape, titles):
+    """A file of them used to be read as one endless document, for a figure that meant nothing."""
+    verses = [f"<Ruth>\t{line}" for line in write_text(120).splitlines() if line]
+    Path("verses.txt").write_text("\n".join(verses), encoding="utf-8")
+    training = TrainingConfig(steps=3, batch_tokens=512, evaluations=1, compile="off", device="cpu")
+    data = DataConfig(("verses.txt",), documents="lines", titles=titles)
+    finished = train(shape, training, Path("run"), data=data, say=lambda line: None)
+    run, told = finished.run.load(), finished.results["losses"]["heldout"]
+    losses, whole = Losses(), Losses()
+    parts, before = held_out(run_data(finished.run), shape.context_length)
+    list(score([Reader(run.model)], run.tokenizer, parts, losses, before))
+    assert (losses.bytes, losses.tokens) == (told["bytes"], told["tokens"])
+    assert losses.bits_per_byte == pytest.approx(told["bits_per_byte"], rel=5e-3)
+    parts = list(read_whole_documents(Path("verses.txt"), run.tokenizer, data))
+    list(score([DynamicReader(run.model, 0.0)], run.tokenizer, parts, whole))
+    assert len(parts) == len(verses) and whole.unknown == 0
+    assert whole.bits_per_byte == pytest.approx(losses.bits_per_byte, rel=0.1)

@@ -134,7 +134,7 @@ def weights_and_rows(folder: Path):
     return state["weights"], run.load().model.state_dict(), timeless
 
 
-@pytest.mark.parametrize("stop_at", [7, 13])
+@pytest.mark.parametrize("stop_at", [6, 7, 13])
 @pytest.mark.parametrize(
     ("settings", "drops", "documents"),
     [
@@ -163,6 +163,94 @@ def test_resumed_equals_uninterrupted(text, shape, settings, drops, documents, s
             assert str(whole) == str(parts)
         else:
             assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_an_interrupted_runs_own_evaluation_does_not_outlive_it(text, monkeypatch):
+    """It may be the best so far; a resumed run is to end with what an uninterrupted one would have kept."""
+    config = replace(TRAINING, steps=24, learning_rate=0.5, matrix_learning_rate=0.5, decay=0.0, warmup_steps=0)
+    with monkeypatch.context() as patch:
+        interrupting(patch, 5)
+        assert train(SHAPES["lstm"], config, Path("parts"), text=text, say=quiet).interrupted
+    extra = Run(Path("parts")).metrics()
+    assert [row["step"] for row in extra] == [0, 5]
+    before = Run(Path("parts")).best_weights()
+    Run(Path("parts")).load()
+    saved = Run(Path("parts")).resume_state()
+    assert any((saved["best"][name].numpy() != before[name]).any() for name in before) == (
+        extra[1]["validation_loss"] < extra[0]["validation_loss"]
+    )
+    train(SHAPES["lstm"], config, Path("whole"), text=text, say=quiet)
+    resume(Path("parts"), text=text, say=quiet)
+    whole, parts = (Run(Path(name)).best_weights() for name in ("whole", "parts"))
+    assert all((whole[name] == parts[name]).all() for name in whole)
+
+
+def test_ctrl_c_in_the_last_evaluation_leaves_a_finished_run(text, monkeypatch):
+    """Its state was not saved, so that resuming trained the last stretch again."""
+    interrupting(monkeypatch, 24)
+    train(SHAPES["lstm"], TRAINING, Path("run"), text=text, say=quiet)
+    saved = Run(Path("run")).resume_state()["training"]
+    assert (saved["step"], saved["finished"]) == (24, "the budget is spent")
+
+
+def test_a_second_ctrl_c_ends_at_once(text, monkeypatch):
+    """The final evaluation used to go on all the same, and of other weights than the best."""
+    interrupting(monkeypatch, 7)
+
+    def pressed_again(self, *arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_stop_early", pressed_again)
+    with pytest.raises(KeyboardInterrupt):
+        train(SHAPES["lstm"], TRAINING, Path("run"), text=text, say=quiet)
+    assert not (Path("run") / "results.json").exists()
+    Run(Path("run")).load()
+
+
+def test_a_finished_run_of_minutes_stays_finished(text):
+    """What its end had kept back was forgotten, so that resuming found time left and raised the learning rate again."""
+    config = replace(TRAINING, steps=None, minutes=0.05)
+    steps = train(SHAPES["lstm"], config, Path("run"), text=text, say=quiet).results["steps"]
+    saved = Run(Path("run")).resume_state()["training"]
+    assert saved["reserve"] > 0 and saved["finished"] == "the budget is spent"
+    assert resume(Path("run"), text=text, say=quiet).results["steps"] == steps
+
+
+def test_the_clock_of_an_interrupted_run_is_that_of_its_last_step(text, monkeypatch):
+    interrupting(monkeypatch, 7)
+    train(SHAPES["lstm"], TRAINING, Path("run"), text=text, say=quiet)
+    saved = Run(Path("run")).resume_state()["training"]
+    assert saved["seconds"] > saved["rows"][-1]["seconds"]
+
+
+def test_a_run_killed_in_its_first_steps_has_one_first_row(text, monkeypatch):
+    def killed(self, batch):
+        raise MemoryError("as if killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", killed)
+        with pytest.raises(MemoryError):
+            train(SHAPES["lstm"], TRAINING, Path("run"), text=text, say=quiet)
+    resume(Path("run"), text=text, say=quiet)
+    assert [row["step"] for row in Run(Path("run")).metrics()] == [0, 6, 12, 18, 24]
+
+
+def test_tokens_are_counted_as_they_are_read(text, shape):
+    """They used to be spread over the steps from the whole text, part of which no batch holds."""
+    train(shape, TRAINING, Path("run"), text=text, say=quiet)
+    assert Run(Path("run")).metrics()[-1]["tokens"] == 24 * 128
+
+
+def test_a_text_from_python_is_cleaned_as_a_file_is_and_an_empty_one_refused(text):
+    windows = text.replace("\n", "\r\n")
+    one, other = (
+        train(SHAPES["lstm"], replace(TRAINING, steps=2), Path(name), text=content, say=quiet)
+        for name, content in (("one", text), ("other", windows))
+    )
+    assert one.results["losses"] == other.results["losses"]
+    assert one.run.config().data.data == ("text",)
+    with pytest.raises(UsageError, match="empty"):
+        train(SHAPES["lstm"], TRAINING, Path("run"), text=" \n", say=quiet)
 
 
 def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, shape, monkeypatch):

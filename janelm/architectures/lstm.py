@@ -67,7 +67,7 @@ class LSTM(LanguageModel):
         return zero, zero.clone()
 
     def hand_on(self, state: LSTMState, fresh: Tensor) -> LSTMState:
-        return tuple(part.detach().masked_fill(fresh[:, None], 0.0) for part in state)
+        return tuple(part.detach().to(fresh.device).masked_fill(fresh[:, None], 0.0) for part in state)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         return [weight for weight in self.lstm.parameters() if weight.ndim == 2]

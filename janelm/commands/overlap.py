@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from .shared import parse
+from .shared import parse, say
 
 
 @dataclass
@@ -25,14 +25,21 @@ def overlap_command(arguments: list[str], program: str) -> int:
     """Find what of a written text stands verbatim in the training text."""
     options = parse(OverlapOptions, arguments, program, "Find what of a written text stands in the training text.")
     from ..corpora import read_source
-    from ..overlap import TokenIndex, report
+    from ..errors import JaneLMError
+    from ..overlap import MOST_TOKENS, TokenIndex, report
     from ..pipeline import training_tokens
     from ..runs import find_run
 
     run = find_run(options.run)
     tokenizer = run.tokenizer()
-    query = tokenizer.encode(read_source(Path(options.file)).text)
-    lengths, places = TokenIndex(training_tokens(run)).matches(query)
+    source = read_source(Path(options.file))
+    for line in source.report:
+        say(f"{source.name}: {line}")
+    query = tokenizer.encode(source.text)
+    tokens = training_tokens(run)
+    if len(tokens) > MOST_TOKENS:
+        raise JaneLMError(f"the training text has {len(tokens):,} tokens, too many to search: {MOST_TOKENS:,} can be")
+    lengths, places = TokenIndex(tokens).matches(query)
     unit = "characters" if tokenizer.config.kind == "character" else "tokens"
     print(report(query, lengths, places, tokenizer.decode, unit=unit))
     return 0

@@ -49,14 +49,15 @@ def score_command(arguments: list[str], program: str) -> int:
     from ..evaluation import Losses
     from ..pipeline import run_data
     from ..runs import find_run
-    from ..scoring import DynamicReader, Reader, held_out, read_blocks, score, shared_tokenizer
+    from ..scoring import DynamicReader, Reader, held_out, read_blocks, read_whole_documents, score, shared_tokenizer
 
     found = [find_run(name) for name in options.run]
     runs, losses = [run.load() for run in found], Losses()
     tokenizer = shared_tokenizer(runs)
     if options.heldout:
-        block, before = held_out(run_data(*found), max(run.model.config.context_length for run in runs))
-        text = iter([block])
+        text, before = held_out(run_data(*found), max(run.model.config.context_length for run in runs))
+    elif tokenizer.documents:
+        text, before = read_whole_documents(Path(options.file), tokenizer, runs[0].config.data), None
     else:
         text, before = read_blocks(Path(options.file), tokenizer), None
     readers = [DynamicReader(run.model, options.dynamic_rate) if options.dynamic else Reader(run.model) for run in runs]
@@ -65,7 +66,8 @@ def score_command(arguments: list[str], program: str) -> int:
             print(f"{scored.nats / math.log(2):8.3f}  {tokenizer.decode([scored.token])!r}")
     if not losses.tokens:
         raise JaneLMError(f"{options.file} is empty: name a file with text in it")
-    how = "dynamic evaluation, learning from what it has read" if options.dynamic else "read with carried state"
+    state = "each document from a fresh start" if tokenizer.documents else "read with carried state"
+    how = "dynamic evaluation, learning from what it has read" if options.dynamic else state
     how += f", an ensemble of {len(runs)}" if len(runs) > 1 else ""
     figures = say if options.per_token else print
     figures(

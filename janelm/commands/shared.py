@@ -8,7 +8,6 @@ from typing import Any
 
 import tyro
 
-MODELS, GENERATED = Path("models"), Path("generated")
 DEFAULT_MODEL, DEFAULT_CONFIG = "model.pth", "model-config.pkl"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from dataclasses import dataclass, field, make_dataclass, replace
@@ -11,8 +12,9 @@ from typing import Any, Literal
 import tyro
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
+from ..files import MODELS
 from ..presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, MODELS, config_name, parse, say
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, say
 
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
 
@@ -67,7 +69,7 @@ def train_command(arguments: list[str], program: str) -> int:
         add_help=False,
     )[0]
     given = {name: value for name, value in vars(budget).items() if value is not None}
-    if "steps" in given:
+    if math.isfinite(given.get("steps", math.nan)):
         given["steps"] = int(given["steps"])
     choice = tyro.cli(Choice, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
     preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..config import SamplingConfig, check
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, GENERATED, MODELS, config_name, parse, say
+from ..files import GENERATED, MODELS
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, say
 
 if TYPE_CHECKING:
     from ..engines import Engine
     from ..generation import Limits
     from ..runs import LoadedRun
+
+
+INTERACTIVE_TOKENS = 100  # written at a time
 
 
 @dataclass
@@ -37,7 +42,8 @@ class WriteOptions:
     text_file: str | None = None
     """A file with the prompt, instead of --text."""
     num_tokens: int = 10_000
-    """Tokens to write (characters, or byte pairs of a few characters each)."""
+    """Tokens to write (characters, or byte pairs of a few characters each); with --interactive, 100 at a time unless
+    this says otherwise."""
     stop: tuple[str, ...] = ()
     """Texts at which writing ends; they are not written."""
     num_samples: int = 1
@@ -47,8 +53,9 @@ class WriteOptions:
     engine: Literal["auto", "torch", "onnx"] = "auto"
     """What runs the model; auto takes ONNX Runtime, which starts sooner and is faster on a CPU, where it is installed
     and no other device is named."""
-    precision: Literal["fp32", "int8"] = "fp32"
-    """Weights of the onnx engine: int8 is faster and a quarter of the size, and a little less exact."""
+    precision: Literal["fp32", "int8", "int8-weights"] = "fp32"
+    """Weights of the onnx engine: int8 is faster and a quarter of the size, and a little less exact; int8-weights is
+    what an exported page has unless asked otherwise, and writes what the page writes."""
     stream: bool = True
     """Show the text while it is written; else all at once at the end."""
     interactive: bool = False
@@ -63,15 +70,15 @@ def write_command(arguments: list[str], program: str) -> int:
     options = parse(WriteOptions, arguments, program, "Write text with a trained model.")
     from ..generation import Limits
 
-    limits = Limits(options.num_tokens, options.stop)
+    default = options.num_tokens == WriteOptions.num_tokens
+    limits = Limits(INTERACTIVE_TOKENS if options.interactive and default else options.num_tokens, options.stop)
     check(options.sampling, limits, also=_contradictions(options))
-    run, engine = _model_and_engine(options)
-    prompt = _prompt(options, run)
-    if options.interactive:
-        from ..interactive import Session
+    if options.format in ("epub", "pdf"):
+        from ..books import check_library
 
-        return Session(run, engine, options.sampling, prompt, options.memory).talk(sys.stdin, sys.stdout)
-    return _write(options, limits, run, engine, prompt)
+        check_library(options.format)
+    run, engine = _model_and_engine(options)
+    return (_talk if options.interactive else _write)(options, limits, run, engine, _prompt(options, run))
 
 
 def _contradictions(options: WriteOptions) -> list[str]:
@@ -88,6 +95,10 @@ def _contradictions(options: WriteOptions) -> list[str]:
         found.append(f"device {options.device} is of the torch engine, not of onnx, which runs on the CPU")
     if options.format != "plain" and options.num_samples > 1:
         found.append(f"{options.num_samples} samples do not make one {options.format}")
+    if options.interactive and (options.num_samples > 1 or not options.stream):
+        found.append("interactive writes one text as it comes: leave out num_samples and no_stream")
+    if not Path(options.output_file).name or (GENERATED / options.output_file).is_dir():
+        found.append(f"output_file is {options.output_file!r}, but must name a file")
     return found
 
 
@@ -105,22 +116,32 @@ def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
         run = sample.load(device=options.device)
     else:
         run = load_pair(model_path, MODELS / config_name(options.model_file, options.config_file), options.device)
-    engine = choose_engine(run, options.engine, options.precision)
+    engine = choose_engine(run, options.engine, options.precision, say)
     run.release_weights()
     return run, engine
 
 
 def _prompt(options: WriteOptions, run: LoadedRun) -> str:
-    """The prompt, with a word on characters that the model does not know."""
-    prompt = options.text
+    """The prompt, with a word on characters that the model does not know.
+
+    Raises UsageError where it knows none of them.
+    """
+    from ..generation import prompt_tokens
+
+    prompt = options.text.encode("utf-8", "replace").decode()  # what is not UTF-8 comes as lone surrogates
     if options.text_file is not None:
         from ..corpora import read_source
 
-        prompt = read_source(Path(options.text_file)).text.rstrip("\n")
-    elif run.tokenizer.documents and prompt == " ":
+        source = read_source(Path(options.text_file))
+        for line in source.report:
+            say(f"{source.name}: {line}")
+        prompt = source.text.rstrip("\n")
+    elif prompt == " " and (run.tokenizer.documents or run.tokenizer.unknown_characters(prompt)):
         prompt = ""
-    seen = run.config.model.context_length if options.memory is None else options.memory
+    prompt_tokens(run.tokenizer, prompt)
     length = len(run.tokenizer.encode(prompt))
+    longest = run.config.model.context_length
+    seen = longest if options.memory is None else min(options.memory, longest)
     if run.config.model.bounded_memory and length > seen:
         say(f"the prompt has {length:,} tokens, of which the model sees the last {seen:,}")
     for character in run.tokenizer.unknown_characters(prompt):
@@ -137,7 +158,7 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
     if live:
         _show(shown)
     texts = [[] for _ in range(options.num_samples)]
-    output = _Output(options, prompt)
+    output = _Output(options)
     count, interrupted = 0, False
     pieces = generate_samples(
         run, prompt, limits, options.sampling,
@@ -148,21 +169,41 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
         for piece in pieces:
             count += 1
             texts[piece.sample].append(piece.text)
+            output.keep(lambda: _joined(prompt, texts))
             if live:
                 _show(piece.text)
-            output.keep(texts)
     except KeyboardInterrupt:
         interrupted = True
-    took = time.perf_counter() - began
-    output.finish(texts)
+    finally:  # whatever ended it, what is written stays
+        took = time.perf_counter() - began
+        if count:
+            output.finish(_joined(prompt, texts))
     if live:
         _show("\n")
     else:
         for number, text in enumerate(texts, 1):
             heading = f"--- {number} ---\n" if len(texts) > 1 else ""
             _show(f"{heading}{shown}{''.join(text)}\n")
-    say(f"{count:,} tokens, {count / took:,.0f} tokens/s ({type(engine).__name__}); the text is in {output.path}")
+    where = f"; the text is in {output.path}" if count else ""
+    say(f"{count:,} tokens, {count / took:,.0f} tokens/s ({type(engine).__name__}){where}")
     return 130 if interrupted else 0
+
+
+def _joined(prompt: str, texts: list[list[str]]) -> str:
+    return "\n\n---\n\n".join(prompt + "".join(text) for text in texts)
+
+
+def _talk(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine, prompt: str) -> int:
+    from ..interactive import Session
+
+    output = _Output(options)
+    session = Session(run, engine, options.sampling, prompt, limits, options.memory)
+    try:
+        return session.talk(sys.stdin, sys.stdout, lambda text: output.keep(lambda: text))
+    finally:
+        if session.text != prompt:
+            output.finish(session.text)
+            say(f"the text is in {output.path}")
 
 
 def _show(text: str) -> None:
@@ -172,33 +213,38 @@ def _show(text: str) -> None:
 
 
 class _Output:
-    """The file that the text goes to: whole at every moment, and never over an earlier one."""
+    """The file that the text goes to: whole at every moment, and never over an earlier one.
 
-    def __init__(self, options: WriteOptions, prompt: str) -> None:
-        from ..files import set_aside
+    A book is made of the text at the end; until then, and beside it, there is the plain text.
+    """
 
-        self._options, self._prompt = options, prompt
+    def __init__(self, options: WriteOptions) -> None:
+        self._options = options
         name = Path(options.output_file)
         self.path = GENERATED / (name if options.format == "plain" else name.with_suffix(f".{options.format}"))
-        for old, new in set_aside(self.path).items():
-            say(f"the earlier {old} is now {new}")
-        self._next = time.monotonic() + 1
+        self._plain = self.path if options.format == "plain" else self.path.with_suffix(".txt")
+        self._begun, self._next = False, 0.0
 
-    def keep(self, texts: list[list[str]]) -> None:
-        """Bring the file up to date, about once a second at first and ever more rarely for long texts."""
+    def keep(self, text: Callable[[], str]) -> None:
+        """Bring the file up to date: at once, then about once a second and ever more rarely for long texts."""
         now = time.monotonic()
-        if now >= self._next and self._options.format == "plain":
-            self.finish(texts)
+        if now >= self._next:
+            self._write(text())
             self._next = now + max(1.0, 20 * (time.monotonic() - now))
 
-    def finish(self, texts: list[list[str]]) -> None:
-        from ..files import write_atomically
-
-        parts = [self._prompt + "".join(text) for text in texts]
-        if self._options.format == "plain":
-            write_atomically(self.path, "\n\n---\n\n".join(parts))
-        else:
+    def finish(self, text: str) -> None:
+        self._write(text)
+        if self._options.format != "plain":
             from ..books import write_book
 
-            for line in write_book(self.path, parts[0], self._options.title, "JaneLM", self._options.format):
+            for line in write_book(self.path, text, self._options.title, "JaneLM", self._options.format):
                 say(f"{self.path}: {line}")
+
+    def _write(self, text: str) -> None:
+        from ..files import set_aside, write_atomically
+
+        if not self._begun:
+            for old, new in set_aside(*dict.fromkeys((self.path, self._plain))).items():
+                say(f"the earlier {old} is now {new}")
+            self._begun = True
+        write_atomically(self._plain, text)

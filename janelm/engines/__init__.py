@@ -7,8 +7,11 @@ what the graph says about its states.
 from __future__ import annotations
 
 import importlib.util
+import sys
+from collections.abc import Callable
 from typing import Any
 
+from ..errors import JaneLMError
 from ..runs import LoadedRun
 from .base import Engine, State
 from .onnx_engine import OnnxEngine
@@ -25,19 +28,30 @@ def __getattr__(name: str) -> Any:
     return TorchEngine
 
 
-def choose_engine(run: LoadedRun, name: str, precision: str = "fp32") -> Engine:
+def choose_engine(
+    run: LoadedRun,
+    name: str,
+    precision: str = "fp32",
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
+) -> Engine:
     """The engine called "torch" or "onnx"; for "auto" onnx where it is installed and the run's device lets it.
 
     onnx starts sooner and steps faster: see tests/benchmarks/generation.py. Raises JaneLMError where onnxruntime is
-    needed and missing.
+    needed and missing; where "auto" finds one that does not work, it tells `say` and takes torch.
     """
-    if name == "auto":
-        there = importlib.util.find_spec("onnxruntime") is not None and str(run.device) in ("auto", "cpu")
-        name = "onnx" if there or precision != "fp32" else "torch"
-    if name == "torch":
-        from .torch_engine import TorchEngine
+    if name == "onnx" or precision != "fp32":
+        return _onnx_engine(run, precision)
+    if name == "auto" and importlib.util.find_spec("onnxruntime") and str(run.device) in ("auto", "cpu"):
+        try:
+            return _onnx_engine(run, precision)
+        except JaneLMError as error:
+            say(f"torch writes, since ONNX Runtime does not work here ({error})")
+    from .torch_engine import TorchEngine
 
-        return TorchEngine(run.model)
+    return TorchEngine(run.model)
+
+
+def _onnx_engine(run: LoadedRun, precision: str) -> OnnxEngine:
     from ..export.graphs import export_apart
     from ..export.precision import quantise_apart
 

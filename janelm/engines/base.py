@@ -16,6 +16,7 @@ import numpy as np
 from ..config import ModelConfig
 from ..errors import UsageError
 
+CHUNK = 256  # tokens that are read at once: it bounds the memory that a long prompt takes
 State = Any  # each engine's own; whoever steps an engine only passes it on
 
 
@@ -40,7 +41,7 @@ class Engine(ABC):
         """
         if tokens.ndim != 2 or tokens.shape[1] < 1:
             raise UsageError(f"tokens have the shape {tokens.shape}, but must be (batch, time) with at least one token")
-        chunk = self._longest_chunk(state) or tokens.shape[1]
+        chunk = min(CHUNK, self._longest_chunk(state) or CHUNK)
         for start in range(0, tokens.shape[1], chunk):
             logits, state = self._step(tokens[:, start : start + chunk], state)
         return logits, state

@@ -127,4 +127,6 @@ def _session(model: str | bytes, name: str, threads: int, weights: dict[str, np.
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no common class of their own
         reason = str(error).splitlines()[0][:160]
-        raise JaneLMError(f"{name} is not a graph that onnxruntime can run ({reason}): export it again") from error
+        raise JaneLMError(
+            f"{name} is not a graph that this onnxruntime can run ({reason}): upgrade it, or export the graph again"
+        ) from error

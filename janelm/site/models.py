@@ -26,6 +26,7 @@ from ..runs import LoadedRun, Run
 from .change import measure
 
 EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters
+PARAGRAPH_TOKENS = 50_000  # among which a paragraph's beginning is looked for
 EXAMPLE = SamplingConfig(temperature=0.8, seed=1)
 
 
@@ -131,7 +132,13 @@ def _card(run: Run, results: dict) -> dict[str, Any]:
 
 def _command(typed: str | None) -> str | None:
     """What the user typed; None where the model was trained from Python."""
-    return typed and shlex.join(map(_file_name, shlex.split(typed)))
+    return typed and shlex.join(map(_without_folders, shlex.split(typed)))
+
+
+def _without_folders(word: str) -> str:
+    """A word of a command with only the last part of an absolute path, be it a flag's value too."""
+    flag, sign, value = word.partition("=")
+    return flag + sign + _file_name(value) if flag.startswith("-") and sign else _file_name(word)
 
 
 def _file_name(name: str) -> str:
@@ -170,7 +177,8 @@ def _example_prompt(text: _Text, titles: dict[str, Any]) -> str:
     if not isinstance(text.dataset, RunningText):
         return ""
     first, last = text.dataset.range("validation")
-    unseen = text.dataset.tokenizer.decode(text.dataset.take(np.arange(first, last)).tolist())
+    some = np.arange(first, min(last, first + PARAGRAPH_TOKENS))
+    unseen = text.dataset.tokenizer.decode(text.dataset.take(some).tolist())
     paragraph = re.search(r"\n\s*\n(\w\S*(?:[ \n]\w\S*){2})", unseen)
     return paragraph[1].replace("\n", " ") if paragraph else ""
 

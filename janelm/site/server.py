@@ -58,5 +58,6 @@ def make_server(folder: Path, port: int) -> Server:
 
     try:
         return Server(("127.0.0.1", port), handler)
-    except OSError as error:
-        raise JaneLMError(f"cannot serve at port {port} ({error.strerror}): choose another --port") from error
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise JaneLMError(f"cannot serve at port {port} ({reason}): choose another --port") from error
