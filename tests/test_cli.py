@@ -199,6 +199,10 @@ def test_an_overview_and_a_version(capsys):
         (["inference.py", "--stop", "", "--num_samples", "0"], 2, "a stop text is empty"),
         (["inference.py", "--text", "a", "--text_file", "b.txt"], 2, "given twice"),
         (["inference.py", "--memory", "0"], 2, "memory is 0"),
+        (["traineval.py", "--seed", "-1", "--data", "short.txt"], 2, "seed is -1"),
+        (["traineval.py", "--minutes", "nan", "--epochs", "inf"], 2, "minutes is nan"),
+        (["traineval.py", "--steps", "inf"], 2, "inf"),
+        (["traineval.py", "--rotary_base", "0", "--split_seed", "-1"], 2, "rotary_base is 0"),
     ],
 )
 def test_bad_input_is_one_clear_sentence_and_the_right_exit_code(arguments, code, says):

@@ -212,3 +212,10 @@ def test_a_character_that_only_the_held_out_text_has_is_counted(text):
     scored = list(data.evaluation("test"))
     assert sum(batch.unknown for batch in scored) == 5
     assert data.split_bytes["test"] >= 10
+
+
+def test_a_document_longer_than_a_batch_is_one_clear_sentence():
+    """It used to set the context length, and took all memory without a word."""
+    text = "\n".join([*["a short one"] * 30, "long " * 100])
+    with pytest.raises(JaneLMError, match="longest of the lines has 504 tokens"):
+        load_dataset([Source("t", text)], DataConfig(documents="lines"), CharacterTokenizerConfig(), 16, 256, 0, CPU)

@@ -41,6 +41,15 @@ def test_blocks_have_the_tokens_of_the_whole_text(text, size):
     assert cut_anywhere or np.array_equal(joined, tokenizer.encode(text))
 
 
+def test_another_split_is_not_taken_from_the_cache(small_blocks):
+    """The second training on a long text used to get the first one's split, whatever it asked for."""
+    Path("long.txt").write_text(write_text(300), encoding="utf-8")
+    sources = load_sources(("long.txt",))
+    tokenizer = train_tokenizer(TOKENIZERS[0], RunningSplits(sources).blocks("train"))
+    bounds = [EncodedText(RunningSplits(sources, split), tokenizer).extent.bounds for split in ("90/5/5", "90/10")]
+    assert bounds[0][2] < bounds[0][3] and bounds[1][2] == bounds[1][3]
+
+
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 def test_a_long_file_has_the_tokens_of_a_short_one(tokenizer, small_blocks, monkeypatch):
     text = write_text(300) + "\n\n  ж" + write_text(20) + "жé\n"

@@ -21,8 +21,10 @@ from janelm.tokenizers import train_tokenizer
 GREEDY = SamplingConfig(temperature=0)
 
 
-def random_run(shape, tokenizer_config=None, documents=False, seed=0):
-    tokenizer = train_tokenizer(tokenizer_config or CharacterTokenizerConfig(), [write_text(300)], documents)
+def random_run(shape, tokenizer_config=None, documents=False, seed=0, tokenizer=None):
+    tokenizer = tokenizer or train_tokenizer(
+        tokenizer_config or CharacterTokenizerConfig(), [write_text(300)], documents
+    )
     torch.manual_seed(seed)
     model = build_model(shape, tokenizer.vocab_size, tokenizer.pad_token).eval()
     for parameter in model.parameters():
@@ -174,3 +176,16 @@ def test_both_engines_write_the_same_2000_tokens_for_the_same_seed(shape):
 def test_contradictions_are_named(shape, options):
     with pytest.raises(UsageError, match=next(iter(options))):
         list(generate(random_run(shape), "A", 5, **options))
+
+
+def test_the_end_of_a_document_is_not_made_less_likely_before_it_was_written():
+    """The token that a document starts from is its end token: counted as written, documents ran on."""
+    run = random_run(SHAPES["lstm"], documents=True)
+    end = run.tokenizer.end_token
+    plain = [generate_tokens(run, "", 40, SamplingConfig(seed=seed))[0] for seed in range(300)]
+    penalised = [
+        generate_tokens(run, "", 40, SamplingConfig(seed=seed, repetition_penalty=5.0))[0] for seed in range(300)
+    ]
+    assert plain.count(end) and penalised == plain
+    greedy = [generate_tokens(run, "", 3, SamplingConfig(seed=s, no_repeat_ngram_size=1))[0] for s in range(300)]
+    assert end in greedy

@@ -34,7 +34,7 @@ from janelm.runs import Run
 from janelm.site import folder, vendor
 from janelm.site.change import measure
 from janelm.site.folder import SiteOptions, modules, write_site
-from janelm.site.models import _read_text, make_model, slug
+from janelm.site.models import _command, _read_text, make_model, slug
 from janelm.site.server import make_server
 from janelm.site.workflow import write_workflow
 
@@ -482,6 +482,14 @@ def test_a_folder_without_a_site_and_a_taken_port_are_one_clear_sentence(site, t
         make_server(tmp_path, 0)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(JaneLMError, match="choose another --port"):
         make_server(site, taken.getsockname()[1])
+    with pytest.raises(JaneLMError, match="choose another --port"):
+        make_server(site, 99999)
+
+
+def test_a_command_names_no_folder_of_the_machine():
+    typed = "python traineval.py --data=/home/jane/posts.txt --data /srv/a.txt --title=a=b --model_file mine.pth"
+    shown = "python traineval.py --data=posts.txt --data a.txt --title=a=b --model_file mine.pth"
+    assert _command(typed) == shown
 
 
 def test_serve_prints_the_address_and_ctrl_c_ends_it_quietly(site):

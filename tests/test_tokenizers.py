@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from janelm.config import SPLIT_PATTERN, CharacterTokenizerConfig, TiktokenTokenizerConfig
-from janelm.errors import JaneLMError
+from janelm.errors import JaneLMError, UsageError
 from janelm.tokenizers import (
     REPLACEMENT,
     CharacterTokenizer,
@@ -149,3 +149,17 @@ def test_a_damaged_tokenizer_is_one_clear_sentence(damage):
 def test_a_stock_encoding_that_does_not_exist_names_those_that_do():
     with pytest.raises(JaneLMError, match="gpt2"):
         train_tokenizer(TiktokenTokenizerConfig(encoding="gpt-nothing"), ["x"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says"), [("(", "no regular expression"), (r"\w+", "leaves out"), (r"\w+|[^\w\s]", "leaves out")]
+)
+def test_a_pattern_that_cannot_be_used_is_one_clear_sentence(pattern, says):
+    """One was a traceback, another lost all white space of the training text without a word."""
+    with pytest.raises(UsageError, match=says):
+        train_tokenizer(TiktokenTokenizerConfig(vocab_size=300, pattern=pattern), ["some text"])
+
+
+def test_a_pattern_of_ones_own_does():
+    tokenizer = train_tokenizer(TiktokenTokenizerConfig(vocab_size=300, pattern=r"\w+|\s+|\S"), [write_text(20)])
+    assert tokenizer.decode(tokenizer.encode("The old\nmiller!")) == "The old\nmiller!"
