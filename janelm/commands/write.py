@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..generation import Limits
     from ..runs import LoadedRun
 
-
 INTERACTIVE_TOKENS = 100  # written at a time
 
 
@@ -155,8 +154,6 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
     bold = ("\033[1m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "")
     live = options.stream and options.num_samples == 1
     shown = f"{bold[0]}{prompt}{bold[1]}"
-    if live:
-        _show(shown)
     texts = [[] for _ in range(options.num_samples)]
     output = _Output(options)
     count, interrupted = 0, False
@@ -171,7 +168,7 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
             texts[piece.sample].append(piece.text)
             output.keep(lambda: _joined(prompt, texts))
             if live:
-                _show(piece.text)
+                _show(shown + piece.text if count == 1 else piece.text)
     except KeyboardInterrupt:
         interrupted = True
     finally:  # whatever ended it, what is written stays
