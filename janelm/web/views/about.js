@@ -217,7 +217,7 @@ function keys() {
 
 /** @param {import("../engine/types.js").Manifest} manifest */
 function thirdParties(manifest) {
-  const { runtime, charts } = manifest;
+  const names = [manifest.runtime, manifest.charts].map(({ name, version }) => `${name} ${version}`);
   const licences = make("a", { href: "LICENSES.txt" }, "The licences");
   return make(
     "section",
@@ -226,7 +226,7 @@ function thirdParties(manifest) {
     make(
       "p",
       {},
-      `JaneLM ${manifest.janelm}, ${runtime.name} ${runtime.version} and ${charts.name} ${charts.version}, all under the MIT License. `,
+      `JaneLM ${manifest.janelm}, ${names.join(" and ")}, all under the MIT License. `,
       licences,
       `. This page was made on ${manifest.created}.`,
     ),
