@@ -1,5 +1,6 @@
 /** Starts the page. */
 
+import { EngineError } from "./engine/errors.js";
 import { aboutView } from "./views/about.js";
 import { compareView } from "./views/compare.js";
 import { controls } from "./views/controls.js";
@@ -11,7 +12,7 @@ import { shortcuts } from "./views/keyboard.js";
 import { modelMenu, themeButton, titleMenu } from "./views/masthead.js";
 import { parse } from "./views/permalink.js";
 import { Session } from "./views/session.js";
-import { notify, showFacts, showFailures } from "./views/status.js";
+import { notify, showFacts, showFailure, showFailures } from "./views/status.js";
 import { tabs } from "./views/tabs.js";
 import { toolbar } from "./views/toolbar.js";
 import { writeView } from "./views/write.js";
@@ -20,34 +21,31 @@ const base = new URL("./", document.baseURI);
 
 async function start() {
   themeButton();
-  const response = await fetch(new URL("manifest.json", base));
-  if (!response.ok) throw Object.assign(new Error(`manifest.json: ${response.status}`), { kind: "missing" });
-  const session = new Session(await response.json(), base);
+  const session = new Session(await fetchManifest(), base);
 
   showFailures(session);
   showFacts(session);
   modelMenu(session);
-  writeView(session);
+  const showText = writeView(session);
   find("panel-write").prepend(titleMenu(session));
   toolbar(session);
   controls(session, find("settings"));
   shortcuts(session);
+  aboutView(session);
   /** @type {Record<string, () => void>} */
   const shown = {
-    "panel-write": () => {},
+    "panel-write": showText,
     "panel-inspect": inspectView(session),
     "panel-compare": compareView(session),
-    "panel-about": aboutView(session),
   };
   tabs(/** @type {HTMLElement} */ (document.querySelector("[role=tablist]")), (panel) => {
     session.watched = panel === "panel-inspect";
     document.body.dataset.panel = panel;
-    shown[panel]();
+    shown[panel]?.();
   });
 
-  const linked = openLink(session);
-  if (!linked && restoreDraft(session)) removeExample();
-  else if (!linked) {
+  if (restoreDraft(session)) removeExample();
+  else if (!openLink(session)) {
     playExample(session, session.model.example);
     session.choose(session.name);
   }
@@ -62,10 +60,7 @@ async function start() {
  * @returns {boolean}  whether it asks for anything
  */
 function openLink(session) {
-  const link = parse(
-    location.hash,
-    session.manifest.models.map(({ name }) => name),
-  );
+  const link = parse(location.hash, session.names);
   if (!link) return false;
   if (document.getElementById("example")) removeExample();
   if (link.problems.length) notify(`Part of the link was passed over: ${link.problems.join("; ")}.`);
@@ -73,11 +68,12 @@ function openLink(session) {
   return true;
 }
 
-start().catch((error) => showFailure(error));
-
-/** @param {unknown} error  that came before there was a session to tell of it */
-function showFailure(error) {
-  const early = new EventTarget();
-  showFailures(/** @type {any} */ (early));
-  early.dispatchEvent(new CustomEvent("failure", { detail: error }));
+async function fetchManifest() {
+  const response = await fetch(new URL("manifest.json", base)).catch((error) => {
+    throw new EngineError("offline", String(error));
+  });
+  if (!response.ok) throw new EngineError("missing", `manifest.json: ${response.status}`);
+  return response.json();
 }
+
+start().catch((error) => showFailure(error, () => location.reload()));

@@ -86,7 +86,7 @@ async function keptPair() {
 }
 
 /**
- * Both from the network; null where they are not of one export, as while a new one is being uploaded.
+ * Both from the network; null where they are of two versions of the page, as while a new one is being uploaded.
  * @returns {Promise<Pair | null>}
  */
 async function fetchPair() {

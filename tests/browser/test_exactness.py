@@ -128,6 +128,28 @@ def test_a_document_ends_where_the_model_ends_it(engine):
     assert ours["summary"]["reason"] == "end of document" and tokens(ours)[-1] == run.tokenizer.end_token
 
 
+START_OF_A_DOCUMENT = """async ([folder, options]) => {
+    const { write } = await import(new URL(`${folder}generation.js`, location.href));
+    const { tokenizerFromJSON } = await import(new URL(`${folder}tokenizer.js`, location.href));
+    const tokenizer = tokenizerFromJSON(engine.entry("documents").description.tokenizer);
+    const logits = new Float32Array(tokenizer.vocabSize);
+    [logits[tokenizer.endToken], logits[0]] = [2, 1.9];
+    const context = { model: { tokenizer, lastRun: 0 }, logits, follow: async function* () {}, read: async () => {} };
+    const task = write(context, { of: () => ({ bits: 0, top: [] }) }, options, { stopped: false });
+    for (;;) {
+        const { done, value } = await task.next(0);
+        if (done) return value.reason;
+    }
+}"""
+
+
+def test_the_start_of_a_document_does_not_count_as_written(engine):
+    """It is the token that ends one: a penalty for it would make the first document too long."""
+    settings = sampling(temperature=0, repetition_penalty=1.5)
+    reason = engine.evaluate(START_OF_A_DOCUMENT, [module(engine, ""), options("The", sampling=settings)])
+    assert reason == "end of document"
+
+
 def test_characters_that_the_model_does_not_know(engine):
     run, graph = model_run("lstm", "character")
     theirs = python_tokens(run, OnnxEngine(graph, threads=1), "The ☃ 😀 x", 50, sampling())
@@ -327,18 +349,17 @@ def test_bars_show_the_probabilities_of_the_draw(engine, settings):
     logits = np.random.default_rng(0).normal(size=run.tokenizer.vocab_size).astype(np.float32)
     written = [1, int(logits.argmax()), 1]
     config = SamplingConfig(temperature=0.7, **settings)
-    bars = "([logits, settings, written]) => "
-    bars += "engine.sampleBars('lstm-character', Float32Array.from(logits), settings, 6, written)"
+    bars = "([logits, settings, written]) => Array.from("
+    bars += "engine.probabilities('lstm-character', Float32Array.from(logits), settings, written))"
     ours = engine.evaluate(bars, [logits.tolist(), asdict(config), written])
     expected = adjusted(logits, set(written), config.repetition_penalty, run.tokenizer.never_written)
     if config.no_repeat_ngram_size:
         expected[written[1]] = -np.inf
     p = weights(expected, config)
-    order = [token for token in np.argsort(-p, kind="stable")[:6].tolist() if p[token] > 0]
-    assert [bar["token"] for bar in ours] == order
-    np.testing.assert_allclose([bar["probability"] for bar in ours], p[order] / p.sum(), atol=1e-9)
+    np.testing.assert_allclose(ours, p / p.sum(), atol=1e-9)
+    assert [share == 0 for share in ours] == (p == 0).tolist()
     greedy = engine.evaluate(bars, [logits.tolist(), asdict(config) | {"temperature": 0}, written])
-    assert [(bar["token"], bar["probability"]) for bar in greedy] == [(order[0], 1)]
+    assert greedy == np.eye(len(p))[p.argmax()].tolist()
 
 
 @pytest.mark.parametrize("length", [1, 10, 16, 60])

@@ -71,6 +71,20 @@ def test_byte_pairs_agree_on_random_text(engine):
     assert engine.evaluate(CHECK_TOKENIZERS, [module(engine, "tokenizer.js"), golden]) == []
 
 
+def test_a_group_without_case_is_spelled_out_for_older_browsers(engine):
+    """As the browser itself reads it, for every character."""
+    spells = """async ([path, pattern]) => {
+        const { javaScriptPattern } = await import(new URL(path, location.href));
+        const ours = javaScriptPattern(pattern);
+        const [spelled, native] = [ours, pattern].map(one => new RegExp(`^(?:${one})$`, "u"));
+        const texts = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code))
+            .flatMap(one => [`'${one}`, `'${one}${one}`, `'v${one}`]);
+        return [ours, texts.filter(text => spelled.test(text) !== native.test(text))];
+    }"""
+    spelled, otherwise = engine.evaluate(spells, [module(engine, "tokenizer.js"), "'(?i:[sdmtk]|ll|ve|re)"])
+    assert "(?i" not in spelled and otherwise == []
+
+
 def test_a_long_run_without_a_break_encodes_in_no_time(engine):
     """Rescanning the whole run after each merge would take hours for these."""
     ends = "parts => parts.map(part => engine.tokens('lstm-tiktoken', part.repeat(100_000)).at(-1).end)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shutil
 
 import numpy as np
@@ -194,6 +195,18 @@ def test_without_a_network_the_error_says_so_and_a_later_try_succeeds(context, s
     page.unroute("**/*.wasm")
     assert page.evaluate(LOAD, "lstm-character")["loaded"]["bytes"] > 14e6
     assert write(page, "lstm-character", "The", 5, sampling())["summary"]["tokens"] == 5
+
+
+def test_a_model_that_fails_leaves_the_one_that_loads_beside_it_alone(context, engine_address):
+    page, held = context.new_page(), []
+    page.route(re.compile(r"/lstm-character-[0-9a-f]{8}\.onnx$"), lambda route: route.fulfill(status=404))
+    page.route("**/*.wasm", lambda route: held.append(route))
+    open_engine(page, engine_address)
+    page.evaluate("() => { window.other = engine.load('transformer-character'); }")
+    assert page.evaluate("() => fails(engine.load('lstm-character'))")["kind"] == "missing"
+    for route in held:
+        route.continue_()
+    assert page.evaluate("() => other.then(({ cached }) => cached)") is False
 
 
 def put(folder, content: bytes, entry: dict) -> None:

@@ -507,6 +507,11 @@ def test_a_phone_needs_no_sideways_scrolling_and_no_small_fingers(phone, address
         assert small == [], name
 
 
+def test_no_field_has_letters_so_small_that_a_phone_would_enlarge_the_page(phone, address):
+    sizes = "() => [...document.querySelectorAll('select, input, textarea')].map(one => getComputedStyle(one).fontSize)"
+    assert min(float(size[:-2]) for size in phone.open(address).page.evaluate(sizes)) >= 16
+
+
 def test_everything_works_by_keyboard_alone(desk, address):
     desk.open(address)
     keyboard = desk.page.keyboard

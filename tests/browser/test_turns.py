@@ -30,6 +30,18 @@ def test_a_writing_stops_at_once_and_keeps_its_text(engine):
     assert whole["text"] == found["text"]
 
 
+def test_a_writing_stops_while_its_prompt_is_read(engine):
+    stops = """async options => {
+        let frames = 0;
+        const written = engine.write("lstm-character-int8", options, () => frames++);
+        written.stop();
+        const { reason, tokens } = await written.done;
+        return { reason, tokens, frames };
+    }"""
+    found = engine.evaluate(stops, options(write_text(200)))
+    assert found == {"reason": "stopped", "tokens": 0, "frames": 0}
+
+
 def test_a_paced_writing_keeps_its_pace_and_stops_while_it_waits(engine):
     found = write(engine, "lstm-character", "The", 11, sampling(), pace=20)
     assert found["summary"]["seconds"] == pytest.approx(0.5, abs=0.15)

@@ -10,7 +10,7 @@
  * Whatever fails rejects with an EngineError: a sentence for the reader, and its kind. Once a model is loaded, the
  * service worker, if the page has registered one, is told to keep the page's files.
  *
- * @import { Alternative, Frame, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading, ReadProgress,
+ * @import { Frame, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading, ReadProgress,
  *           Sampling, Score, Span, WriteOptions, Writing } from "./types.js"
  * @import { Answer, Call, Question } from "./protocol.js"
  * @import { Tokenizer } from "./tokenizer.js"
@@ -106,15 +106,6 @@ export class Engine {
   }
 
   /**
-   * The token that ends a document; null for a model of running text.
-   * @param {string} name
-   * @returns {number | null}
-   */
-  endToken(name) {
-    return this.#tokenizer(name).endToken;
-  }
-
-  /**
    * The characters of `text` that the model's vocabulary cannot say, each once, in order of appearance.
    * @param {string} name
    * @param {string} text
@@ -194,25 +185,29 @@ export class Engine {
   }
 
   /**
-   * The likeliest next tokens under sampling settings, from logits that the engine gave: no model runs, so bars can
-   * follow a slider. Probabilities are those of the draw; at temperature 0 the likeliest has all.
+   * How likely the draw takes each token next under sampling settings, from logits that the engine gave: no model runs,
+   * so bars can follow a slider. At temperature 0 the likeliest has all.
    * @param {string} name
    * @param {Float32Array} logits  (V)
    * @param {Sampling} sampling
-   * @param {number} count
    * @param {Iterable<number>} [written]  the tokens of the text, for the rules against repetition
-   * @returns {Alternative[]}  likeliest first; tokens that are ruled out are left out
+   * @returns {Float64Array}  (V), 0 for tokens that are ruled out
    */
-  sampleBars(name, logits, sampling, count, written = []) {
-    const tokenizer = this.#tokenizer(name);
-    const sampler = new Sampler(sampling, tokenizer.neverWritten);
+  probabilities(name, logits, sampling, written = []) {
+    const sampler = new Sampler(sampling, this.#tokenizer(name).neverWritten);
     sampler.note(written);
     const p = sampler.weigh(logits);
     const total = p.reduce((sum, value) => sum + value, 0);
-    const likeliest = [...p.keys()].filter((token) => p[token] > 0).sort((a, b) => p[b] - p[a] || a - b);
-    return likeliest.slice(0, count).map((token) => {
-      return { token, text: tokenizer.decode([token]), probability: p[token] / total };
-    });
+    return p.map((value) => value / total);
+  }
+
+  /**
+   * The text of a token, as it stands in an Alternative.
+   * @param {string} name
+   * @param {number} token
+   */
+  textOf(name, token) {
+    return this.#tokenizer(name).decode([token]);
   }
 
   /** End the worker and give back its memory. What is under way rejects, with kind "failed". */
@@ -243,7 +238,7 @@ export class Engine {
     starting.compiled = compileRuntime(runtime, this.#base, count).then((module) => {
       this.#send({ call: "wasm", module });
     });
-    starting.compiled.catch(() => {}); // `load` says so
+    starting.compiled.catch(() => this.#restart(starting)); // `load` says so
     this.#runtime = starting;
   }
 
@@ -275,23 +270,25 @@ export class Engine {
       onProgress({ loaded: arrived + (runtimeBytes && runtime.arrived), total, stage: "download" });
     };
     runtime.listeners.add(report);
+    report();
     try {
       const count = (/** @type {number} */ bytes) => {
         arrived += bytes;
-        report();
+        if (runtime.listeners.has(report)) report(); // and the load has not failed
       };
       const model = fetchModel(entry, this.#base, count);
       await Promise.all([model, runtime.compiled]);
       const { bytes, cached } = await model;
       onProgress({ loaded: total, total, stage: "start" });
-      await this.#ask({ call: "load", name, bytes, description: entry.description }, {}, [bytes.buffer]);
+      const started = this.#ask({ call: "load", name, bytes, description: entry.description }, {}, [bytes.buffer]);
+      started.catch(() => runtime.started || this.#restart(runtime));
+      await started;
       runtime.started = true;
       forgetOthers(this.#manifest.models, this.#base).catch(() => {});
       navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage("keep")); // where the page registered it
       return { milliseconds: performance.now() - began, bytes: total, cached };
     } catch (error) {
-      if (!runtime.started) this.#restart(runtime);
-      throw asEngineError(error, `the model “${name}” could not be loaded`);
+      throw Object.assign(asEngineError(error, `the model “${name}” could not be loaded`), { model: name });
     } finally {
       runtime.listeners.delete(report);
     }

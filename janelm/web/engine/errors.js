@@ -13,6 +13,8 @@ export class EngineError extends Error {
     super(message);
     this.name = "EngineError";
     this.kind = kind;
+    /** @type {string | undefined} the model that could not be loaded, where it was that */
+    this.model = undefined;
   }
 }
 

@@ -78,12 +78,11 @@ class Stream {
   /**
    * @param {Tokenizer} tokenizer
    * @param {WriteOptions} options
-   * @param {number[]} context
    */
-  constructor(tokenizer, { text, num_tokens, sampling, stop = [] }, context) {
+  constructor(tokenizer, { text, num_tokens, sampling, stop = [] }) {
     this.#tokenizer = tokenizer;
     this.#sampler = new Sampler(sampling, tokenizer.neverWritten);
-    this.#sampler.note(context);
+    this.#sampler.note(tokenizer.encode(text)); // and not the token that stands for the start
     this.#decoder = tokenizer.decoder();
     this.#scanner = new StopScanner(stop);
     this.#numTokens = num_tokens;
@@ -141,20 +140,33 @@ class Stream {
   }
 }
 
+/** @type {Summary} */
+const NOTHING_WRITTEN = {
+  reason: "stopped",
+  tokens: 0,
+  seconds: 0,
+  tokensPerSecond: 0,
+  millisecondsPerToken: 0,
+  ownShare: 0,
+};
+
 /**
  * Write on after `options.text`. What is drawn is read too, so that the context ends where the text does.
  * @param {Context} context
  * @param {Expectation} expectation
  * @param {WriteOptions} options
- * @param {{stopped: boolean}} control  set to end the writing before the next token
+ * @param {{stopped: boolean}} control  set to end the writing before the next token, or after the next step of reading
  * @returns {Task<Summary>}
  */
 export async function* write(context, expectation, options, control) {
   checkOptions(options);
   const { tokenizer } = context.model;
   const prompt = tokenizer.promptTokens(options.text);
-  for await (const done of context.follow(prompt)) yield { progress: { done, total: prompt.length } };
-  const stream = new Stream(tokenizer, options, prompt);
+  for await (const done of context.follow(prompt)) {
+    yield { progress: { done, total: prompt.length } };
+    if (control.stopped) return NOTHING_WRITTEN;
+  }
+  const stream = new Stream(tokenizer, options);
   const clock = new Clock();
   const { alternatives = 0, pace = 0 } = options;
   let shown = -Infinity;

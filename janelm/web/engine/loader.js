@@ -1,8 +1,8 @@
 /**
  * Fetches models and the runtime, with true progress, and keeps models for the next visit.
  *
- * It runs in the page, not in the worker: so downloads start before the worker does, and take up what the page's head
- * has preloaded. All it does is wait for bytes; hashing and compiling happen beside it.
+ * It runs in the page, not in the worker, so that downloads start before the worker does. All it does is wait for
+ * bytes; hashing and compiling happen beside it.
  *
  * @import { ModelEntry, Runtime } from "./types.js"
  */

@@ -68,7 +68,7 @@ export class Tokenizer {
    * @returns {string[]}
    */
   unknownCharacters(text) {
-    return text.slice(0, 0).split("");
+    return [];
   }
 
   /** @returns {StreamDecoder} */
@@ -262,15 +262,33 @@ function withoutLoneSurrogates(text) {
 
 /**
  * The pattern that tiktoken reads, for JavaScript: `\s` and `\d` mean Unicode's white space and digits there (with
- * U+0085, without U+FEFF), and a possessive quantifier such as `++`, which none of tiktoken's patterns needs for its
- * meaning, becomes a plain one.
+ * U+0085, without U+FEFF), a possessive quantifier such as `++`, which none of tiktoken's patterns needs for its
+ * meaning, becomes a plain one, and a group of letters of either case, such as `(?i:'s|ll)`, which many browsers do
+ * not know, names both.
  * @param {string} pattern
  */
 export function javaScriptPattern(pattern) {
-  return pattern.replace(/\\[pP]\{[^}]*\}|\\[^]|([+*?}])\+/g, (found, quantifier) => {
-    return quantifier ?? CLASSES.get(found) ?? found;
+  const parts = /\\[pP]\{[^}]*\}|\\[^]|([+*?}])\+|\(\?i:((?:\[[a-z]+\]|['|a-z])*)\)/gi;
+  return pattern.replace(parts, (found, quantifier, letters) => {
+    return quantifier ?? CLASSES.get(found) ?? (letters === undefined ? found : `(?:${eitherCase(letters)})`);
   });
 }
+
+/** @param {string} letters  some of them in classes */
+function eitherCase(letters) {
+  return letters.replace(/\[([a-z]+)\]|[a-z]/gi, (found, inside = found) => {
+    const all = [...inside].map((letter) => letter.toLowerCase() + letter.toUpperCase() + (FOLDED.get(letter) ?? ""));
+    return `[${all.join("")}]`;
+  });
+}
+
+/** What else is the same but for its case: the long s, and the sign for kelvins. */
+const FOLDED = new Map([
+  ["s", "\u017F"],
+  ["S", "\u017F"],
+  ["k", "\u212A"],
+  ["K", "\u212A"],
+]);
 
 const CLASSES = new Map([
   ["\\s", "\\p{White_Space}"],

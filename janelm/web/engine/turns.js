@@ -21,6 +21,7 @@ const PROGRESS = 16; // milliseconds between two reports of progress
 export class Turns {
   /** @type {Map<number, Job>} */
   #jobs = new Map();
+  #running = false;
   #spent = 0; // milliseconds of all turns and of sleep
   #breathed = performance.now();
   #channel = new MessageChannel();
@@ -37,8 +38,8 @@ export class Turns {
   take(id, task, tell) {
     return new Promise((resolve, reject) => {
       this.#jobs.set(id, { task, tell, resolve, reject, until: 0, mark: this.#spent, told: -Infinity });
-      if (this.#jobs.size === 1) this.#loop();
-      else this.#wake();
+      if (this.#running) this.#wake();
+      else this.#loop();
     });
   }
 
@@ -65,6 +66,7 @@ export class Turns {
   }
 
   async #loop() {
+    this.#running = true;
     while (this.#jobs.size) {
       let soonest = Infinity;
       for (const [id, job] of [...this.#jobs]) {
@@ -76,6 +78,7 @@ export class Turns {
       const pause = soonest - performance.now();
       if (pause > 0 && this.#jobs.size) await this.#sleep(pause);
     }
+    this.#running = false;
   }
 
   /**

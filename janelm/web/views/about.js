@@ -19,7 +19,6 @@ const LOSSES = [
 /**
  * Builds the panel.
  * @param {Session} session
- * @returns {() => void}  to be called when the panel is shown
  */
 export function aboutView(session) {
   const { manifest } = session;
@@ -37,7 +36,6 @@ export function aboutView(session) {
     keys(),
     thirdParties(manifest),
   );
-  return () => {};
 }
 
 /** @param {number} models */
@@ -219,8 +217,7 @@ function keys() {
 
 /** @param {import("../engine/types.js").Manifest} manifest */
 function thirdParties(manifest) {
-  const { runtime, charts } = /** @type {any} */ (manifest);
-  const names = [`${runtime.name} ${runtime.version}`, ...(charts ? [`${charts.name} ${charts.version}`] : [])];
+  const names = [manifest.runtime, manifest.charts].map(({ name, version }) => `${name} ${version}`);
   const licences = make("a", { href: "LICENSES.txt" }, "The licences");
   return make(
     "section",

@@ -7,10 +7,8 @@ import { slider } from "./controls.js";
 import { isWritable, nameOf } from "./tokens.js";
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("../engine/types.js").Alternative} Alternative */
 
 const SHOWN = 10;
-const CONSIDERED = 300; // a repetition penalty may bring up a token from further down
 const AS_TRAINED = {
   temperature: 1,
   top_k: 0,
@@ -50,31 +48,32 @@ export function nextBars(session) {
   );
   rows.forEach((row, place) => {
     row.addEventListener("click", () => {
-      const chosen = likeliest[place];
-      if (chosen && !session.busy) void session.branch(session.notebook.text.length, chosen.text, 0);
+      if (!session.busy && session.known()) void session.branch(session.notebook.text.length, texts[place], 0);
     });
   });
   list.append(...rows);
-  /** @type {Alternative[]} */
-  let likeliest = [];
+  /** @type {string[]} */
+  let texts = [];
 
   const show = () => {
     const known = session.known();
     element.classList.toggle("waiting", !known);
     if (!known) return;
-    const { name, logits, text } = known;
-    likeliest = session.engine.sampleBars(name, logits, AS_TRAINED, SHOWN);
-    const now = probabilities(session, logits, text);
+    const { name, logits } = known;
+    const own = session.engine.probabilities(name, logits, AS_TRAINED);
+    const now = probabilities(session, known);
+    const likeliest = [...own.keys()].sort((a, b) => own[b] - own[a]).slice(0, SHOWN);
+    texts = likeliest.map((token) => session.engine.textOf(name, token));
     rows.forEach((row, place) => {
-      const alternative = likeliest[place];
-      row.hidden = !alternative;
-      if (!alternative) return;
-      const share = now.get(alternative.token) ?? 0;
-      row.disabled = !isWritable(alternative.text);
+      const token = likeliest[place];
+      row.hidden = !own[token];
+      if (row.hidden) return;
+      const share = now[token];
+      row.disabled = !isWritable(texts[place]);
       row.classList.toggle("ruled-out", share === 0);
       row.style.setProperty("--share", String(share));
-      row.style.setProperty("--own", String(alternative.probability));
-      row.children[0].replaceWith(nameOf(alternative.text));
+      row.style.setProperty("--own", String(own[token]));
+      row.children[0].replaceWith(nameOf(texts[place]));
       row.children[2].textContent = share === 0 ? "ruled out" : percent(share);
     });
   };
@@ -90,14 +89,10 @@ export function nextBars(session) {
 /**
  * The probability of each token with the settings of now.
  * @param {Session} session
- * @param {Float32Array} logits
- * @param {string} text
- * @returns {Map<number, number>}
+ * @param {import("./session.js").Known} known
  */
-function probabilities(session, logits, text) {
-  const { engine, name, settings } = session;
+function probabilities({ engine, settings }, { name, logits, text }) {
   const asked = settings.repetition_penalty !== 1 || settings.no_repeat_ngram_size > 0;
   const written = asked ? engine.tokens(name, text).map(({ token }) => token) : [];
-  const bars = engine.sampleBars(name, logits, samplingOf(settings), CONSIDERED, written);
-  return new Map(bars.map(({ token, probability }) => [token, probability]));
+  return engine.probabilities(name, logits, samplingOf(settings), written);
 }

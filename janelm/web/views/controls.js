@@ -157,8 +157,12 @@ function seed(session) {
     icon(COPY),
   );
   copy.addEventListener("click", async () => {
-    await navigator.clipboard?.writeText(String(session.settings.seed)).catch(() => input.select());
-    announce("Seed copied");
+    try {
+      await navigator.clipboard.writeText(String(session.settings.seed));
+      announce("Seed copied");
+    } catch {
+      input.select(); // for whoever copies by hand
+    }
   });
   const { element } = row("set-seed", "Seed", help, input, dice, copy);
   return { element, show: (/** @type {Settings} */ settings) => void (input.value = String(settings.seed)) };

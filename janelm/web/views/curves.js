@@ -78,7 +78,7 @@ function choice(label, id, options) {
  * @returns {Promise<{default: any}>}
  */
 async function library({ manifest }) {
-  const { charts } = /** @type {any} */ (manifest);
+  const { charts } = manifest;
   const address = new URL(charts.module, document.baseURI).href;
   if (!charts.integrity) return import(address);
   const response = await fetch(address, { integrity: charts.integrity[charts.module] });

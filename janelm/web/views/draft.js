@@ -1,18 +1,24 @@
 /** The text survives a reload of the page, within its tab of the browser; nothing is kept beyond that. */
 
+import { parse } from "./permalink.js";
+
 /** @typedef {import("./session.js").Session} Session */
 
 const KEY = "janelm-draft";
 
 /**
- * Put back what the page held before it was reloaded, and keep what it will hold then.
+ * Put back what the page held before it was reloaded, unless the address has a link since then, and keep what it will
+ * hold the next time.
  * @param {Session} session
  * @returns {boolean}  whether there was anything
  */
 export function restoreDraft(session) {
   addEventListener("pagehide", () => keep(session));
+  // A phone may end a tab in the background without a further word.
+  document.addEventListener("visibilitychange", () => document.hidden && keep(session));
   const draft = kept();
-  if (!draft || !session.manifest.models.some(({ name }) => name === draft.model)) return false;
+  if (!draft || !session.names.includes(draft.model)) return false;
+  if (draft.hash !== location.hash && parse(location.hash, session.names)) return false;
   session.change(draft.settings);
   session.notebook.open(draft.text, draft.origin);
   session.choose(draft.model);
@@ -20,12 +26,14 @@ export function restoreDraft(session) {
 }
 
 /** @param {Session} session */
-function keep({ name, settings, notebook, model }) {
+function keep({ name, names, settings, notebook, model, busy }) {
   const { text, origin } = notebook;
   const { prompt, text: written } = model.example;
+  const { hash } = location;
+  const linked = busy && text === parse(hash, names)?.recipe.prompt; // which has not begun to write
   try {
-    if (text === prompt + written || text === "") sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, JSON.stringify({ model: name, settings, text, origin }));
+    if ((prompt + written).startsWith(text) || linked) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, JSON.stringify({ model: name, settings, text, origin, hash }));
   } catch {
     // A browser that keeps nothing, or has no room: the page works without.
   }

@@ -1,13 +1,12 @@
 /** Two models side by side: the same beginning, settings and seed; each with its speed and its score. */
 
-import { debounced, make, section } from "./elements.js";
+import { debounced, make, section, unlessAborted } from "./elements.js";
 import { flowing } from "./flow.js";
 import { modelTitle } from "./masthead.js";
 import { samplingOf } from "./settings.js";
 import { announce, ending, speed } from "./status.js";
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("../engine/types.js").Writing} Writing */
 
 class Side {
   menu = make("select", {});
@@ -17,9 +16,6 @@ class Side {
   #score = make("p", { class: "score" });
   /** @type {HTMLElement} */
   element;
-  /** @type {Writing | null} */
-  writing = null;
-  #asked = 0;
 
   /**
    * @param {Session} session
@@ -49,6 +45,7 @@ class Side {
     this.menu.addEventListener("change", () => {
       text.setAttribute("aria-label", `What ${this.menu.value} writes`);
       this.clear("");
+      this.#score.textContent = "";
     });
     this.element = make("article", { class: "side" }, label, this.#score, text, this.#figures);
   }
@@ -60,15 +57,20 @@ class Side {
     this.#figures.textContent = "";
   }
 
-  /** @param {string} prompt */
-  async load(prompt) {
-    if (!this.session.loaded.has(this.menu.value)) this.#score.textContent = `Loading ${this.menu.value} …`;
-    await this.session.ensure(this.menu.value);
-    if (!prompt) this.#score.textContent = "";
+  /** @param {AbortSignal} signal */
+  async load(signal) {
+    const { value: name } = this.menu;
+    const news = !this.session.loaded.has(name);
+    if (news) this.#score.textContent = `Loading ${name} …`;
+    try {
+      await unlessAborted(this.session.ensure(name), signal);
+    } finally {
+      if (news) this.#score.textContent = "";
+    }
   }
 
-  /** @param {string} prompt */
-  async write(prompt) {
+  /** @type {(prompt: string, signal: AbortSignal) => Promise<void>} */
+  async write(prompt, signal) {
     const { settings, engine } = this.session;
     const { num_tokens, stop, memory, pace } = settings;
     const request = {
@@ -81,29 +83,24 @@ class Side {
     };
     this.clear(prompt);
     let text = prompt;
-    this.writing = engine.write(this.menu.value, request, (frame) => {
+    const { stop: end, done } = engine.write(this.menu.value, request, (frame) => {
       text += frame.text;
       this.#written.textContent = (this.session.flowing ? flowing(text) : text).slice(prompt.length);
       this.#figures.textContent = speed(frame);
     });
-    try {
-      const summary = await this.writing.done;
-      this.#figures.textContent = `${ending(summary.reason)} ${speed(summary)}`;
-    } finally {
-      this.writing = null;
-    }
+    signal.addEventListener("abort", end);
+    const summary = await done;
+    this.#figures.textContent = `${ending(summary.reason)} ${speed(summary)}`;
   }
 
   /**
    * Say how well the model expected the text.
-   * @param {string} text
+   * @type {(text: string, signal: AbortSignal) => Promise<void>}
    */
-  async score(text) {
-    const asked = ++this.#asked;
+  async score(text, signal) {
     if (!text) return void (this.#score.textContent = "");
-    await this.load(text);
-    const { bitsPerByte } = await this.session.engine.score(this.menu.value, text);
-    if (asked !== this.#asked) return;
+    await this.load(signal);
+    const { bitsPerByte } = await this.session.engine.score(this.menu.value, text, { signal });
     this.#score.replaceChildren(make("strong", {}, bitsPerByte.toFixed(2)), " bits per byte on what you typed");
   }
 }
@@ -115,7 +112,9 @@ export class Duel {
   #session;
   #panel;
   #sides;
-  #writing = false;
+  /** @type {AbortController | null} */
+  #writing = null;
+  #scoring = new AbortController();
   /** @type {HTMLElement} */
   element;
 
@@ -145,7 +144,7 @@ export class Duel {
   /** To be called when the panel is shown. */
   show() {
     const { model, notebook } = this.#session;
-    this.#input.value ||= model.example?.prompt || notebook.text.slice(0, 200);
+    this.#input.value ||= model.example.prompt || notebook.text.slice(0, 200);
     void this.#score();
   }
 
@@ -161,6 +160,10 @@ export class Duel {
       if (go ? !this.#writing : event.key === "Escape" && this.#writing) void this.#both();
     });
     this.#session.addEventListener("settings", () => this.#showRecipe());
+    this.#session.addEventListener("load", () => {
+      const { loading, loaded } = this.#session;
+      if (!loading && this.#sides.every((side) => loaded.has(side.menu.value))) void this.#score();
+    });
   }
 
   #showRecipe() {
@@ -169,9 +172,11 @@ export class Duel {
   }
 
   async #score() {
+    this.#scoring.abort();
     if (this.#panel.hidden || this.#writing) return;
+    const { signal } = (this.#scoring = new AbortController());
     try {
-      for (const side of this.#sides) await side.score(this.#input.value);
+      for (const side of this.#sides) await side.score(this.#input.value, signal);
     } catch (error) {
       this.#session.fail(error);
     }
@@ -179,21 +184,35 @@ export class Duel {
 
   /** Let both write, or stop them. */
   async #both() {
-    if (this.#writing) return this.#sides.forEach((side) => side.writing?.stop());
-    this.#writing = true;
+    if (this.#writing) return this.#writing.abort();
+    this.#scoring.abort();
     this.#session.stop();
-    this.#button.textContent = "Stop";
+    const writing = new AbortController();
+    this.#mark(writing);
     announce("Both models write");
-    const prompt = this.#input.value;
     try {
-      for (const side of this.#sides) await side.load(prompt);
-      await Promise.all(this.#sides.map((side) => side.write(prompt)));
+      for (const side of this.#sides) await side.load(writing.signal);
+      await this.#write(this.#input.value, writing);
       announce("Both models are done");
     } catch (error) {
       this.#session.fail(error);
     }
-    this.#writing = false;
-    this.#button.textContent = "Write both";
+    this.#mark(null);
     void this.#score();
+  }
+
+  /** @param {AbortController | null} writing */
+  #mark(writing) {
+    this.#writing = writing;
+    this.#button.textContent = writing ? "Stop" : "Write both";
+    for (const side of this.#sides) side.menu.disabled = writing !== null;
+  }
+
+  /** @type {(prompt: string, writing: AbortController) => Promise<void>} */
+  async #write(prompt, writing) {
+    const both = this.#sides.map((side) => side.write(prompt, writing.signal));
+    for (const one of both) one.catch(() => writing.abort()); // neither goes on alone
+    await Promise.allSettled(both);
+    await Promise.all(both);
   }
 }

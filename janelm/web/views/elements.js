@@ -80,6 +80,21 @@ export function debounced(milliseconds, action) {
   };
 }
 
+/**
+ * A promise that is given up as soon as the signal says so.
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>}
+ */
+export function unlessAborted(promise, signal) {
+  return new Promise((resolve, reject) => {
+    promise.then(resolve, reject);
+    signal.throwIfAborted();
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+}
+
 const FRAME = 20; // milliseconds that a frame takes at most while all is well
 
 /**

@@ -39,7 +39,7 @@ export function playExample(session, { prompt, text, seed, temperature, num_toke
     finish();
   };
   // Whoever does something wants to go on from the whole text: it is there before their click arrives.
-  const EAGER = ["pointerdown", "keydown", "beforeinput"];
+  const EAGER = ["pointerdown", "keydown", "beforeinput", "hashchange"];
   for (const name of EAGER) addEventListener(name, end, true);
   type();
 }

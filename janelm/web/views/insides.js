@@ -19,11 +19,19 @@ export class Insides {
   /** @type {{look: Look, text: string} | null} */
   #now = null;
   #head = "all"; // or "layer head", which stays chosen from token to token
-  #part = "hidden";
+  #part = make(
+    "select",
+    { id: "insides-part" },
+    make("option", { value: "hidden" }, "what it says (hidden state)"),
+    make("option", { value: "cell" }, "what it keeps (cell state)"),
+  );
+  #field = make("label", { class: "field", htmlFor: "insides-part" }, "Show ", this.#part);
+  #layers = make("div", {});
 
   /** @param {(weights: Map<number, number>) => void} onWeights  told how much each token, by its start, is looked at */
   constructor(onWeights) {
     this.onWeights = onWeights;
+    this.#part.addEventListener("change", () => this.#draw());
     document.addEventListener("theme", () => this.#draw());
   }
 
@@ -108,17 +116,7 @@ export class Insides {
     this.#lead.textContent =
       "The LSTM carries all it remembers of the text in these numbers, one square each, after " +
       `“${text.slice(-24).trim()}”. Warm is above zero, cool below.`;
-    const menu = make("select", { id: "insides-part" });
-    menu.append(
-      make("option", { value: "hidden" }, "what it says (hidden state)"),
-      make("option", { value: "cell" }, "what it keeps (cell state)"),
-    );
-    menu.value = this.#part;
-    menu.addEventListener("change", () => {
-      this.#part = menu.value;
-      this.#draw();
-    });
-    const numbers = this.#part === "cell" ? look.cell : look.hidden;
+    const numbers = this.#part.value === "cell" ? look.cell : look.hidden;
     const colours = [colour("--accent"), colour("--cool")];
     const figures = Array.from({ length: look.layers }, (_, layer) => {
       const values = numbers.subarray(layer * look.width, (layer + 1) * look.width);
@@ -128,7 +126,8 @@ export class Insides {
       drawActivity(canvas, values, colours);
       return make("figure", {}, make("figcaption", {}, `Layer ${layer + 1}`), canvas);
     });
-    this.#body.replaceChildren(make("label", { class: "field", htmlFor: "insides-part" }, "Show ", menu), ...figures);
+    if (!this.#field.isConnected) this.#body.replaceChildren(this.#field, this.#layers);
+    this.#layers.replaceChildren(...figures);
   }
 }
 

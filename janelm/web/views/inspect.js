@@ -37,7 +37,7 @@ class InspectView {
     this.session = session;
     this.#bars = nextBars(session);
     this.#ribbon = new Ribbon(
-      ({ start }, { text }) => void session.branch(start, text),
+      (known, { start }, { text }) => known === session.known() && void session.branch(start, text),
       (token) => {
         this.#pinned = token;
         void this.#look();
@@ -104,12 +104,14 @@ class InspectView {
   async #look() {
     const { engine, name, notebook, settings, busy } = this.session;
     const known = this.session.known();
+    const pinned = this.#pinned;
     if (busy || !known || this.#panel.hidden) return;
     if (!engine.canLook(name)) return this.#insides.say("The graph of this model does not show its inside.");
-    const text = this.#pinned ? notebook.text.slice(0, this.#pinned.end) : notebook.text;
+    const text = pinned ? notebook.text.slice(0, pinned.end) : notebook.text;
     try {
       const found = await engine.look(name, text, { memory: settings.memory ?? undefined });
-      if (this.session.known() === known && !this.#panel.hidden) this.#insides.show(found, text);
+      const still = known === this.session.known() && pinned === this.#pinned;
+      if (still && !this.#panel.hidden) this.#insides.show(found, text);
     } catch (error) {
       this.session.fail(error);
     }

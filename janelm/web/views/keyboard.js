@@ -23,6 +23,8 @@ export function shortcuts(session) {
     if (event.key === "Escape" && session.busy) session.stop();
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
+    const { target } = event; // a field of the settings tells of a change only once it is left
+    if (target instanceof Element && target.closest("#settings")) target.dispatchEvent(new Event("change"));
     void (event.shiftKey ? session.retry() : session.continue());
   });
 }

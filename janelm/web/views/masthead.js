@@ -38,8 +38,8 @@ export function titleMenu(session) {
     make("label", { class: "field", htmlFor: "title" }, "A new one from ", menu),
   );
   menu.addEventListener("change", () => {
-    const { title_before, title_after } = /** @type {any} */ (session.model);
-    if (menu.value) session.notebook.begin(`${title_before ?? ""}${menu.value}${title_after ?? "\t"}`);
+    const { title_before, title_after } = session.model;
+    if (menu.value) session.notebook.begin(title_before + menu.value + title_after);
     menu.value = "";
   });
   const show = () => {

@@ -22,6 +22,8 @@ export class Notebook extends EventTarget {
   #past = [];
   /** @type {Page[]} */
   #future = [];
+  /** @type {Page[]} what could be done again before a step was begun */
+  #forgone = [];
   #lastEdit = -Infinity;
 
   get text() {
@@ -69,6 +71,7 @@ export class Notebook extends EventTarget {
    * @param {string} text  what it starts with
    */
   begin(text) {
+    this.#forgone = this.#future;
     this.#remember();
     this.#show({ text, origin: null });
   }
@@ -76,6 +79,7 @@ export class Notebook extends EventTarget {
   /** As if the step that was begun had never been. */
   abandon() {
     const page = this.#past.pop();
+    this.#future = this.#forgone;
     if (page) this.#show(page);
   }
 

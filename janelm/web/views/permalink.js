@@ -38,8 +38,8 @@ export function fragment({ model, prompt, settings }) {
  */
 export function parse(text, models) {
   const fields = new URLSearchParams(text.replace(/^#/, ""));
-  const prompt = fields.get("prompt");
-  if (prompt === null) return null;
+  const prompt = fields.get("prompt")?.replace(/\r\n?/g, "\n"); // a text area has no other line breaks
+  if (prompt === undefined) return null;
   /** @type {string[]} */
   const problems = [];
   /** @type {Settings} */

@@ -1,6 +1,7 @@
 /** What the views share: the models, the notebook, the settings, and the writing that goes on. */
 
 import { Engine } from "../engine/client.js";
+import { unlessAborted } from "./elements.js";
 import { isWrapped } from "./flow.js";
 import { Notebook } from "./notebook.js";
 import { fragment } from "./permalink.js";
@@ -11,7 +12,6 @@ import { DEFAULTS, samplingOf } from "./settings.js";
 /** @typedef {import("../engine/types.js").TokenInfo} TokenInfo */
 /** @typedef {import("../engine/types.js").Frame} Frame */
 /** @typedef {import("../engine/types.js").Summary} Summary */
-/** @typedef {import("../engine/types.js").Writing} Writing */
 /** @typedef {import("./settings.js").Settings} Settings */
 
 /** @typedef {import("../engine/types.js").Loaded} Loaded */
@@ -56,11 +56,8 @@ export class Session extends EventTarget {
   /** @type {import("../engine/types.js").ReadProgress | null} */
   readingProgress = null;
 
-  /** @type {Map<string, Promise<Loaded>>} */
-  #loads = new Map();
-  /** @type {Writing | null} */
-  #writing = null;
-  #stopped = false;
+  #stopping = new AbortController(); // of the writing that goes on
+  #turns = 0;
 
   /**
    * @param {Manifest} manifest
@@ -76,6 +73,11 @@ export class Session extends EventTarget {
   /** @returns {ModelEntry} */
   get model() {
     return this.engine.entry(this.name);
+  }
+
+  /** Those of the models. */
+  get names() {
+    return this.manifest.models.map(({ name }) => name);
   }
 
   /** @param {Partial<Settings>} values */
@@ -108,33 +110,20 @@ export class Session extends EventTarget {
   }
 
   /**
-   * The model, loaded once.
+   * The model, loaded once, or anew where the engine has lost it.
    * @param {string} name
    */
-  ensure(name) {
-    let load = this.#loads.get(name);
-    if (!load) {
-      load = this.#load(name);
-      this.#loads.set(name, load);
-      load.catch(() => this.#loads.delete(name));
-    }
-    return load;
-  }
-
-  /** @param {string} name */
-  async #load(name) {
-    this.loading = { loaded: 0, total: this.engine.entry(name).bytes, stage: "download" };
-    this.#tell("load");
-    try {
-      const loaded = await this.engine.load(name, (progress) => {
-        this.loading = progress;
-        this.#tell("load");
-      });
-      this.loaded.set(name, loaded);
-      return loaded;
-    } finally {
-      this.loading = null;
+  async ensure(name) {
+    let shown = null;
+    /** @type {(loading: Session["loading"]) => void} */
+    const show = (loading) => {
+      shown = this.loading = loading;
       this.#tell("load");
+    };
+    try {
+      this.loaded.set(name, await this.engine.load(name, show));
+    } finally {
+      if (shown) show(null);
     }
   }
 
@@ -166,8 +155,7 @@ export class Session extends EventTarget {
    * @param {number} num_tokens  0: only put it there
    */
   async branch(start, text, num_tokens = this.settings.num_tokens) {
-    this.stop();
-    await this.#idle;
+    if (!(await this.#turn())) return;
     this.notebook.begin(this.notebook.text.slice(0, start) + text);
     if (num_tokens) await this.#write(this.notebook.text, num_tokens);
   }
@@ -177,11 +165,11 @@ export class Session extends EventTarget {
    * @param {import("./permalink.js").Recipe} recipe
    */
   async replay({ model, prompt, settings }) {
-    this.stop();
-    await this.#idle;
+    if (!(await this.#turn())) return;
     this.change(settings);
     if (model !== this.name) this.choose(model);
-    this.notebook.open(prompt);
+    if (this.notebook.text) this.notebook.begin(prompt);
+    else this.notebook.open(prompt);
     await this.#write(prompt);
   }
 
@@ -197,8 +185,19 @@ export class Session extends EventTarget {
   }
 
   stop() {
-    this.#stopped = true;
-    this.#writing?.stop();
+    this.#stopping.abort();
+    this.#abandonReading();
+  }
+
+  /**
+   * Stop what goes on, and wait for its end.
+   * @returns {Promise<boolean>}  whether nobody else has asked for a turn meanwhile
+   */
+  async #turn() {
+    const turn = ++this.#turns;
+    this.stop();
+    await this.#idle;
+    return turn === this.#turns;
   }
 
   /** @type {Promise<void>} */
@@ -218,20 +217,21 @@ export class Session extends EventTarget {
     const { name, notebook } = this;
     const settings = { ...this.settings };
     this.busy = true;
-    this.#stopped = false;
+    const { signal } = (this.#stopping = new AbortController());
     this.frame = null;
     this.summary = null;
     notebook.begin(text);
     this.#tell("writing");
     try {
-      await this.ensure(name);
-      if (this.watched && !this.#stopped) await this.read();
-      if (!this.#stopped) this.summary = await this.#run(name, text, settings, num_tokens);
+      await unlessAborted(this.ensure(name), signal);
+      if (this.watched) await this.read();
+      this.summary = await this.#run(name, text, settings, num_tokens, signal);
+      if (this.summary.reason === "stop text") this.reading = null; // it goes on to what came after the text
     } catch (error) {
       this.fail(error);
     }
-    this.#writing = null;
     this.busy = false;
+    this.readingProgress = null;
     if (notebook.text === text) notebook.abandon();
     else {
       // A link to a text that was stopped must stop there too; one that ended by itself will do so again.
@@ -246,15 +246,18 @@ export class Session extends EventTarget {
     this.#tell("writing");
   }
 
-  /** @type {(name: string, text: string, settings: Settings, num_tokens: number) => Promise<Summary>} */
-  #run(name, text, settings, num_tokens) {
+  /**
+   * @type {(name: string, text: string, settings: Settings, num_tokens: number, signal: AbortSignal) =>
+   *   Promise<Summary>}
+   */
+  #run(name, text, settings, num_tokens, signal) {
     const { stop, pace } = settings;
     const memory = settings.memory ?? undefined;
     const known = this.known();
     const request = { text, num_tokens, sampling: samplingOf(settings), stop, memory, pace };
     const onProgress = this.#showReading;
     const alternatives = known ? ALTERNATIVES : 0;
-    this.#writing = this.engine.write(name, { ...request, alternatives, onProgress }, (frame) => {
+    const writing = this.engine.write(name, { ...request, alternatives, onProgress }, (frame) => {
       this.readingProgress = null;
       this.frame = frame;
       if (known) {
@@ -265,7 +268,8 @@ export class Session extends EventTarget {
       this.notebook.append(frame.text);
       this.#tell("frame");
     });
-    return this.#writing.done;
+    signal.addEventListener("abort", writing.stop);
+    return writing.done;
   }
 
   /**

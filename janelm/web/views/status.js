@@ -14,15 +14,21 @@ export function announce(sentence) {
 /** @param {Session} session */
 export function showFailures(session) {
   session.addEventListener("failure", (event) => {
-    const { title, advice, detail } = explain(/** @type {CustomEvent} */ (event).detail);
-    const again = make("button", { type: "button", textContent: "Try again" });
-    again.addEventListener("click", () => {
-      find("notice").hidden = true;
-      void session.ensure(session.name).catch((error) => session.fail(error));
-    });
-    const usage = /** @type {CustomEvent} */ (event).detail?.kind === "usage";
-    notify(make("strong", {}, title), ` ${advice} `, usage ? "" : again, make("small", {}, detail));
+    const { detail: error } = /** @type {CustomEvent} */ (event);
+    const load = () => void session.ensure(error.model).catch((another) => session.fail(another));
+    showFailure(error, error.model && load);
   });
+}
+
+/** @type {(error: unknown, again?: () => void) => void} again: what can be tried again, where anything can */
+export function showFailure(error, again) {
+  const { title, advice, detail } = explain(error);
+  const button = make("button", { type: "button", hidden: !again }, "Try again");
+  button.addEventListener("click", () => {
+    find("notice").hidden = true;
+    again?.();
+  });
+  notify(make("strong", {}, title), ` ${advice} `, button, make("small", {}, detail));
 }
 
 /** @param {...(Node | string)} content  of the box above the text, until it is dismissed */
@@ -55,9 +61,9 @@ export function statusLine(session) {
     } else if (readingProgress && readingProgress.total > 400) {
       figures.textContent = `Reading: ${count(readingProgress.done)} of ${plural(readingProgress.total, "token")}`;
     } else if (summary) {
-      figures.textContent = `${plural(summary.tokens, "token")} · ${speed(summary)}`;
+      figures.textContent = figuresOf(summary.tokens, summary);
     } else if (frame) {
-      figures.textContent = `${plural(frame.written, "token")} · ${speed(frame)}`;
+      figures.textContent = figuresOf(frame.written, frame);
     } else figures.textContent = session.busy ? "Reading" : "";
   };
   for (const name of ["load", "reading", "writing", "frame", "model"]) session.addEventListener(name, show);
@@ -68,6 +74,11 @@ export function statusLine(session) {
       announce(`${ending(session.summary.reason)} ${plural(session.summary.tokens, "token")} written.`);
   });
   return line;
+}
+
+/** @type {(tokens: number, figures: {tokensPerSecond: number, millisecondsPerToken: number}) => string} */
+function figuresOf(tokens, figures) {
+  return [plural(tokens, "token"), speed(figures)].filter(Boolean).join(" · ");
 }
 
 /** @param {{tokensPerSecond: number, millisecondsPerToken: number}} figures */

@@ -3,7 +3,6 @@
 /**
  * @param {HTMLElement} list  with role tablist; each tab controls the panel that its aria-controls names
  * @param {(panel: string) => void} onShow  told the panel's id
- * @returns {(panel: string) => void}  shows a panel by its id
  */
 export function tabs(list, onShow) {
   const all = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("[role=tab]")]);
@@ -32,8 +31,4 @@ export function tabs(list, onShow) {
     show(tab);
     tab.focus();
   });
-  return (panel) => {
-    const tab = all.find((one) => panelOf(one) === panel);
-    if (tab) show(tab);
-  };
 }

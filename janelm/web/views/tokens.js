@@ -70,7 +70,7 @@ export class Ribbon {
   #timer = 0;
 
   /**
-   * @param {(token: TokenInfo, alternative: Alternative) => void} onBranch
+   * @param {(known: Known | null, token: TokenInfo, alternative: Alternative) => void} onBranch
    * @param {(token: TokenInfo | null) => void} onPin
    */
   constructor(onBranch, onPin) {
@@ -103,6 +103,7 @@ export class Ribbon {
    * @param {boolean} flow  whether line breaks that only wrap a paragraph are shown as spaces
    */
   show(known, flow) {
+    const focused = this.element.contains(document.activeElement);
     if (known !== this.#known || known.tokens.length < this.#shown || flow !== this.#flow) {
       this.#pin(null);
       this.#list.replaceChildren();
@@ -125,8 +126,10 @@ export class Ribbon {
       news.append(option);
     }
     this.#list.append(news);
-    if (!this.#list.querySelector("[tabindex='0']"))
-      this.#roving(/** @type {HTMLElement | null} */ (this.#list.lastElementChild));
+    if (this.#list.querySelector("[tabindex='0']")) return;
+    const last = /** @type {HTMLElement | null} */ (this.#list.lastElementChild);
+    this.#roving(last);
+    if (focused && last) this.#focus(last);
   }
 
   /**
@@ -160,12 +163,19 @@ export class Ribbon {
 
   /** @param {HTMLElement | null} option */
   #pin(option) {
-    if (option && option === this.#pinned) option = null;
+    if (option === this.#pinned) option = null;
+    const before = this.#pinned;
     this.#pinned?.setAttribute("aria-selected", "false");
     this.#pinned = option;
     option?.setAttribute("aria-selected", "true");
     this.#show(option);
-    this.onPin(option ? this.#token(option) : null);
+    if (option !== before) this.onPin(option && this.#token(option));
+  }
+
+  /** @param {HTMLElement} option  whose card stays closed */
+  #focus(option) {
+    option.focus({ preventScroll: true });
+    this.#show(null);
   }
 
   /** @param {HTMLElement} option */
@@ -182,12 +192,13 @@ export class Ribbon {
     if (!option) return;
     option.classList.add("open");
     this.#roving(option);
-    this.#fill(this.#token(option));
+    this.#fill(option);
     this.#place(option);
   }
 
-  /** @param {TokenInfo} info */
-  #fill(info) {
+  /** @param {HTMLElement} option */
+  #fill(option) {
+    const info = this.#token(option);
     const text = this.#known?.text.slice(info.start, info.end) ?? "";
     const said = `${info.bits.toFixed(1)} bits: the model gave it ${percent(2 ** -info.bits)}`;
     this.#card.setAttribute("aria-label", `Instead of ${spoken(text)}`);
@@ -203,7 +214,8 @@ export class Ribbon {
       row.style.setProperty("--share", String(alternative.probability));
       row.addEventListener("click", () => {
         this.#pin(null);
-        this.onBranch(info, alternative);
+        this.#focus(option);
+        this.onBranch(this.#known, info, alternative);
       });
       return row;
     });
@@ -238,8 +250,7 @@ export class Ribbon {
       event.preventDefault();
       const option = this.#open;
       this.#pin(null);
-      option.focus();
-      this.#show(null);
+      this.#focus(option);
       return;
     }
     const option = optionOf(event);

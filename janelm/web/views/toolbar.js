@@ -53,11 +53,11 @@ export function toolbar(session) {
       write.replaceChildren(icon(ICONS[/** @type {"stop" | "write"} */ (face)]), make("span", {}, label));
       write.title = busy ? "Esc" : "Ctrl+Enter";
     }
-    step.disabled = busy;
-    retry.disabled = busy || !notebook.origin;
-    undo.disabled = busy || !notebook.canUndo;
-    redo.disabled = busy || !notebook.canRedo;
-    save.disabled = !notebook.text;
+    allow(step, !busy);
+    allow(retry, !busy && notebook.origin !== null);
+    allow(undo, !busy && notebook.canUndo);
+    allow(redo, !busy && notebook.canRedo);
+    allow(save, notebook.text !== "");
   };
   notebook.addEventListener("change", show);
   session.addEventListener("writing", show);
@@ -66,7 +66,17 @@ export function toolbar(session) {
 
 /** @type {(face: keyof typeof ICONS, label: string, title: string, action: () => unknown) => HTMLButtonElement} */
 function button(face, label, title, action) {
-  return make("button", { type: "button", title, onclick: action }, icon(ICONS[face]), make("span", {}, label));
+  const one = make("button", { type: "button", title }, icon(ICONS[face]), make("span", {}, label));
+  one.addEventListener("click", () => one.getAttribute("aria-disabled") === "true" || action());
+  return one;
+}
+
+/**
+ * A button that was disabled altogether would lose the focus of whoever has just pressed it.
+ * @type {(button: HTMLButtonElement, allowed: boolean) => void}
+ */
+function allow(button, allowed) {
+  button.setAttribute("aria-disabled", String(!allowed));
 }
 
 /** @param {Session} session */

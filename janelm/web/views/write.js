@@ -10,6 +10,7 @@ const AT_END = 80; // pixels from the foot of the page within which a reader cou
 /**
  * Ties the text area to the notebook.
  * @param {Session} session
+ * @returns {() => void}  to be called when the panel is shown
  */
 export function writeView(session) {
   const area = /** @type {HTMLTextAreaElement} */ (find("text"));
@@ -75,6 +76,7 @@ export function writeView(session) {
   area.after(copy);
   addEventListener("beforeprint", () => (copy.textContent = area.value));
   addEventListener("afterprint", () => (copy.textContent = ""));
+  return () => grow(area);
 }
 
 function isFollowing() {
@@ -84,9 +86,11 @@ function isFollowing() {
 
 const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 
-/** @param {HTMLTextAreaElement} area  made as high as its text */
+/** @param {HTMLTextAreaElement} area  made as high as its text, once it is shown */
 function grow(area) {
-  if (GROWS_BY_ITSELF) return;
+  if (GROWS_BY_ITSELF || !area.offsetParent) return;
+  const top = scrollY; // which the page loses while it is shorter
   area.style.height = "auto";
   area.style.height = `${area.scrollHeight}px`;
+  scrollTo({ top, behavior: "instant" });
 }
