@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 
+SAME_PRESS = 3.0  # seconds within which the terminal and torchrun may both pass on the same Ctrl-C
+
+
 class Interrupt:
     """Whether Ctrl-C was pressed within `caught`; `say` then tells the user that it was heard."""
 
@@ -20,10 +23,7 @@ class Interrupt:
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Let the first Ctrl-C set `asked`; one more than a second later raises KeyboardInterrupt at once.
-
-        (The terminal and torchrun both pass on the same one.)
-        """
+        """Let the first Ctrl-C set `asked`; one more raises KeyboardInterrupt at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -31,7 +31,7 @@ class Interrupt:
 
         def hear(*_: Any) -> None:
             nonlocal pressed
-            if time.monotonic() > pressed + 1:
+            if time.monotonic() > pressed + SAME_PRESS:
                 raise KeyboardInterrupt
             if not self.asked:
                 pressed, self.asked = time.monotonic(), True
