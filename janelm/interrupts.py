@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-
 SAME_PRESS = 3.0  # seconds within which the terminal and torchrun may both pass on the same Ctrl-C
 
 

@@ -208,14 +208,16 @@ class Trainer:
                 if self.state.step % 10 == 0:
                     self._report(bar)
                 done = self.team.tell(self.progress)
-                self.interrupt.asked = self.team.any(self.interrupt.asked)
+                asked = self.team.any(self.interrupt.asked)  # what all agree on, whoever hears of it meanwhile
+                if asked:
+                    self.interrupt.asked = True
                 if done >= 1:
                     self.state.finished = "the budget is spent"
                 if self.state.finished or done >= self.state.evaluations_done / self.config.evaluations:
                     self._evaluate(bar)
-                    if self.interrupt.asked and not self.state.finished:
+                    if asked and not self.state.finished:
                         self.state.finished = "it was interrupted"
-                elif self.interrupt.asked:
+                elif asked:
                     self._stop_early(bar)
         if self.team.first:
             load_weights(self.model, self.run.best_weights())

@@ -15,6 +15,7 @@ from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenize
 from janelm.corpora import Source
 from janelm.crossentropy import IGNORED
 from janelm.data import load_dataset
+from janelm.distributed import Team
 from janelm.errors import JaneLMError, UsageError
 from janelm.hardware import choose_compile, compiled
 from janelm.optimizers import (
@@ -183,6 +184,20 @@ def test_an_interrupted_runs_own_evaluation_does_not_outlive_it(text, monkeypatc
     resume(Path("parts"), text=text, say=quiet)
     whole, parts = (Run(Path(name)).best_weights() for name in ("whole", "parts"))
     assert all((whole[name] == parts[name]).all() for name in whole)
+
+
+def test_ctrl_c_while_processes_confer_is_not_lost(text, monkeypatch):
+    """Heard during the exchange, it was overwritten by what came of that, and torchrun killed them all in the end."""
+    presses = iter([False, False, True])
+
+    def confer(team, flag):
+        if next(presses, False):
+            os.kill(os.getpid(), signal.SIGINT)
+        return flag
+
+    monkeypatch.setattr(Team, "any", confer)
+    assert train(SHAPES["lstm"], TRAINING, Path("run"), text=text, say=quiet).interrupted
+    assert Run(Path("run")).resume_state()["training"]["step"] == 4
 
 
 def test_ctrl_c_in_the_last_evaluation_leaves_a_finished_run(text, monkeypatch):
