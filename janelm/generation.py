@@ -141,10 +141,8 @@ def generate_samples(
         from .engines import TorchEngine
 
         engine = TorchEngine(run.model)
-    context = prompt_tokens(run.tokenizer, prompt)
-    # What writing starts from is no part of the text unless it stands in the prompt: the rules against repetition, and
-    # so the end of a document, do not count it.
-    written = run.tokenizer.encode(prompt).tolist()
+    written = prompt_tokens(run.tokenizer, prompt)  # all that the rules against repetition count
+    context = started(run.tokenizer, written)
     streams = [
         Stream(run.tokenizer, replace(sampling, seed=sampling.seed + i), written, limits) for i in range(num_samples)
     ]
@@ -170,17 +168,19 @@ def _problems(num_samples: int, memory: int | None) -> list[str]:
 
 
 def prompt_tokens(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """The tokens that generation starts from: a document begins with the end token, other text with a line break.
-
-    Raises UsageError where the vocabulary knows nothing of the prompt.
-    """
+    """The tokens of the prompt. Raises UsageError where the vocabulary knows nothing of it."""
     unknown = tokenizer.unknown_characters(prompt)
     if unknown and all(character in unknown for character in prompt):
         raise UsageError(
             f"the model knows none of the characters of the prompt {prompt!r}: it was trained on other ones, so start "
             "with a word of its own text"
         )
-    tokens = tokenizer.encode(prompt).tolist()
+    return tokenizer.encode(prompt).tolist()
+
+
+def started(tokenizer: Tokenizer, tokens: list[int]) -> list[int]:
+    """What a model reads of a text's tokens: a document begins with the end token, other text, if it is empty, with a
+    line break, neither of which is part of the text."""
     if tokenizer.end_token is not None:
         return [tokenizer.end_token, *tokens]
     return tokens or tokenizer.encode("\n").tolist()

@@ -12,7 +12,7 @@ import numpy as np
 from .config import SamplingConfig, check
 from .engines import Engine
 from .errors import JaneLMError
-from .generation import Limits, generate_samples, prompt_tokens
+from .generation import Limits, generate_samples, prompt_tokens, started
 from .runs import LoadedRun
 from .sampling import adjusted, weights
 from .tokenizers import REPLACEMENT
@@ -130,10 +130,11 @@ class Session:
     def likeliest(self) -> tuple[list[int], list[float]]:
         """The ten likeliest next tokens that are text by themselves, not part of a character nor the end of a document,
         and their probabilities at the temperature that is set (0 counts as 1)."""
-        context = np.array([prompt_tokens(self.run.tokenizer, self.text)], np.int64)
+        tokenizer = self.run.tokenizer
+        context = np.array([started(tokenizer, prompt_tokens(tokenizer, self.text))], np.int64)
         logits, _ = self.engine.step(context, self.engine.initial_state(1, self.memory))
-        logits = adjusted(logits[0], set(), 1.0, self.run.tokenizer.never_written)
+        logits = adjusted(logits[0], set(), 1.0, tokenizer.never_written)
         p = weights(logits, SamplingConfig(temperature=self.sampling.temperature or 1.0))
-        texts = ((token, self.run.tokenizer.decode([token])) for token in np.argsort(-p, kind="stable").tolist())
+        texts = ((token, tokenizer.decode([token])) for token in np.argsort(-p, kind="stable").tolist())
         whole = list(islice((token for token, text in texts if text and REPLACEMENT not in text), LIKELIEST))
         return whole, (p[whole] / p.sum()).tolist()

@@ -27,7 +27,7 @@ from .corpora import BLOCK, blocks, read_source
 from .data import Dataset, Documents, read_documents
 from .errors import JaneLMError, UsageError
 from .evaluation import Losses
-from .generation import prompt_tokens
+from .generation import started
 from .runs import LoadedRun
 from .tokenizers import Tokenizer
 
@@ -113,7 +113,7 @@ def score(
     """
     chunk = max(1, min(reader.model.config.context_length for reader in readers) // 4)
     device = readers[0].model.device
-    previous = before or prompt_tokens(tokenizer, "")
+    previous = before or started(tokenizer, [])
     for begin in range(0, len(previous) - 1, chunk):
         part = torch.tensor(previous[begin : begin + chunk + 1], device=device)
         for reader in readers:

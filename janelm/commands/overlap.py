@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from .shared import parse, say
+from .shared import parse, read_text
 
 
 @dataclass
@@ -24,7 +23,6 @@ class OverlapOptions:
 def overlap_command(arguments: list[str], program: str) -> int:
     """Find what of a written text stands verbatim in the training text."""
     options = parse(OverlapOptions, arguments, program, "Find what of a written text stands in the training text.")
-    from ..corpora import read_source
     from ..errors import JaneLMError
     from ..overlap import MOST_TOKENS, TokenIndex, report
     from ..pipeline import training_tokens
@@ -32,10 +30,7 @@ def overlap_command(arguments: list[str], program: str) -> int:
 
     run = find_run(options.run)
     tokenizer = run.tokenizer()
-    source = read_source(Path(options.file))
-    for line in source.report:
-        say(f"{source.name}: {line}")
-    query = tokenizer.encode(source.text)
+    query = tokenizer.encode(read_text(options.file))
     tokens = training_tokens(run)
     if len(tokens) > MOST_TOKENS:
         raise JaneLMError(f"the training text has {len(tokens):,} tokens, too many to search: {MOST_TOKENS:,} can be")

@@ -36,3 +36,13 @@ def config_name(model_file: str, config_file: str) -> str:
 def say(line: str) -> None:
     """Tell the user something about the work: on stderr, so that stdout holds nothing but results."""
     print(line, file=sys.stderr, flush=True)
+
+
+def read_text(file: str) -> str:
+    """The text of a file, telling the user what was done to it. Raises JaneLMError where it cannot be read."""
+    from ..corpora import read_source
+
+    source = read_source(Path(file))
+    for line in source.report:
+        say(f"{source.name}: {line}")
+    return source.text

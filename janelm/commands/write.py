@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..config import SamplingConfig, check
 from ..files import GENERATED, MODELS
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, say
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, read_text, say
 
 if TYPE_CHECKING:
     from ..engines import Engine
@@ -72,7 +72,7 @@ def write_command(arguments: list[str], program: str) -> int:
     default = options.num_tokens == WriteOptions.num_tokens
     limits = Limits(INTERACTIVE_TOKENS if options.interactive and default else options.num_tokens, options.stop)
     check(options.sampling, limits, also=_contradictions(options))
-    if options.format in ("epub", "pdf"):
+    if options.format != "plain":
         from ..books import check_library
 
         check_library(options.format)
@@ -129,16 +129,10 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
 
     prompt = options.text.encode("utf-8", "replace").decode()  # what is not UTF-8 comes as lone surrogates
     if options.text_file is not None:
-        from ..corpora import read_source
-
-        source = read_source(Path(options.text_file))
-        for line in source.report:
-            say(f"{source.name}: {line}")
-        prompt = source.text.rstrip("\n")
+        prompt = read_text(options.text_file).rstrip("\n")
     elif prompt == " " and (run.tokenizer.documents or run.tokenizer.unknown_characters(prompt)):
         prompt = ""
-    prompt_tokens(run.tokenizer, prompt)
-    length = len(run.tokenizer.encode(prompt))
+    length = len(prompt_tokens(run.tokenizer, prompt))
     longest = run.config.model.context_length
     seen = longest if options.memory is None else min(options.memory, longest)
     if run.config.model.bounded_memory and length > seen:

@@ -21,7 +21,7 @@ from test_generation import random_run
 from janelm.config import SamplingConfig, TiktokenTokenizerConfig
 from janelm.export.graphs import _compact, export_graph, read_description
 from janelm.export.precision import quantise
-from janelm.generation import Limits, generate_samples, prompt_tokens
+from janelm.generation import Limits, generate_samples, prompt_tokens, started
 from janelm.site.folder import SiteOptions, _vendor, site_files
 from janelm.site.models import SiteModel
 from janelm.tokenizers import (
@@ -215,7 +215,7 @@ def python_tokens(run, engine, prompt: str, count: int, settings: dict, stop=(),
 
 
 def python_logits(engine, tokenizer, text: str) -> np.ndarray:
-    context = np.array([prompt_tokens(tokenizer, text)], np.int64)
+    context = np.array([started(tokenizer, prompt_tokens(tokenizer, text))], np.int64)
     return engine.step(context, engine.initial_state(1))[0][0]
 
 
