@@ -51,7 +51,7 @@ def model_card(run: Run) -> str:
     for part in (config.model, config.data, config.training):
         for field in dataclasses.fields(part):
             value = getattr(part, field.name)
-            if value is not None:
+            if value not in (None, ()):
                 shown = ", ".join(value) if isinstance(value, tuple) else value
                 lines.append(f"| {field.name} | {shown} |")
     lines += [

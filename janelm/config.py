@@ -212,6 +212,10 @@ class TrainingConfig:
     bpe_dropout: float = 0.0
     """Probability with which a byte pair comes undone in a training batch, so that words are met in many spellings; for
     byte pairs that are read many times."""
+    teachers: tuple[str, ...] = ()
+    """Finished runs on the same text and tokens, whose mean probabilities the model learns along with the text."""
+    taught: float = 0.5
+    """The share of the loss that is the teachers', where there are any."""
     evaluations: int = 20
     """How many times, evenly over the budget, losses are measured and the run is saved."""
     evaluation_tokens: int = 16_384
@@ -259,6 +263,8 @@ class TrainingConfig:
             found.append(f"ema is {self.ema}, but must be from 0 (off) to under 1")
         if not 0 <= self.bpe_dropout < 1:
             found.append(f"bpe_dropout is {self.bpe_dropout}, but must be from 0 (off) to under 1")
+        if not 0 <= self.taught <= 1:
+            found.append(f"taught is {self.taught}, but must be from 0 to 1")
         if self.bpe_dropout and self.carry_state:
             found.append("bpe_dropout makes windows end early, so that carry_state cannot go on from them")
         return found

@@ -26,6 +26,15 @@ def cross_entropy(head: nn.Linear, x: Tensor, targets: Tensor) -> Tensor:
     return _in_pieces(x, head.weight, head.bias, targets)
 
 
+def taught_cross_entropy(head: nn.Linear, x: Tensor, targets: Tensor, taught: Tensor, share: float) -> Tensor:
+    """The sum in nats over x (B, T, D) float, where targets (B, T) int64 are not IGNORED: (1 - share) times the
+    cross-entropy with the targets, plus share times that with the probabilities `taught` (B, T, V) float32."""
+    logits, targets = head(x.flatten(0, 1)).float(), targets.flatten()
+    hard = F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
+    soft = F.cross_entropy(logits, taught.flatten(0, 1), reduction="none")
+    return hard.lerp(soft.where(targets != IGNORED, 0.0).sum(), share)
+
+
 def pieces(x: Tensor, targets: Tensor, vocab_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """x (N, D) and targets (N) cut along N so that no piece has more than LOGITS_AT_ONCE logits."""
     size = max(1, LOGITS_AT_ONCE // vocab_size)

@@ -26,6 +26,7 @@ from .config import (
 from .corpora import GIVEN, Source, given_source, load_sources
 from .crossentropy import IGNORED
 from .data import Dataset, load_dataset
+from .distillation import Teachers, find_teachers
 from .distributed import Team, join_team, leave_team
 from .encoded import text_digest
 from .errors import JaneLMError, UsageError
@@ -86,13 +87,14 @@ def train(
     config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
     run = Run(folder)
     network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
+    facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
+    teachers = find_teachers(run, training, dataset.tokenizer, facts, device)
     if team.first:
-        facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
         for old, new in set_aside(folder, *beside).items():
             say(f"the earlier {old} is now {new}")
         run.write_settings(config, dataset.tokenizer, facts)
     say(describe(config, dataset, network.parameter_count()))
-    return _train_and_finish(run, config, dataset, network, team, say, started, command, resume=False)
+    return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=False)
 
 
 def resume(
@@ -120,12 +122,14 @@ def resume(
     team = join_team(device)
     say = say if team.first else _silence
     sources = [given_source(text)] if text is not None else load_sources(config.data.data)
+    facts = run.read_json("config.json")["facts"]
     with team.first_before_others():
         dataset = dataset_of(run, config, sources, device)
         if team.first:
-            run.write_settings(config, dataset.tokenizer, run.read_json("config.json")["facts"])
+            run.write_settings(config, dataset.tokenizer, facts)
+    teachers = find_teachers(run, training, dataset.tokenizer, facts, device)
     network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
-    return _train_and_finish(run, config, dataset, network, team, say, started, command, resume=True)
+    return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=True)
 
 
 def _train_and_finish(
@@ -133,6 +137,7 @@ def _train_and_finish(
     config: RunConfig,
     dataset: Dataset,
     network: torch.nn.Module,
+    teachers: Teachers | None,
     team: Team,
     say: Callable[[str], None],
     started: float | None,
@@ -153,6 +158,7 @@ def _train_and_finish(
         say=say,
         started=started,
         team=team,
+        teachers=teachers,
     )
     if resume:
         trainer.resume()

@@ -21,8 +21,9 @@ from tqdm import tqdm
 
 from .architectures import LanguageModel, State
 from .config import TrainingConfig
-from .crossentropy import IGNORED, cross_entropy
+from .crossentropy import IGNORED, cross_entropy, taught_cross_entropy
 from .data import Batch, Dataset, RunningText, Scored
+from .distillation import Teachers
 from .distributed import Team
 from .errors import JaneLMError
 from .evaluation import FINAL_TOKENS, Losses, cold_losses
@@ -54,15 +55,26 @@ class TrainingState:
 
 
 def training_loss(
-    model: LanguageModel, inputs: Tensor, targets: Tensor, state: State | None = None, count: Tensor | None = None
+    model: LanguageModel,
+    inputs: Tensor,
+    targets: Tensor,
+    state: State | None = None,
+    count: Tensor | None = None,
+    teachers: Teachers | None = None,
+    taught: float = 0.0,
 ) -> tuple[Tensor, State | None]:
     """Mean cross-entropy in nats per token of (B, T) inputs and targets, and the state after them.
 
-    `count` is how many tokens the mean is over, where these rows are but a part of the batch.
+    `count` is how many tokens the mean is over, where these rows are but a part of the batch; `taught` the share of the
+    loss that is the teachers'.
     """
     x, state = model.features(inputs, state)
     count = (targets != IGNORED).sum() if count is None else count
-    return cross_entropy(model.head, x, targets) / count, state
+    if teachers is None:
+        loss = cross_entropy(model.head, x, targets)
+    else:
+        loss = taught_cross_entropy(model.head, x, targets, teachers(inputs), taught)
+    return loss / count, state
 
 
 def mean(values: list[float]) -> float:
@@ -83,10 +95,11 @@ class Trainer:
         say: Callable[[str], None] = print,
         started: float | None = None,
         team: Team | None = None,
+        teachers: Teachers | None = None,
     ) -> None:
         """`sample` writes a little text with the model; `say` prints a line for the user; `started` is when the
         command began, by `time.perf_counter`, so that a budget of minutes counts its start too; `team` are the
-        processes that train together."""
+        processes that train together; `teachers` the models that this one also learns from."""
         self.team = team or Team()
         self.model, self.data, self.run, self.sample, self.say = model, data, run, sample, say
         self.config = config
@@ -95,6 +108,7 @@ class Trainer:
         self.state = TrainingState()
         self.optimizers = build_optimizers(model, config)
         self.average = WeightAverage(model, config.ema) if config.ema else None
+        self.teachers = teachers
         self.carried: State | None = None  # with the setting carry_state, what the last batch ended with
         self.dtype, why = choose_precision(config, model.device)
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
@@ -139,7 +153,8 @@ class Trainer:
         count = (batch[1] != IGNORED).sum()
         inputs, targets = self.team.share(*batch)
         with self._autocast():
-            return self._loss(self.model, inputs, targets, self._start_state(len(batch[0])), count)
+            state = self._start_state(len(batch[0]))
+            return self._loss(self.model, inputs, targets, state, count, self.teachers, self.config.taught)
 
     def _start_state(self, rows: int) -> State | None:
         """The state that this process's rows of a batch start from: none, unless states are carried."""

@@ -61,6 +61,7 @@ def test_rooms_import_only_rooms_above_them():
         "sampling",
         "generation",
         "interrupts",
+        "distillation",
         "training",
         "presets",
         "overlap",
