@@ -44,6 +44,11 @@ def model_card(run: Run) -> str:
         f"- {results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s in all, "
         f"{results['tokens_per_second']:,.0f} tokens/s in training; ended because {results['ended']}.",
         f"- Machine: {facts['machine']}; torch {facts['torch']}, Python {facts['python']}.",
+        *(
+            f"- Taught by {one['name']}: {one['architecture']}, {one['steps']:,} steps, {one['seconds']:,.0f} s more; "
+            f"held-out text ({names['heldout']}) {one['heldout']:.4f} bits per byte."
+            for one in results.get("teachers", [])
+        ),
         "",
         "| setting | value |",
         "|---|---|",

@@ -88,6 +88,8 @@ def unfairness(runs: list[Run]) -> list[str]:
         smaller, larger = sorted((facts["parameters"], other_facts["parameters"]))
         if larger > 1.1 * smaller:
             found.append(f"{pair} differ by {larger / smaller - 1:.0%} in parameters")
+        if len({run.config().training.teachers != () for run in (first, other)}) > 1:
+            found.append(f"of {pair} only one learned from teachers too")
         tokens = [run.metrics()[-1]["tokens"] for run in (first, other)]
         if max(tokens) > 1.02 * min(tokens):
             found.append(f"{pair} saw different amounts of text ({tokens[0]:,.0f} and {tokens[1]:,.0f} tokens)")

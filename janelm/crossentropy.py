@@ -28,7 +28,8 @@ def cross_entropy(head: nn.Linear, x: Tensor, targets: Tensor) -> Tensor:
 
 def taught_cross_entropy(head: nn.Linear, x: Tensor, targets: Tensor, taught: Tensor, share: float) -> Tensor:
     """The sum in nats over x (B, T, D) float, where targets (B, T) int64 are not IGNORED: (1 - share) times the
-    cross-entropy with the targets, plus share times that with the probabilities `taught` (B, T, V) float32."""
+    cross-entropy with the targets, plus share times that with the probabilities `taught` (B, T, V) float32. Holds all
+    logits at once, as `taught` is held."""
     logits, targets = head(x.flatten(0, 1)).float(), targets.flatten()
     hard = F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
     soft = F.cross_entropy(logits, taught.flatten(0, 1), reduction="none")

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .config import CharacterTokenizerConfig, DataConfig, TokenizerConfig
+from .config import CharacterTokenizerConfig, DataConfig, TokenizerConfig, TrainingConfig
 from .corpora import Source
 from .crossentropy import IGNORED
 from .encoded import SHARES, SPLITS, EncodedText, RunningSplits
@@ -42,17 +42,18 @@ class Scored:
 class Dataset:
     """What the trainer asks of either kind of data."""
 
-    tokenizer: Tokenizer
     context_length: int
     batches_per_epoch: int
     train_tokens: int
     tokens_per_step: int
     """Tokens in a training batch, padding not counted; of documents on average."""
     split_bytes: dict[str, int]
-    seed: int
-    bpe_dropout: float
     held_out: tuple[str, ...]
     """The splits that training does not see: validation and, if there is one, test."""
+
+    def __init__(self, tokenizer: Tokenizer, training: TrainingConfig, device: torch.device) -> None:
+        self.tokenizer, self._seed, self._bpe_dropout = tokenizer, training.seed, training.bpe_dropout
+        self._device = device
 
     def batch(self, step: int) -> Batch:
         """The training batch of this step, drawn without replacement within each epoch."""
@@ -60,10 +61,10 @@ class Dataset:
 
     def respelled(self, rows: list[np.ndarray], step: int) -> list[np.ndarray]:
         """The rows of this step's batch with some byte pairs undone, if that is asked for."""
-        if not self.bpe_dropout:
+        if not self._bpe_dropout:
             return rows
-        random = np.random.default_rng((self.seed, step, BPE_DROPOUT_STREAM))
-        return [undo_merges(row, self.tokenizer.pairs, self.bpe_dropout, random) for row in rows]
+        random = np.random.default_rng((self._seed, step, BPE_DROPOUT_STREAM))
+        return [undo_merges(row, self.tokenizer.pairs, self._bpe_dropout, random) for row in rows]
 
     def training_tokens(self) -> np.ndarray:
         """All tokens of the training split in a row, int64 (T,)."""
@@ -82,32 +83,29 @@ def load_dataset(
     config: DataConfig,
     tokenizer: TokenizerConfig | Tokenizer,
     context_length: int,
-    batch_tokens: int,
-    seed: int,
+    training: TrainingConfig,
     device: torch.device,
-    carry_state: bool = False,
-    bpe_dropout: float = 0.0,
 ) -> Dataset:
     """Split the text, train a tokenizer on the training split (unless one is given), and encode it all.
 
-    With `carry_state`, each row of a training batch of running text goes on where it ended in the batch before. In
-    training batches, byte pairs come undone with the probability `bpe_dropout`: see `tokenizers.undo_merges`.
+    With `training.carry_state`, each row of a training batch of running text goes on where it ended in the batch
+    before; with `training.bpe_dropout`, byte pairs come undone in training batches: see `tokenizers.undo_merges`.
     Raises JaneLMError where the text is too short for the context length, and UsageError where characters should come
     undone.
     """
-    if bpe_dropout and isinstance(tokenizer, (CharacterTokenizer, CharacterTokenizerConfig)):
+    if training.bpe_dropout and isinstance(tokenizer, (CharacterTokenizer, CharacterTokenizerConfig)):
         raise UsageError("bpe_dropout undoes byte pairs, of which characters have none: take --tokenization tiktoken")
     if config.documents:
         pieces = split_documents(sources, config)
         if not isinstance(tokenizer, Tokenizer):
             tokenizer = train_tokenizer(tokenizer, pieces[0], documents=True)
-        return Documents(pieces, tokenizer, config, context_length, batch_tokens, seed, device, bpe_dropout)
+        return Documents(pieces, tokenizer, config, context_length, training, device)
     splits = RunningSplits(sources, config.split)
     if not isinstance(tokenizer, Tokenizer):
         every = 1 if tokenizer.kind == "character" else -(-splits.length // TOKENIZER_TEXT)
         tokenizer = train_tokenizer(tokenizer, islice(splits.blocks("train"), 0, None, every))
     text = EncodedText(splits, tokenizer)
-    return RunningText(text, tokenizer, context_length, batch_tokens, seed, device, carry_state, bpe_dropout)
+    return RunningText(text, tokenizer, context_length, training, device)
 
 
 TITLE = re.compile(r"<([^<>\t\n]+)>\t")
@@ -148,14 +146,11 @@ class RunningText(Dataset):
         text: EncodedText,
         tokenizer: Tokenizer,
         context_length: int,
-        batch_tokens: int,
-        seed: int,
+        training: TrainingConfig,
         device: torch.device,
-        carry_state: bool,
-        bpe_dropout: float,
     ) -> None:
-        self.tokenizer, self.context_length, self.seed, self.bpe_dropout = tokenizer, context_length, seed, bpe_dropout
-        self._text, self._device, self._carry_state = text, device, carry_state
+        super().__init__(tokenizer, training, device)
+        self.context_length, self._text, self._carry_state = context_length, text, training.carry_state
         self.split_bytes = dict(zip(SPLITS, text.extent.bytes, strict=True))
         bounds = text.extent.bounds
         # The first token of all has nothing before it, so it is never scored.
@@ -171,7 +166,7 @@ class RunningText(Dataset):
                 f"{context_length}: give a longer text, or a --context_length of at most "
                 f"{max(2, self.train_tokens // 4)}"
             )
-        self._rows = max(1, min(batch_tokens // context_length, windows))
+        self._rows = max(1, min(training.batch_tokens // context_length, windows))
         self.batches_per_epoch = windows // self._rows
         self.tokens_per_step = self._rows * context_length
         self._epoch: tuple[int, np.ndarray] | None = None
@@ -179,7 +174,7 @@ class RunningText(Dataset):
     def _starts(self, epoch: int) -> np.ndarray:
         """Where this epoch's windows start, in the order in which they are read."""
         if self._epoch is None or self._epoch[0] != epoch:
-            rng = np.random.default_rng((self.seed, epoch))
+            rng = np.random.default_rng((self._seed, epoch))
             T = self.context_length
             offset = rng.integers(T)
             count = (self.train_tokens - T) // T
@@ -240,12 +235,10 @@ class Documents(Dataset):
         tokenizer: Tokenizer,
         config: DataConfig,
         context_length: int,
-        batch_tokens: int,
-        seed: int,
+        training: TrainingConfig,
         device: torch.device,
-        bpe_dropout: float,
     ) -> None:
-        self.tokenizer, self.seed, self.bpe_dropout, self._device = tokenizer, seed, bpe_dropout, device
+        super().__init__(tokenizer, training, device)
         self._right = config.align == "right"
         self._end = tokenizer.end_token
         self._documents = {
@@ -259,7 +252,7 @@ class Documents(Dataset):
         self.split_bytes = {name: sum(sizes) for name, sizes in self._bytes.items()}
         self.held_out = tuple(name for name in SPLITS[1:] if self._documents[name])
         longest = padded_length(1 + max(len(document) for part in self._documents.values() for document in part))
-        if longest > max(context_length, batch_tokens):
+        if longest > max(context_length, training.batch_tokens):
             raise JaneLMError(
                 f"the longest of the {config.documents} has {longest:,} tokens, more than a whole batch: raise "
                 f"--batch_tokens to that if memory allows, split it, or leave out --documents for running text"
@@ -267,7 +260,7 @@ class Documents(Dataset):
         self.context_length = max(context_length, longest)
         train = self._documents["train"]
         self.train_tokens = sum(len(document) + 1 for document in train)
-        self._batch_tokens = batch_tokens
+        self._batch_tokens = training.batch_tokens
         self.batches_per_epoch = len(self._batches(train, np.arange(len(train))))
         self.tokens_per_step = round(self.train_tokens / self.batches_per_epoch)
         self._epoch: tuple[int, list[np.ndarray]] | None = None
@@ -289,7 +282,7 @@ class Documents(Dataset):
     def _plan(self, epoch: int) -> list[np.ndarray]:
         """This epoch's batches as document numbers, in shuffled order."""
         if self._epoch is None or self._epoch[0] != epoch:
-            rng = np.random.default_rng((self.seed, epoch))
+            rng = np.random.default_rng((self._seed, epoch))
             train = self._documents["train"]
             batches = self._batches(train, rng.permutation(len(train)))
             self._epoch = epoch, [batches[number] for number in rng.permutation(len(batches))]

@@ -6,12 +6,14 @@ what keeps a model from learning it by heart, and one small model comes near to 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from .config import TrainingConfig
 from .errors import UsageError
-from .runs import Run, find_run
+from .runs import Run, RunConfig, find_run
 from .tokenizers import Tokenizer
 
 
@@ -26,25 +28,40 @@ class Teachers(nn.Module):
     @torch.no_grad()
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (B, T) int64 -> the mean of the teachers' probabilities of the next token (B, T, V) float32."""
-        return torch.stack([model(tokens)[0].float().softmax(-1) for model in self.models]).mean(0)
+        first, *others = (model(tokens)[0].float().softmax(-1) / len(self.models) for model in self.models)
+        for other in others:
+            first = first + other
+        return first
 
 
-def find_teachers(
-    pupil: Run, config: TrainingConfig, tokenizer: Tokenizer, facts: dict, device: torch.device
-) -> Teachers | None:
-    """The teachers that `config` names, if any; `tokenizer` and `facts` (what config.json says of its text) are the
-    new model's, `pupil` its run.
+def find_teachers(pupil: Run, config: RunConfig, tokenizer: Tokenizer, facts: dict) -> list[Run]:
+    """The finished runs that the settings of a new model name as its teachers; `pupil` is its run, `tokenizer` its
+    tokens, and `facts` what its config.json says of the text.
 
     Raises UsageError unless each teacher has the same tokens, and was trained on the same text with the same split:
     one that has seen what is held out here would tell of it. Raises JaneLMError where there is no such run.
     """
-    runs = [find_run(name) for name in config.teachers]
+    runs = [find_run(name) for name in config.training.teachers]
     for run in runs:
-        theirs = run.read_json("config.json")["facts"]
-        if run.folder.resolve() == pupil.folder.resolve():
-            raise UsageError(f"{run.folder} cannot teach itself: give the new model a --model_file of its own")
-        if any(theirs[name] != facts[name] for name in ("text_sha256", "split")):
+        values = run.read_json("config.json")
+        if pupil.folder.resolve() in (run.folder / "config.json").resolve().parents:
+            raise UsageError(f"{run.folder} lies where the new model is to be: give that a --model_file of its own")
+        theirs = replace(run.config().data, data=config.data.data)  # which text it is, its digest says
+        if theirs != config.data or any(values["facts"][name] != facts[name] for name in ("text_sha256", "split")):
             raise UsageError(f"the teacher {run.name} was trained on another text or split than this model is to be")
         if run.tokenizer().to_json() != tokenizer.to_json():
             raise UsageError(f"the teacher {run.name} has other tokens: train with its --tokenization and vocabulary")
-    return Teachers(runs, device) if runs else None
+        run.read_json("results.json")  # or it says that the run is not finished
+    return runs
+
+
+def describe_teacher(run: Run) -> dict[str, Any]:
+    """What the results of a run say of one that taught it."""
+    results = run.read_json("results.json")
+    return {
+        "name": run.name,
+        "architecture": run.config().model.kind,
+        "steps": results["steps"],
+        "seconds": results["seconds"],
+        "heldout": results["losses"]["heldout"]["bits_per_byte"],
+    }

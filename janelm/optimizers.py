@@ -1,16 +1,20 @@
 """Which optimizer takes which weight, and how the learning rate goes.
 
-Muon (Jordan et al. 2024) takes the hidden matrices, AdamW (Loshchilov and Hutter 2019) all else.
+Muon (Jordan et al. 2024) takes the hidden matrices, AdamW (Loshchilov and Hutter 2019) all else. Both stand on a base
+of their own: torch's imports the whole compiler at its first use, 1.5 s at every start.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
+from torch.nn import Parameter
+from torch.optim.adamw import adamw
 
 from .architectures import LanguageModel
 from .config import TrainingConfig
@@ -62,16 +66,82 @@ def _several_steps(x: Tensor, steps: int) -> Tensor:
     return product @ x
 
 
-class Muon(Optimizer):
-    """torch.optim.Muon for fewer operations, and with small matrices of one shape worked on together."""
+class Optimizer:
+    """Groups of parameters with their settings, and what is kept of each parameter from step to step."""
 
-    def __init__(self, matrices: list[torch.nn.Parameter], lr: float, weight_decay: float, momentum: float) -> None:
-        super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        """Each group has its "params", its "lr", and what else its optimizer asks for."""
+        self.param_groups = groups
+        self.state: dict[Parameter, dict[str, Tensor]] = defaultdict(dict)
+
+    def step(self) -> None:
+        """Move every parameter by what its gradient says."""
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        for parameter in self._parameters():
+            parameter.grad = None
+
+    def _parameters(self) -> list[Parameter]:
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is kept of each parameter, by its number, and the settings: the form of torch.optim.Optimizer."""
+        numbers = {parameter: number for number, parameter in enumerate(self._parameters())}
+        groups = [
+            group | {"params": [numbers[parameter] for parameter in group["params"]]} for group in self.param_groups
+        ]
+        return {"state": {numbers[parameter]: kept for parameter, kept in self.state.items()}, "param_groups": groups}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave for the same groups; the settings are those saved."""
+        for number, parameter in enumerate(self._parameters()):
+            for name, tensor in saved["state"].get(number, {}).items():
+                self.state[parameter][name] = tensor.to(parameter.device, copy=True)
+        for group, settings in zip(self.param_groups, saved["param_groups"], strict=True):
+            group |= {name: value for name, value in settings.items() if name != "params"}
+
+
+class AdamW(Optimizer):
+    """torch's own AdamW, fused where it can be."""
 
     @torch.no_grad()
     def step(self) -> None:
         for group in self.param_groups:
-            shapes: dict[torch.Size, list[torch.nn.Parameter]] = {}
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            for parameter in parameters:
+                if not self.state[parameter]:
+                    self.state[parameter] = {
+                        "step": torch.zeros((), device=parameter.device),
+                        "exp_avg": torch.zeros_like(parameter),
+                        "exp_avg_sq": torch.zeros_like(parameter),
+                    }
+            kept = [self.state[parameter] for parameter in parameters]
+            adamw(
+                parameters,
+                [parameter.grad for parameter in parameters],
+                [state["exp_avg"] for state in kept],
+                [state["exp_avg_sq"] for state in kept],
+                [],
+                [state["step"] for state in kept],
+                fused=group["fused"],
+                amsgrad=False,
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                lr=group["lr"],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                maximize=False,
+            )
+
+
+class Muon(Optimizer):
+    """torch.optim.Muon for fewer operations, and with small matrices of one shape worked on together."""
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            shapes: dict[torch.Size, list[Parameter]] = {}
             for matrix in group["params"]:
                 shapes.setdefault(matrix.shape, []).append(matrix)
             for shape, matrices in shapes.items():
@@ -79,7 +149,7 @@ class Muon(Optimizer):
                 for begin in range(0, len(matrices), together):
                     self._take_step(matrices[begin : begin + together], group)
 
-    def _take_step(self, matrices: list[torch.nn.Parameter], group: dict) -> None:
+    def _take_step(self, matrices: list[Parameter], group: dict) -> None:
         """One step of matrices of the same shape."""
         rows, columns = matrices[0].shape
         updates = orthogonalise(torch.stack([self._update(matrix, group["momentum"]) for matrix in matrices]))
@@ -87,7 +157,7 @@ class Muon(Optimizer):
         for matrix, update in zip(matrices, updates, strict=True):
             matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-rate)
 
-    def _update(self, matrix: torch.nn.Parameter, momentum: float) -> Tensor:
+    def _update(self, matrix: Parameter, momentum: float) -> Tensor:
         """Nesterov's: the gradient, and the average of all before it."""
         if not self.state[matrix]:
             self.state[matrix]["momentum_buffer"] = torch.zeros_like(matrix)
@@ -101,22 +171,23 @@ def build_optimizers(model: LanguageModel, config: TrainingConfig) -> list[Optim
     matrices = model.hidden_matrices()
     taken = {id(parameter) for parameter in matrices}
     rest = [parameter for parameter in model.parameters() if id(parameter) not in taken]
-    fused = model.device.type in ("cpu", "cuda")
+    shared = {
+        "lr": config.learning_rate,
+        "betas": (0.9, 0.95),
+        "eps": 1e-8,
+        "fused": model.device.type in ("cpu", "cuda"),
+    }
     optimizers: list[Optimizer] = [
         AdamW(
             [
-                {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
-                {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
-            ],
-            lr=config.learning_rate,
-            betas=(0.9, 0.95),
-            fused=fused,
+                shared | {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
+                shared | {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+            ]
         )
     ]
     if matrices:
-        optimizers.append(
-            Muon(matrices, lr=config.matrix_learning_rate, weight_decay=config.weight_decay, momentum=0.95)
-        )
+        muon = {"lr": config.matrix_learning_rate, "weight_decay": config.weight_decay, "momentum": 0.95}
+        optimizers.append(Muon([muon | {"params": matrices}]))
     grouped = [id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
     assert sorted(grouped) == sorted(map(id, model.parameters())), "each weight must be in exactly one group"
     for optimizer in optimizers:

@@ -26,7 +26,7 @@ from .config import (
 from .corpora import GIVEN, Source, given_source, load_sources
 from .crossentropy import IGNORED
 from .data import Dataset, load_dataset
-from .distillation import Teachers, find_teachers
+from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
 from .encoded import text_digest
 from .errors import JaneLMError, UsageError
@@ -36,7 +36,6 @@ from .generation import Limits, generate, generate_samples
 from .hardware import choose_device, choose_precision, processor
 from .overlap import MOST_TOKENS, TokenIndex, run_shares
 from .runs import LoadedRun, Run, RunConfig
-from .tokenizers import Tokenizer
 from .training import Trainer
 
 
@@ -83,12 +82,12 @@ def train(
         for line in source.report:
             say(f"{source.name}: {line}")
     with team.first_before_others():
-        dataset = _load(sources, data, tokenizer, model, training, device)
+        dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
     config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
     run = Run(folder)
     network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
     facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
-    teachers = find_teachers(run, training, dataset.tokenizer, facts, device)
+    teachers = find_teachers(run, config, dataset.tokenizer, facts)
     if team.first:
         for old, new in set_aside(folder, *beside).items():
             say(f"the earlier {old} is now {new}")
@@ -127,7 +126,7 @@ def resume(
         dataset = dataset_of(run, config, sources, device)
         if team.first:
             run.write_settings(config, dataset.tokenizer, facts)
-    teachers = find_teachers(run, training, dataset.tokenizer, facts, device)
+    teachers = find_teachers(run, config, dataset.tokenizer, facts)
     network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
     return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=True)
 
@@ -137,7 +136,7 @@ def _train_and_finish(
     config: RunConfig,
     dataset: Dataset,
     network: torch.nn.Module,
-    teachers: Teachers | None,
+    teachers: list[Run],
     team: Team,
     say: Callable[[str], None],
     started: float | None,
@@ -147,6 +146,7 @@ def _train_and_finish(
 ) -> Finished | None:
     started = time.perf_counter() if started is None else started
     loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
+    taught_by = [describe_teacher(teacher) for teacher in teachers]  # now: by the end they may be gone
     if not team.first:
         torch.manual_seed(config.training.seed + 1_000_003 * team.rank)  # dropout of its own
     trainer = Trainer(
@@ -158,7 +158,7 @@ def _train_and_finish(
         say=say,
         started=started,
         team=team,
-        teachers=teachers,
+        teachers=Teachers(teachers, network.device) if teachers else None,
     )
     if resume:
         trainer.resume()
@@ -167,10 +167,12 @@ def _train_and_finish(
     if not team.first:
         return None
     say(f"training ended after {state.step:,} steps: {state.finished}")
-    return Finished(run, _measure(run, loaded, dataset, trainer, command), trainer.interrupt.asked)
+    return Finished(run, _measure(run, loaded, dataset, trainer, taught_by, command), trainer.interrupt.asked)
 
 
-def _measure(run: Run, loaded: LoadedRun, dataset: Dataset, trainer: Trainer, command: str | None) -> dict:
+def _measure(
+    run: Run, loaded: LoadedRun, dataset: Dataset, trainer: Trainer, taught_by: list[dict], command: str | None
+) -> dict:
     """The figures of the finished model, which go to results.json, and a text that it writes."""
     network, state = loaded.model, trainer.state
     dtype, _ = choose_precision(loaded.config.training, network.device)
@@ -185,6 +187,7 @@ def _measure(run: Run, loaded: LoadedRun, dataset: Dataset, trainer: Trainer, co
         "best": trainer.best_row(),
         "ended": state.finished,
         "command": command,
+        "teachers": taught_by,
         "losses": losses,
         "overlap": {},
     }
@@ -242,28 +245,7 @@ def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch
     """The data of a run as it was, from the same text."""
     if text_digest(sources) != run.read_json("config.json")["facts"]["text_sha256"]:
         raise JaneLMError(f"the text is not the one that {run.folder} was trained on: restore it, or start a new run")
-    return _load(sources, config.data, run.tokenizer(), config.model, config.training, device)
-
-
-def _load(
-    sources: list[Source],
-    data: DataConfig,
-    tokenizer: TokenizerConfig | Tokenizer,
-    model: ModelConfig,
-    training: TrainingConfig,
-    device: torch.device,
-) -> Dataset:
-    return load_dataset(
-        sources,
-        data,
-        tokenizer,
-        model.context_length,
-        training.batch_tokens,
-        training.seed,
-        device,
-        training.carry_state,
-        training.bpe_dropout,
-    )
+    return load_dataset(sources, config.data, run.tokenizer(), config.model.context_length, config.training, device)
 
 
 def _contradictions(model: ModelConfig, training: TrainingConfig, data: DataConfig) -> list[str]:

@@ -17,7 +17,9 @@ class Preset:
     tokenizer: dict[str, Any]
     training: dict[str, Any]
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By architecture or tokenization: what its training changes besides."""
+    """By architecture: what its training changes besides."""
+    lessons: dict[str, float] = field(default_factory=dict)
+    """The architectures that are trained first to be its teachers, each with its share of the minutes."""
 
 
 PRESETS = {
@@ -53,10 +55,10 @@ PRESETS = {
         transformer={"heads": 2, "dropout": 0.1},
         lstm={"dropout": 0.15},
         tokenizer={},
-        # By then a text of a few MB has been read fifty times: no larger shape, but byte pairs that come undone.
-        # Losses stand still until the learning rate falls, so patience is long.
-        training={"minutes": 120.0, "patience": 20},
-        recipes={"tiktoken": {"bpe_dropout": 0.1}},
+        # By then a text of a few MB has been read fifty times, and a larger shape, or more of the same, learns it by
+        # heart. What helps is to learn from two other models what else could have come.
+        training={"minutes": 120.0},
+        lessons={"transformer": 0.25, "lstm": 0.17},
     ),
     "70m": Preset(  # the shape and the encoding of the model that this project began with
         transformer={"layers": 6, "width": 512, "heads": 8, "context_length": 96, "tied": False, "dropout": 0.2},
@@ -92,8 +94,7 @@ LEARNING_RATES = {
 }
 
 
-def training_preset(architecture: str, preset: str, tokenization: str = "character") -> TrainingConfig:
+def training_preset(architecture: str, preset: str) -> TrainingConfig:
     """The settings of training in this size."""
-    recipes = PRESETS[preset].recipes
-    changes = PRESETS[preset].training | recipes.get(architecture, {}) | recipes.get(tokenization, {})
+    changes = PRESETS[preset].training | PRESETS[preset].recipes.get(architecture, {})
     return TrainingConfig(**(LEARNING_RATES[architecture] | changes))

@@ -7,7 +7,6 @@ it. At evenly spaced points of progress both losses are measured, the run is sav
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from .architectures import LanguageModel, State
 from .config import TrainingConfig
@@ -30,6 +28,7 @@ from .evaluation import FINAL_TOKENS, Losses, cold_losses
 from .hardware import choose_compile, choose_precision, compiled
 from .interrupts import Interrupt
 from .optimizers import WeightAverage, build_optimizers, clip_gradients, learning_rate_scale, scale_learning_rates
+from .progress import ProgressBar
 from .runs import Run, load_weights, weights_of
 
 FINAL_PASSES = 3.0  # what the evaluation at the end costs, in cold passes over the held-out text
@@ -215,7 +214,7 @@ class Trainer:
             self._evaluate()
         first = True
         one_batch = self.data.batch(0) if self.config.overfit_one_batch else None
-        with self.interrupt.caught(), self._bar() as bar:
+        with self.interrupt.caught(), ProgressBar(self.state.step) as bar:
             while not self.state.finished:
                 batch = one_batch or self.data.batch(self.state.step)
                 (self._first_step if first else self.step)(batch)
@@ -238,7 +237,7 @@ class Trainer:
             load_weights(self.model, self.run.best_weights())
         return self.state
 
-    def _stop_early(self, bar: tqdm) -> None:
+    def _stop_early(self, bar: ProgressBar) -> None:
         """End between two evaluations: save what an uninterrupted run would have here, then make one that it would not.
 
         That one may put better weights in the place of the best, which are therefore saved too.
@@ -250,14 +249,14 @@ class Trainer:
 
     # --- evaluation and saving ----------------------------------------------------------------------------------
 
-    def _evaluate(self, bar: tqdm | None = None, save: bool = True) -> None:
+    def _evaluate(self, bar: ProgressBar | None = None, save: bool = True) -> None:
         """Measure both losses on the same tokens as ever, keep the best weights, then save the run."""
         if self.team.first:
             self._evaluate_alone(bar, save)
         state = self.state
         state.evaluations_done, state.finished = self.team.tell((state.evaluations_done, state.finished))
 
-    def _evaluate_alone(self, bar: tqdm | None, save: bool) -> None:
+    def _evaluate_alone(self, bar: ProgressBar | None, save: bool) -> None:
         state = self.state
         with self.average.in_place() if self.average else nullcontext():
             better = self._measure()
@@ -267,12 +266,9 @@ class Trainer:
         self.run.write_samples(state.rows, state.samples)
         if bar is not None and not bar.disable:
             row = state.rows[-1]
-            bar.write(
-                f"step {state.step:,}  train {row['train_bits_per_byte']:.3f}  validation "
-                f"{row['validation_bits_per_byte']:.3f} bits per byte{'  (best)' if better else ''}",
-                file=sys.stderr,
-            )
-            bar.write(f"    {' '.join(state.samples[-1].split())[:160]}", file=sys.stderr)
+            losses = f"{row['train_bits_per_byte']:.3f}  validation {row['validation_bits_per_byte']:.3f} bits per byte"
+            wrote = " ".join(state.samples[-1].split())[:160]
+            bar.tell([f"step {state.step:,}  train {losses}{'  (best)' if better else ''}", f"    {wrote}"])
 
     def _measure(self) -> bool:
         """Add a row of figures and a sample, and keep the weights if they are the best so far; returns whether."""
@@ -381,23 +377,12 @@ class Trainer:
 
     # --- what the user sees -------------------------------------------------------------------------------------
 
-    def _bar(self) -> tqdm:
-        layout = "{percentage:3.0f}% |{bar}| {postfix}"
-        bar = tqdm(total=1000, bar_format=layout, file=sys.stderr, disable=not sys.stderr.isatty(), dynamic_ncols=True)
-        self._mark = (time.perf_counter(), self.state.step)
-        return bar
-
-    def _report(self, bar: tqdm) -> None:
+    def _report(self, bar: ProgressBar) -> None:
         if bar.disable:
             return
-        now, step = time.perf_counter(), self.state.step
-        speed = (step - self._mark[1]) * self.data.tokens_per_step / (now - self._mark[0])
-        self._mark = now, step
         loss = mean(self.state.losses[-10:])
-        bits = loss / math.log(2) * self.data.train_tokens / self.data.split_bytes["train"]
-        done = self.progress
-        left = self.seconds * (1 - done) / max(done, 1e-9)
-        bar.n = int(1000 * done)
-        bar.set_postfix_str(
-            f"loss {loss:.3f}, {bits:.3f} bits per byte, {speed:,.0f} tokens/s, {left // 60:.0f}:{left % 60:02.0f} left"
-        )
+        shown = f"{loss:.3f}"
+        if self.teachers is None:  # whose share says nothing of bytes
+            bits = loss / math.log(2) * self.data.train_tokens / self.data.split_bytes["train"]
+            shown += f", {bits:.3f} bits per byte"
+        bar.report(self.state.step, self.progress, self.seconds, self.data.tokens_per_step, shown)

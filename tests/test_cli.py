@@ -12,6 +12,7 @@ import pytest
 from conftest import SHAPES, press_ctrl_c, write_text
 from test_generation import random_run
 
+import janelm.commands.train
 from janelm import pipeline, runs
 from janelm.cli import main
 from janelm.config import TiktokenTokenizerConfig
@@ -111,6 +112,7 @@ def test_without_a_model_of_ones_own_the_sample_writes_and_says_so(book, capsys,
 def test_a_budget_chooses_a_preset_and_says_so(budget, preset, monkeypatch, capsys):
     """The shape, the settings and the vocabulary are all the preset's, and what is named is obeyed."""
     seen = []
+    monkeypatch.setattr(janelm.commands.train, "_with_teachers", lambda options, command: (options, 0.0))
     monkeypatch.setattr(pipeline, "train", lambda *what, **more: seen.append((*what, more)) or exit(0))
     for more in ([], ["--preset", "tiny"], ["--architecture", "lstm", "--tokenization", "tiktoken"]):
         with pytest.raises(SystemExit):
@@ -119,8 +121,8 @@ def test_a_budget_chooses_a_preset_and_says_so(budget, preset, monkeypatch, caps
     (plain, training, *_), (asked, *_), (lstm, pairs, *_, settings) = seen
     assert plain == model_preset("transformer", preset) and lstm == model_preset("lstm", preset)
     assert asked == model_preset("transformer", "tiny")
-    assert training.batch_tokens == training_preset("transformer", preset, "character").batch_tokens
-    assert training.bpe_dropout == 0 and pairs.bpe_dropout == (0.1 if preset == "large" else 0)
+    assert training.batch_tokens == training_preset("transformer", preset).batch_tokens
+    assert pairs.batch_tokens == training_preset("lstm", preset).batch_tokens
     assert settings["tokenizer"] == TiktokenTokenizerConfig(**PRESETS[preset].tokenizer)
 
 

@@ -1,5 +1,6 @@
 """Splits, batches and evaluation windows."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ from conftest import write_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig
+from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.corpora import Source
 from janelm.crossentropy import IGNORED
 from janelm.data import load_dataset, split_documents
@@ -19,11 +20,12 @@ from janelm.errors import JaneLMError, UsageError
 CPU = torch.device("cpu")
 
 
-def dataset(text, documents=None, tokenizer=None, context=16, batch_tokens=128, seed=0, **config):
+TRAINING = TrainingConfig(steps=1, batch_tokens=128)
+
+
+def dataset(text, documents=None, tokenizer=None, context=16, training=TRAINING, **config):
     config = DataConfig(documents=documents, **config)
-    return load_dataset(
-        [Source("text", text)], config, tokenizer or CharacterTokenizerConfig(), context, batch_tokens, seed, CPU
-    )
+    return load_dataset([Source("text", text)], config, tokenizer or CharacterTokenizerConfig(), context, training, CPU)
 
 
 @given(st.text(min_size=40))
@@ -53,7 +55,7 @@ def test_an_epoch_is_windows_without_replacement_from_an_offset_that_changes(tex
 
 
 def test_with_a_carried_state_each_row_goes_on_where_it_ended(text):
-    data = load_dataset([Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, 128, 0, CPU, True)
+    data = dataset(text, training=replace(TRAINING, carry_state=True))
     jumps = 0
     for epoch in range(2):
         seen = []
@@ -81,7 +83,7 @@ def test_a_batch_is_a_function_of_seed_and_step_alone(text):
     first, second = dataset(text), dataset(text)
     for step in (70, 3, 41):
         assert torch.equal(first.batch(step)[0], second.batch(step)[0])
-    assert not torch.equal(first.batch(3)[0], dataset(text, seed=1).batch(3)[0])
+    assert not torch.equal(first.batch(3)[0], dataset(text, training=replace(TRAINING, seed=2)).batch(3)[0])
 
 
 @pytest.mark.parametrize("tokenizer", [CharacterTokenizerConfig(), TiktokenTokenizerConfig(vocab_size=300)])
@@ -141,7 +143,7 @@ def test_batches_of_documents_have_few_shapes_and_as_many_tokens_whatever_the_le
     """As many documents in each made batches of the longest five times as large, of a new shape each, and training on
     the Bible took 6 GB."""
     text = "\n".join("x" * (1 + i % 37) for i in range(2000))
-    data = dataset(text, "lines", batch_tokens=512)
+    data = dataset(text, "lines", training=replace(TRAINING, batch_tokens=512))
     shapes = set()
     for epoch in range(2):
         batches = data._plan(epoch)
@@ -159,10 +161,8 @@ def test_batches_of_documents_have_few_shapes_and_as_many_tokens_whatever_the_le
 def test_with_bpe_dropout_a_batch_says_the_same_in_more_tokens_and_each_epoch_otherwise(text, documents):
     tokenizer = TiktokenTokenizerConfig(vocab_size=300)
     plain = dataset(text, documents, tokenizer)
-    config = DataConfig(documents=documents)
-    data, again = (
-        load_dataset([Source("text", text)], config, tokenizer, 16, 128, 0, CPU, bpe_dropout=0.3) for _ in range(2)
-    )
+    drops = replace(TRAINING, bpe_dropout=0.3)
+    data, again = (dataset(text, documents, tokenizer, training=drops) for _ in range(2))
     more = 0
     for step in range(data.batches_per_epoch):
         assert torch.equal(data.batch(step)[0], again.batch(step)[0]), "a function of seed and step alone"
@@ -178,7 +178,7 @@ def test_with_bpe_dropout_a_batch_says_the_same_in_more_tokens_and_each_epoch_ot
     scored = [list(d.evaluation("validation")) for d in (data, plain)]
     assert all(torch.equal(a.targets, b.targets) for a, b in zip(*scored, strict=True)), "read as it is"
     with pytest.raises(UsageError, match="characters have none"):
-        load_dataset([Source("text", text)], config, CharacterTokenizerConfig(), 16, 128, 0, CPU, bpe_dropout=0.3)
+        dataset(text, documents, training=drops)
 
 
 @pytest.mark.parametrize("align", ["left", "right"])
@@ -218,4 +218,4 @@ def test_a_document_longer_than_a_batch_is_one_clear_sentence():
     """It used to set the context length, and took all memory without a word."""
     text = "\n".join([*["a short one"] * 30, "long " * 100])
     with pytest.raises(JaneLMError, match="longest of the lines has 504 tokens"):
-        load_dataset([Source("t", text)], DataConfig(documents="lines"), CharacterTokenizerConfig(), 16, 256, 0, CPU)
+        dataset(text, "lines", training=replace(TRAINING, batch_tokens=256))

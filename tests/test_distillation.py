@@ -1,5 +1,7 @@
 """Finished models as teachers of a new one: what it learns from them, and which ones are refused."""
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +10,14 @@ import torch
 import torch.nn.functional as F
 from conftest import SHAPES, write_text
 
+from janelm.cards import model_card
+from janelm.cli import main
 from janelm.config import DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.crossentropy import IGNORED, cross_entropy, taught_cross_entropy
 from janelm.distillation import Teachers
 from janelm.errors import JaneLMError, UsageError
 from janelm.pipeline import resume, train
+from janelm.presets import PRESETS, Preset
 from janelm.runs import Run, find_run
 from janelm.training import Trainer
 
@@ -107,19 +112,22 @@ def test_a_resumed_lesson_equals_an_uninterrupted_one(text, shape, documents, mo
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def test_a_compiled_lesson_takes_the_steps_of_a_plain_one(text, teachers):
-    losses = {}
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("bf16", 2e-2)])
+def test_a_compiled_lesson_takes_the_steps_of_a_plain_one(text, teachers, precision, tolerance):
+    losses, said = {}, []
     for compile in ("on", "off"):
-        training = replace(TRAINING, teachers=teachers, compile=compile, steps=4)
-        train(SHAPES["transformer"], training, Path(compile), text=text, say=quiet)
+        training = replace(TRAINING, teachers=teachers, compile=compile, precision=precision, steps=4)
+        train(SHAPES["transformer"], training, Path(compile), text=text, say=said.append)
         losses[compile] = [row["validation_loss"] for row in Run(Path(compile)).metrics()]
-    assert losses["on"] == pytest.approx(losses["off"], abs=1e-3)
+    assert not any("after all" in line for line in said), "it was not compiled"
+    assert losses["on"] == pytest.approx(losses["off"], abs=tolerance)
 
 
 def test_teachers_that_have_seen_the_held_out_text_are_refused(text, teachers):
     """Another text, or the same one split otherwise, may hold what is held out here."""
     taught = replace(TRAINING, teachers=teachers)
-    for other in ({"text": text + "More.\n"}, {"text": text, "data": DataConfig(split="90/10")}):
+    others = [{"text": text + "More.\n"}, {"text": text, "data": DataConfig(split="90/10")}]
+    for other in [*others, {"text": text, "data": DataConfig(documents="lines")}]:
         with pytest.raises(UsageError, match="the teacher transformer was trained on another text or split"):
             train(SHAPES["lstm"], taught, Path("run"), say=quiet, **other)
         assert not Path("run").exists()
@@ -135,9 +143,18 @@ def test_teachers_with_other_tokens_are_refused(text, teachers):
 
 def test_a_model_that_would_take_its_teachers_place_is_refused(text, teachers):
     """Its earlier run would be set aside under another name, and a resumed run be its own teacher."""
-    with pytest.raises(UsageError, match="cannot teach itself"):
-        train(SHAPES["lstm"], replace(TRAINING, teachers=("lstm",)), Path("models/lstm"), text=text, say=quiet)
+    for place in ("models/lstm", "models"):
+        with pytest.raises(UsageError, match="lies where the new model is to be"):
+            train(SHAPES["lstm"], replace(TRAINING, teachers=("lstm",)), Path(place), text=text, say=quiet)
     assert Run(Path("models/lstm")).load()
+
+
+def test_a_teacher_that_has_not_finished_is_refused_before_the_lesson(text, teachers):
+    """It was found out at the end, when the figures were written."""
+    Path("models/lstm/results.json").unlink()
+    with pytest.raises(JaneLMError, match="not a finished run"):
+        train(SHAPES["lstm"], replace(TRAINING, teachers=teachers), Path("run"), text=text, say=quiet)
+    assert not Path("run").exists()
 
 
 def test_a_missing_teacher_and_a_share_that_is_none_are_named(text):
@@ -145,3 +162,53 @@ def test_a_missing_teacher_and_a_share_that_is_none_are_named(text):
         train(SHAPES["lstm"], replace(TRAINING, teachers=("nobody",)), Path("run"), text=text, say=quiet)
     with pytest.raises(UsageError, match=r"taught is 1\.5, but must be from 0 to 1"):
         train(SHAPES["lstm"], replace(TRAINING, taught=1.5), Path("run"), text=text, say=quiet)
+
+
+@pytest.fixture
+def a_preset_with_lessons(text, monkeypatch) -> list[str]:
+    """`large`, in the tests' size; returns the arguments that train it for a few seconds."""
+    preset = Preset(
+        *({"context_length": 16, "layers": 1, "width": 32} | more for more in ({"heads": 2}, {})),
+        tokenizer={"vocab_size": 300},
+        training={"minutes": 0.1, "batch_tokens": 128, "evaluations": 2, "evaluation_tokens": 64, "device": "cpu"},
+    )
+    monkeypatch.setitem(PRESETS, "medium", preset)
+    monkeypatch.setitem(PRESETS, "large", replace(preset, lessons={"transformer": 0.25, "lstm": 0.25}))
+    Path("book.txt").write_text(text)
+    return ["train", "--data", "book.txt", "--preset", "large", "--tokenization", "tiktoken"]
+
+
+def test_the_preset_for_two_hours_trains_teachers_first_in_a_share_of_them(a_preset_with_lessons, capsys):
+    assert main([*a_preset_with_lessons, "--minutes", "0.2", "--seed", "7", "--context_length", "12"]) == 0
+    run, kinds = find_run("model"), ("transformer", "lstm")
+    assert run.config().training.teachers == tuple(f"models/model-{kind}" for kind in kinds)
+    assert run.config().training.minutes == pytest.approx(0.1)
+    for kind in kinds:
+        config = find_run(f"model-{kind}").config()
+        assert config.model.kind == kind and config.training.minutes == pytest.approx(0.05)
+        assert config.training.seed == 7 and config.model.context_length == 12
+    assert [one["name"] for one in run.read_json("results.json")["teachers"]] == ["model-transformer", "model-lstm"]
+    assert "Taught by model-lstm: lstm," in model_card(run)
+
+
+@pytest.mark.parametrize("instead", [["--steps", "2"], ["--minutes", "0.05", "--teachers", "models/first"]])
+def test_it_trains_none_where_teachers_are_named_or_steps_are_the_budget(a_preset_with_lessons, instead):
+    assert main([*a_preset_with_lessons, "--preset", "medium", "--steps", "2", "--model_file", "first.pth"]) == 0
+    assert main([*a_preset_with_lessons, *instead]) == 0
+    assert sorted(path.name for path in Path("models").iterdir() if path.is_dir()) == ["first", "model"]
+
+
+def test_ctrl_c_in_a_teachers_lesson_says_how_to_go_on(a_preset_with_lessons, monkeypatch, capsys):
+    original = Trainer.step
+
+    def step(self, batch):
+        original(self, batch)
+        if self.state.step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", step)
+        assert main([*a_preset_with_lessons, "--minutes", "0.2"]) == 130
+    assert "--resume --model_file model-transformer.pth" in capsys.readouterr().err
+    assert not Path("models/model").exists() and not Path("models/model-lstm").exists()
+    assert main(["train", "--resume", "--model_file", "model-transformer.pth"]) == 0

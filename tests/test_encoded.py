@@ -102,7 +102,9 @@ def test_byte_pairs_of_a_long_text_are_learnt_from_blocks_spread_over_it(small_b
         data, "train_tokenizer", lambda config, texts: seen.extend(texts) or train_tokenizer(config, seen)
     )
     text = write_text(300)
-    data.load_dataset([Source("text", text)], DataConfig(), TOKENIZERS[1], 16, 128, 0, "cpu")
+    data.load_dataset(
+        [Source("text", text)], DataConfig(), TOKENIZERS[1], 16, TrainingConfig(steps=1, batch_tokens=128), "cpu"
+    )
     assert 500 < sum(map(len, seen)) < 1500 and seen[-1] in text[len(text) // 2 :]
 
 

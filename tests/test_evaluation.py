@@ -8,7 +8,7 @@ import torch
 from conftest import SHAPES
 
 from janelm.architectures import build_model
-from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig
+from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.corpora import Source
 from janelm.data import load_dataset
 from janelm.evaluation import Losses, carried_losses, cold_losses, final_losses
@@ -17,8 +17,9 @@ CPU = torch.device("cpu")
 
 
 def make(text, shape, tokenizer=None, **config):
+    training = TrainingConfig(steps=1, batch_tokens=256)
     data = load_dataset(
-        [Source("t", text)], DataConfig(**config), tokenizer or CharacterTokenizerConfig(), 16, 256, 0, CPU
+        [Source("t", text)], DataConfig(**config), tokenizer or CharacterTokenizerConfig(), 16, training, CPU
     )
     torch.manual_seed(0)
     model = build_model(shape, data.tokenizer.vocab_size, data.tokenizer.pad_token)

@@ -20,6 +20,7 @@ from janelm.errors import JaneLMError, UsageError
 from janelm.hardware import choose_compile, compiled
 from janelm.optimizers import (
     NEWTON_SCHULZ,
+    AdamW,
     Muon,
     WeightAverage,
     build_optimizers,
@@ -42,6 +43,9 @@ TRAINING = TrainingConfig(
     compile="off",
     device="cpu",
 )
+
+
+CPU = torch.device("cpu")
 
 
 def quiet(line: str) -> None:
@@ -93,7 +97,8 @@ def test_muon_takes_the_steps_of_torchs_own():
     torch.manual_seed(0)
     start = [torch.randn(shape) for shape in ((32, 32), (64, 16), (16, 64), (64, 16))]
     ours, theirs = ([torch.nn.Parameter(weight.clone()) for weight in start] for _ in range(2))
-    optimizers = Muon(ours, 0.02, 0.1, 0.95), torch.optim.Muon(theirs, 0.02, 0.1, 0.95)
+    settings = {"lr": 0.02, "weight_decay": 0.1, "momentum": 0.95}
+    optimizers = Muon([settings | {"params": ours}]), torch.optim.Muon(theirs, **settings)
     for _ in range(5):
         for pair in zip(ours, theirs, strict=True):
             gradient = torch.randn(pair[0].shape)
@@ -106,6 +111,58 @@ def test_muon_takes_the_steps_of_torchs_own():
         torch.testing.assert_close(
             optimizers[0].state[one]["momentum_buffer"], optimizers[1].state[other]["momentum_buffer"]
         )
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_adamw_takes_the_steps_of_torchs_own(fused):
+    torch.manual_seed(0)
+    start = [torch.randn(shape) for shape in ((8, 4), (5,))]
+    ours, theirs = ([torch.nn.Parameter(weight.clone()) for weight in start] for _ in range(2))
+    settings = {"lr": 0.02, "weight_decay": 0.1, "betas": (0.9, 0.95), "eps": 1e-8, "fused": fused}
+    optimizers = AdamW([settings | {"params": ours}]), torch.optim.AdamW(theirs, **settings)
+    for _ in range(5):
+        for pair in zip(ours, theirs, strict=True):
+            gradient = torch.randn(pair[0].shape)
+            for weight in pair:
+                weight.grad = gradient.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.grad is None and torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("own", "torchs", "settings"),
+    [
+        (AdamW, torch.optim.AdamW, {"betas": (0.9, 0.95), "eps": 1e-8, "fused": True}),
+        (Muon, torch.optim.Muon, {"momentum": 0.95}),
+    ],
+)
+def test_an_optimizer_goes_on_from_what_torchs_own_saved(own, torchs, settings):
+    """Runs were once saved by it."""
+    settings = {"lr": 0.02, "weight_decay": 0.1} | settings
+    gradients = [torch.randn(3, 4, generator=torch.Generator().manual_seed(i)) for i in range(4)]
+
+    def steps(weight: torch.nn.Parameter, optimizer: torch.optim.Optimizer, these: list[torch.Tensor]) -> None:
+        for weight.grad in these:
+            optimizer.step()
+
+    whole, before, after = (torch.nn.Parameter(torch.ones(3, 4)) for _ in range(3))
+    steps(whole, own([settings | {"params": [whole]}]), gradients)
+    old, new = torchs([before], **settings), own([settings | {"lr": 1.0, "params": [after]}])
+    steps(before, old, gradients[:2])
+    after.data.copy_(before)
+    new.load_state_dict(old.state_dict())
+    assert new.param_groups[0]["lr"] == 0.02
+    steps(after, new, gradients[2:])
+    torch.testing.assert_close(after, whole, atol=2e-3, rtol=0)
+    again = own([settings | {"params": [after]}])
+    again.load_state_dict(new.state_dict())
+    assert all(
+        torch.equal(kept, new.state[after][name]) and kept is not new.state[after][name]
+        for name, kept in again.state[after].items()
+    )
 
 
 def test_the_learning_rate_climbs_stays_and_falls_to_zero():
@@ -441,11 +498,10 @@ def test_an_average_follows_its_formula():
 
 def test_a_carried_state_is_what_the_batch_before_ended_with(text):
     """Two windows of training cost what one window of twice their length costs."""
-    data = load_dataset(
-        [Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, 64, 0, torch.device("cpu"), carry_state=True
-    )
+    training = replace(TRAINING, batch_tokens=64, carry_state=True)
+    data = load_dataset([Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, training, CPU)
     model = build_model(SHAPES["lstm"], data.tokenizer.vocab_size).eval()
-    trainer = Trainer(model, data, replace(TRAINING, carry_state=True), Run(Path("run")), say=quiet)
+    trainer = Trainer(model, data, training, Run(Path("run")), say=quiet)
     losses = []
     for step in range(2):
         trainer.state.step = step
@@ -460,11 +516,10 @@ def test_a_carried_state_is_what_the_batch_before_ended_with(text):
 
 
 def test_a_carried_state_starts_afresh_in_each_epoch_and_now_and_then(text):
-    data = load_dataset(
-        [Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, 64, 0, torch.device("cpu"), carry_state=True
-    )
+    training = replace(TRAINING, batch_tokens=64, carry_state=True)
+    data = load_dataset([Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, training, CPU)
     model = build_model(SHAPES["lstm"], data.tokenizer.vocab_size)
-    trainer = Trainer(model, data, replace(TRAINING, carry_state=True), Run(Path("run")), say=quiet)
+    trainer = Trainer(model, data, training, Run(Path("run")), say=quiet)
     trainer.carried = tuple(torch.ones_like(part) for part in model.initial_state(4))
     fresh = []
     for trainer.state.step in range(data.batches_per_epoch + 1):

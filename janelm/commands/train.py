@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import time
 from dataclasses import dataclass, field, make_dataclass, replace
@@ -16,6 +17,7 @@ from ..files import MODELS
 from ..presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, say
 
+TEACHERS_PRESET = "medium"  # of the teachers that a preset begins with
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
 
 
@@ -92,6 +94,7 @@ def train_command(arguments: list[str], program: str) -> int:
     else:
         if in_first_process():
             say(f"preset: {preset} ({why})")
+        options, started = _with_teachers(options, command)
         finished = train(
             options.model,
             options.training,
@@ -99,7 +102,7 @@ def train_command(arguments: list[str], program: str) -> int:
             data=options.data,
             tokenizer=options.tokenizer,
             say=say,
-            started=_BEGAN,
+            started=started,
             command=command,
             beside=(files.model_path, files.config_path),
         )
@@ -108,11 +111,54 @@ def train_command(arguments: list[str], program: str) -> int:
     return _finish(finished, files)
 
 
+def _with_teachers(options: Any, command: str) -> tuple[Any, float]:
+    """The options of the model itself, once the teachers that its preset begins with are trained, and when that was.
+
+    They take shares of its minutes. There are none where teachers are named, where steps or epochs are the budget, or
+    where several processes train together.
+    """
+    from ..pipeline import train
+
+    training, shares, started = options.training, PRESETS[options.choice.preset].lessons, _BEGAN
+    if not shares or training.teachers or training.minutes is None or os.environ.get("WORLD_SIZE", "1") != "1":
+        return options, started
+    folder, teachers = options.files.model_path.with_suffix(""), []
+    same = {name: getattr(training, name) for name in ("batch_tokens", "bpe_dropout", "seed", "device")}
+    same |= {name: getattr(training, name) for name in ("precision", "compile")}
+    for kind, share in shares.items():
+        preset = replace(model_preset(kind, TEACHERS_PRESET), context_length=options.model.context_length)
+        teacher = folder.with_name(f"{folder.name}-{kind}")
+        minutes = share * training.minutes
+        say(f"first the {kind} that is to be one of its teachers, {minutes:.1f} minutes: {teacher}")
+        finished = train(
+            options.model if kind == options.model.kind else preset,
+            replace(training_preset(kind, TEACHERS_PRESET), minutes=minutes, **same),
+            teacher,
+            data=options.data,
+            tokenizer=options.tokenizer,
+            say=say,
+            started=started,
+            command=command,
+        )
+        if finished.interrupted:
+            say(
+                f"{folder} itself has not begun. Finish this teacher with --resume --model_file {teacher.name}.pth; "
+                "whatever is finished can be named after --teachers"
+            )
+            raise KeyboardInterrupt
+        teachers.append(str(teacher))
+        started = time.perf_counter()
+    rest = training.minutes * (1 - sum(shares.values()))
+    options.training = replace(training, teachers=tuple(teachers), minutes=rest)
+    say(f"now the model itself, {rest:.1f} minutes:")
+    return options, started
+
+
 def _train_options(choice: Choice, budget_given: bool) -> type:
     """A dataclass of all options, with the defaults that follow from `choice`."""
     tokenizer = {"character": CharacterTokenizerConfig, "tiktoken": TiktokenTokenizerConfig}[choice.tokenization]
     preset = {} if choice.tokenization == "character" else PRESETS[choice.preset].tokenizer
-    training = training_preset(choice.architecture, choice.preset, choice.tokenization)
+    training = training_preset(choice.architecture, choice.preset)
     if budget_given:
         training = replace(training, **dict.fromkeys(BUDGETS))
     parts = {

@@ -1,11 +1,12 @@
 """How fast text is written: python tests/benchmarks/generation.py [--json FILE] [--growth] [--long TOKENS]
 
-One stream, 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 81 symbols), context full. In one run,
-in turns of equal time, so that a noisy machine is equally noisy to all: each engine of this package with its sampler,
-GPT2LMHeadModel.generate of `transformers` with its cache at the same shape, and the machine's own limit: a bare chain
-of the same matrix-vector products. Then the time from the start of a process to the first character of a model of 5
-million parameters. --growth adds how the time per token grows with context and width, and --long what memory
-inference.py holds with each engine along so many tokens. Needs pip install -e ".[benchmarks]".
+One stream, 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 81 symbols), context full: each engine
+of this package with its sampler, GPT2LMHeadModel.generate of `transformers` with its cache at the same shape, and the
+machine's own limit: a bare chain of the same matrix-vector products. Each has a process of its own, as when it is used,
+and they take turns of equal time, so that a noisy machine is equally noisy to all; who waits, sleeps. Then the time
+from the start of a process to the first character of a model of 5 million parameters. --growth adds how the time per
+token grows with context and width, and --long what memory inference.py holds with each engine along so many tokens.
+Needs pip install -e ".[benchmarks]".
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -40,7 +42,7 @@ SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)
 ROOT = Path(__file__).parents[2]
 SAMPLING = SamplingConfig(temperature=0.8)
 TOKENS, ROUNDS, FILL = 100, 7, 300  # tokens between two looks at the clock, turns, tokens that fill the context
-TURN, WARM = 1.0, 0.3  # seconds of a turn, and before its clock starts: caches and threads are still the last engine's
+TURN, WARM = 1.0, 0.3  # seconds of a turn, and before its clock starts: the processor's caches are still another's
 
 ENGINES = {
     "torch, fp32": ["--engine", "torch"],
@@ -199,44 +201,80 @@ def memory(tokens: int) -> dict[str, dict[str, dict[str, float]]]:
     return figures
 
 
+BASE = "transformers, GPT-2, fp32"
+
+
+def contenders(threads: int) -> dict[str, Callable[[], Callable[[], None]]]:
+    """What makes each contender, by its name: the function it makes writes TOKENS tokens a call."""
+
+    def engine(name: str, shape: ModelConfig, samples: int) -> Callable[[], None]:
+        run = random_run(shape)
+        if name == "torch, fp32":
+            return writer(run, TorchEngine(run.model), samples)
+        graph = export_graph(run)
+        return writer(run, OnnxEngine(quantise(graph, "int8") if "int8" in name else graph, threads), samples)
+
+    lstm = LSTMConfig(layers=2, width=810)  # as many parameters
+    made = {BASE: hugging_face, "bare products, fp32": lambda: bare_products(random_run(SHAPE))}
+    made |= {name: partial(engine, name, SHAPE, 1) for name in ENGINES}
+    made |= {f"{name}, 16 samples": partial(engine, name, SHAPE, 16) for name in ENGINES}
+    return made | {f"LSTM, {name}": partial(engine, name, lstm, 1) for name in list(ENGINES)[:2]}
+
+
+def take_turns(name: str, threads: int) -> None:
+    """Be one contender: for each line of the input, print the seconds that a step takes."""
+    write = contenders(threads)[name]()
+    for _ in sys.stdin:
+        seconds_per_step(write, WARM)
+        print(seconds_per_step(write, TURN), flush=True)
+
+
+def turn(name: str, process: subprocess.Popen) -> float:
+    """Let a contender take its turn: the seconds that a step took."""
+    print("go", file=process.stdin, flush=True)
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"{name} ended without an answer: what it said stands above")
+    return float(line)
+
+
+def contest(threads: int) -> dict[str, dict[str, float]]:
+    """All contenders in turns; prints and returns their figures."""
+    command = [sys.executable, __file__, "--threads", str(threads), "--contender"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = {}
+    for name in contenders(threads):
+        processes[name] = subprocess.Popen([*command, name], **pipes)
+        turn(name, processes[name])  # one after the other they get ready
+    seconds = {name: [] for name in processes}
+    for _ in range(ROUNDS):
+        for name, process in processes.items():
+            seconds[name].append(turn(name, process))
+    for process in processes.values():
+        process.communicate()
+    base = statistics.median(seconds[BASE])
+    figures = {}
+    print(f"{'':34}{'ms/step':>9}{'fastest':>9}{'tokens/s':>10}{'x transformers':>16}")
+    for name, values in seconds.items():
+        step = statistics.median(values)
+        rate = (16 if "16 samples" in name else 1) / step
+        figures[name] = {"ms_per_step": 1e3 * step, "fastest_ms": 1e3 * min(values), "tokens_per_second": rate}
+        print(f"{name:34}{1e3 * step:9.3f}{1e3 * min(values):9.3f}{rate:10,.0f}{rate * base:16.1f}")
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--threads", type=int, default=2, help="threads of each engine (default: 2)")
     parser.add_argument("--growth", action="store_true", help="also as context and width grow")
     parser.add_argument("--long", type=int, metavar="TOKENS", help="also the memory held along so many tokens")
+    parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    run = random_run(SHAPE)
-    graph = export_graph(run)
-    lstm = random_run(LSTMConfig(layers=2, width=810))  # as many parameters
-    engines = {
-        "torch, fp32": (run, TorchEngine(run.model), 1),
-        "ONNX Runtime, fp32": (run, OnnxEngine(graph, options.threads), 1),
-        "ONNX Runtime, int8": (run, OnnxEngine(quantise(graph, "int8"), options.threads), 1),
-        "torch, fp32, 16 samples": (run, TorchEngine(run.model), 16),
-        "ONNX Runtime, fp32, 16 samples": (run, OnnxEngine(graph, options.threads), 16),
-        "ONNX Runtime, int8, 16 samples": (run, OnnxEngine(quantise(graph, "int8"), options.threads), 16),
-        "LSTM, torch, fp32": (lstm, TorchEngine(lstm.model), 1),
-        "LSTM, ONNX Runtime, fp32": (lstm, OnnxEngine(export_graph(lstm), options.threads), 1),
-    }
-    timed: dict[str, Callable[[], None]] = {"transformers, GPT-2, fp32": hugging_face()}
-    timed["bare products, fp32"] = bare_products(run)
-    timed |= {name: writer(*what) for name, what in engines.items()}
-    samples = {name: what[2] for name, what in engines.items()}
-    seconds = {name: [] for name in timed}
-    for _ in range(ROUNDS):
-        for name, write in timed.items():
-            seconds_per_step(write, WARM)
-            seconds[name].append(seconds_per_step(write, TURN))
-    base = statistics.median(seconds["transformers, GPT-2, fp32"])
-    figures = {}
-    print(f"{'':34}{'ms/step':>9}{'fastest':>9}{'tokens/s':>10}{'x transformers':>16}")
-    for name, values in seconds.items():
-        step = statistics.median(values)
-        rate = samples.get(name, 1) / step
-        figures[name] = {"ms_per_step": 1e3 * step, "fastest_ms": 1e3 * min(values), "tokens_per_second": rate}
-        print(f"{name:34}{1e3 * step:9.3f}{1e3 * min(values):9.3f}{rate:10,.0f}{rate * base:16.1f}")
+    if options.contender:
+        return take_turns(options.contender, options.threads)
+    figures = contest(options.threads)
     figures["first character, s"] = first_character()
     if options.growth:
         figures["growth"] = growth(options.threads)
