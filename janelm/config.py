@@ -192,10 +192,12 @@ class TrainingConfig:
     """Passes over the training text."""
     batch_tokens: int = 4096
     """Tokens in one optimizer step."""
+    optimizer: Literal["auto", "muon", "adamw"] = "auto"
+    """Muon for the hidden matrices and AdamW for all else, or AdamW for everything; auto takes Muon."""
     learning_rate: float = 0.01
     """Peak for AdamW: the embedding and all that is not a hidden matrix."""
     matrix_learning_rate: float = 0.02
-    """Peak for Muon: the hidden matrices, where the architecture gives it any."""
+    """Peak for the hidden matrices under Muon; AdamW takes a tenth of it for them."""
     weight_decay: float = 0.1
     """Share of a weight that is taken away each step, times the learning rate; matrices only."""
     warmup_steps: int = 20

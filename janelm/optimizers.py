@@ -166,8 +166,19 @@ class Muon(Optimizer):
         return matrix.grad.lerp(average, momentum)
 
 
+MUON_PER_ADAM = 10  # Muon's rate for a hidden matrix to AdamW's: its steps are of one size whatever the gradient's
+
+
+def choose_optimizer(config: TrainingConfig) -> tuple[bool, str]:
+    """Whether Muon takes the hidden matrices, and why."""
+    if config.optimizer != "auto":
+        return config.optimizer == "muon", "as asked"
+    return True, "it gets further in as many steps, for a little of their speed"
+
+
 def build_optimizers(model: LanguageModel, config: TrainingConfig) -> list[Optimizer]:
     """One optimizer for each kind of weight; every weight is in exactly one group of one of them."""
+    muon, _ = choose_optimizer(config)
     matrices = model.hidden_matrices()
     taken = {id(parameter) for parameter in matrices}
     rest = [parameter for parameter in model.parameters() if id(parameter) not in taken]
@@ -185,9 +196,11 @@ def build_optimizers(model: LanguageModel, config: TrainingConfig) -> list[Optim
             ]
         )
     ]
-    if matrices:
-        muon = {"lr": config.matrix_learning_rate, "weight_decay": config.weight_decay, "momentum": 0.95}
-        optimizers.append(Muon([muon | {"params": matrices}]))
+    rate, decay = config.matrix_learning_rate, {"weight_decay": config.weight_decay}
+    if matrices and muon:
+        optimizers.append(Muon([decay | {"params": matrices, "lr": rate, "momentum": 0.95}]))
+    elif matrices:
+        optimizers.append(AdamW([shared | decay | {"params": matrices, "lr": rate / MUON_PER_ADAM}]))
     grouped = [id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
     assert sorted(grouped) == sorted(map(id, model.parameters())), "each weight must be in exactly one group"
     for optimizer in optimizers:

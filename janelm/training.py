@@ -27,7 +27,14 @@ from .errors import JaneLMError
 from .evaluation import FINAL_TOKENS, Losses, cold_losses
 from .hardware import choose_compile, choose_precision, compiled
 from .interrupts import Interrupt
-from .optimizers import WeightAverage, build_optimizers, clip_gradients, learning_rate_scale, scale_learning_rates
+from .optimizers import (
+    WeightAverage,
+    build_optimizers,
+    choose_optimizer,
+    clip_gradients,
+    learning_rate_scale,
+    scale_learning_rates,
+)
 from .progress import ProgressBar
 from .runs import Run, load_weights, weights_of
 
@@ -111,6 +118,8 @@ class Trainer:
         self.carried: State | None = None  # with the setting carry_state, what the last batch ended with
         self.dtype, why = choose_precision(config, model.device)
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
+        muon, why = choose_optimizer(config)
+        say(f"optimizer: {'Muon for hidden matrices, AdamW for the rest' if muon else 'AdamW'} ({why})")
         many_shapes = not isinstance(data, RunningText)
         self.compiled, why = choose_compile(self.config, model.device, model.compile_pays, many_shapes)
         say(f"compile: {'on' if self.compiled else 'off'} ({why})")

@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,10 @@ def quiet(line: str) -> None:
 
 
 def test_every_weight_is_in_exactly_one_group(shape):
-    for tied in (True, False):
+    for tied, optimizer in product((True, False), ("auto", "adamw")):
         model = build_model(replace(shape, tied=tied), 30)
-        optimizers = build_optimizers(model, TRAINING)
+        optimizers = build_optimizers(model, replace(TRAINING, optimizer=optimizer))
+        assert any(isinstance(o, Muon) for o in optimizers) == (optimizer == "auto")
         grouped = [id(p) for o in optimizers for group in o.param_groups for p in group["params"]]
         assert len(grouped) == len(set(grouped)) == len(list(model.parameters()))
 
@@ -163,6 +165,14 @@ def test_an_optimizer_goes_on_from_what_torchs_own_saved(own, torchs, settings):
         torch.equal(kept, new.state[after][name]) and kept is not new.state[after][name]
         for name, kept in again.state[after].items()
     )
+
+
+def test_without_muon_a_model_learns_too(text, shape):
+    said = []
+    train(shape, replace(TRAINING, optimizer="adamw"), Path("run"), text=text, say=said.append)
+    first, *_, last = Run(Path("run")).metrics()
+    assert last["validation_loss"] < 0.95 * first["validation_loss"]
+    assert "optimizer: AdamW (as asked)" in said
 
 
 def test_the_learning_rate_climbs_stays_and_falls_to_zero():

@@ -143,7 +143,7 @@ def test_stop_keeps_what_was_written(desk, address):
     desk.start.click()
     kept = desk.rested()
     desk.page.wait_for_timeout(200)
-    assert desk.text.input_value() == kept and len(kept) > len("The old") + 20
+    assert desk.text.input_value() == kept and len(kept) >= len("The old") + 20
 
 
 def test_retry_writes_the_last_part_anew_and_undo_brings_the_first_one_back(desk, address):
