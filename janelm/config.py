@@ -232,6 +232,9 @@ class TrainingConfig:
     """Number format of the matrix products; auto takes bf16 where the processor computes in it."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile: half a minute or more at the start for faster steps; auto weighs the two."""
+    shard: bool = False
+    """Each of several processes under torchrun keeps but its share of weights, gradients and optimizer state (FSDP2):
+    for models that do not fit otherwise."""
     overfit_one_batch: bool = False
     """Train on the first batch alone, a check that the machinery can learn at all."""
 

@@ -53,7 +53,7 @@ class Dataset:
 
     def __init__(self, tokenizer: Tokenizer, training: TrainingConfig, device: torch.device) -> None:
         self.tokenizer, self._seed, self._bpe_dropout = tokenizer, training.seed, training.bpe_dropout
-        self._device = device
+        self.device = device
 
     def batch(self, step: int) -> Batch:
         """The training batch of this step, drawn without replacement within each epoch."""
@@ -192,12 +192,12 @@ class RunningText(Dataset):
         starts = self._starts(epoch)[index * self._rows : (index + 1) * self._rows]
         T = self.context_length + 1
         rows = [self._text.tokens[start : start + T].astype(np.int64) for start in starts]
-        tokens = torch.from_numpy(np.stack([row[:T] for row in self.respelled(rows, step)])).to(self._device)
+        tokens = torch.from_numpy(np.stack([row[:T] for row in self.respelled(rows, step)])).to(self.device)
         return tokens[:, :-1], tokens[:, 1:]
 
     def take(self, places: np.ndarray) -> Tensor:
         """The tokens at these places of the text, int64 of the same shape."""
-        return torch.from_numpy(self._text.tokens[places].astype(np.int64)).to(self._device)
+        return torch.from_numpy(self._text.tokens[places].astype(np.int64)).to(self.device)
 
     def training_tokens(self) -> np.ndarray:
         return self._text.tokens[: self.train_tokens].astype(np.int64)
@@ -219,7 +219,7 @@ class RunningText(Dataset):
             starts = starts[np.linspace(0, whole - 1, max(1, limit // T)).astype(int)]
         for block in np.array_split(starts, -(-len(starts) // self._rows)):
             place = block[:, None] + np.arange(T)  # of the targets
-            outside = torch.from_numpy(place >= last).to(self._device)
+            outside = torch.from_numpy(place >= last).to(self.device)
             place = np.minimum(place, last - 1)
             targets = self.take(place).masked_fill(outside, IGNORED)
             weights = [self.weigh(int(start), min(int(start) + T, last)) for start in block]
@@ -311,7 +311,7 @@ class Documents(Dataset):
             place = slice(T - size, T) if self._right else slice(0, size)
             inputs[row, place] = np.concatenate(([end], document))
             targets[row, place] = np.concatenate((document, [end]))
-        return torch.from_numpy(inputs).to(self._device), torch.from_numpy(targets).to(self._device)
+        return torch.from_numpy(inputs).to(self.device), torch.from_numpy(targets).to(self.device)
 
     def evaluation(self, split: str, limit: int | None = None) -> Iterator[Scored]:
         documents, sizes = self._documents[split], self._bytes[split]

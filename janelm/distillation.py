@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .architectures import LanguageModel, State
+from .crossentropy import IGNORED, cross_entropy, taught_cross_entropy
 from .errors import UsageError
 from .runs import Run, RunConfig, find_run
 from .tokenizers import Tokenizer
@@ -32,6 +34,29 @@ class Teachers(nn.Module):
         for other in others:
             first = first + other
         return first
+
+
+def training_loss(
+    model: LanguageModel,
+    inputs: Tensor,
+    targets: Tensor,
+    state: State | None = None,
+    count: Tensor | None = None,
+    teachers: Teachers | None = None,
+    taught: float = 0.0,
+) -> tuple[Tensor, State | None]:
+    """Mean cross-entropy in nats per token of (B, T) inputs and targets, and the state after them.
+
+    `count` is how many tokens the mean is over, where these rows are but a part of the batch; `taught` the share of the
+    loss that is the teachers'.
+    """
+    x, state = model.features(inputs, state)
+    count = (targets != IGNORED).sum() if count is None else count
+    if teachers is None:
+        loss = cross_entropy(model.head, x, targets)
+    else:
+        loss = taught_cross_entropy(model.head, x, targets, teachers(inputs), taught)
+    return loss / count, state
 
 
 def find_teachers(pupil: Run, config: RunConfig, tokenizer: Tokenizer, facts: dict) -> list[Run]:

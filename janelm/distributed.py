@@ -8,7 +8,7 @@ training ends, and it alone measures, writes and prints.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,11 +40,15 @@ class Team:
             return inputs[mine], torch.full_like(targets[mine], IGNORED)
         return inputs[mine], targets[mine]
 
-    def sum_gradients(self, parameters: Iterator[torch.nn.Parameter], loss: Tensor) -> Tensor:
-        """Replace each gradient by its sum over all processes; returns the sum of the losses."""
+    def backward(self, loss: Tensor, parameters: Iterable[torch.nn.Parameter], sharded: bool = False) -> Tensor:
+        """Give the parameters the gradients of the sum of all processes' losses; returns that sum.
+
+        Where the model is `sharded`, its own backward already puts the mean over the processes into the gradients.
+        """
+        (loss * self.size if sharded else loss).backward()
         if self.size == 1:
             return loss
-        gradients = [parameter.grad for parameter in parameters]
+        gradients = [] if sharded else [parameter.grad for parameter in parameters]
         together = torch.cat([loss.detach().reshape(1), *(gradient.flatten() for gradient in gradients)])
         dist.all_reduce(together)
         sizes = [gradient.numel() for gradient in gradients]

@@ -63,6 +63,8 @@ def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, man
     """Whether to use torch.compile, and why."""
     if config.compile != "auto":
         return config.compile == "on", "as asked"
+    if config.shard:
+        return False, "it is not tried where each process has but a share of the model"
     if not pays:
         return False, "it does not speed up this architecture"
     for budget, worth in COMPILE_WORTH["many" if many_shapes else "one"].items():

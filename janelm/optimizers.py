@@ -18,6 +18,7 @@ from torch.optim.adamw import adamw
 
 from .architectures import LanguageModel
 from .config import TrainingConfig
+from .sharding import share_of, whole
 
 STACKED = 1 << 18  # numbers of a matrix up to which stacks are faster than one after the other (measured on a CPU)
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # a, b, c, as in torch.optim.Muon
@@ -88,16 +89,16 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """What is kept of each parameter, by its number, and the settings: the form of torch.optim.Optimizer."""
         numbers = {parameter: number for number, parameter in enumerate(self._parameters())}
-        groups = [
-            group | {"params": [numbers[parameter] for parameter in group["params"]]} for group in self.param_groups
-        ]
-        return {"state": {numbers[parameter]: kept for parameter, kept in self.state.items()}, "param_groups": groups}
+        groups = [group | {"params": [numbers[p] for p in group["params"]]} for group in self.param_groups]
+        kept = {numbers[p]: {name: whole(tensor) for name, tensor in own.items()} for p, own in self.state.items()}
+        return {"state": kept, "param_groups": groups}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave for the same groups; the settings are those saved."""
         for number, parameter in enumerate(self._parameters()):
             for name, tensor in saved["state"].get(number, {}).items():
-                self.state[parameter][name] = tensor.to(parameter.device, copy=True)
+                own = tensor.to(parameter.device, copy=True)
+                self.state[parameter][name] = share_of(own, parameter) if tensor.ndim else own
         for group, settings in zip(self.param_groups, saved["param_groups"], strict=True):
             group |= {name: value for name, value in settings.items() if name != "params"}
 
@@ -152,9 +153,10 @@ class Muon(Optimizer):
     def _take_step(self, matrices: list[Parameter], group: dict) -> None:
         """One step of matrices of the same shape."""
         rows, columns = matrices[0].shape
-        updates = orthogonalise(torch.stack([self._update(matrix, group["momentum"]) for matrix in matrices]))
+        updates = orthogonalise(torch.stack([whole(self._update(matrix, group["momentum"])) for matrix in matrices]))
         rate = group["lr"] * max(1.0, rows / columns) ** 0.5
         for matrix, update in zip(matrices, updates, strict=True):
+            update = share_of(update, matrix)
             matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-rate)
 
     def _update(self, matrix: Parameter, momentum: float) -> Tensor:
@@ -227,7 +229,7 @@ def scale_learning_rates(optimizers: list[Optimizer], scale: float) -> None:
 
 def clip_gradients(model: LanguageModel, limit: float) -> float:
     """Scale all gradients so that their common norm is at most `limit` (0: leave them); returns the norm before."""
-    return torch.nn.utils.clip_grad_norm_(model.parameters(), limit or float("inf")).item()
+    return whole(torch.nn.utils.clip_grad_norm_(model.parameters(), limit or float("inf"))).item()
 
 
 class WeightAverage:
@@ -246,9 +248,12 @@ class WeightAverage:
         for name, own in self._own.items():
             self.weights[name].lerp_(own, share)
 
+    def whole_weights(self) -> dict[str, torch.Tensor]:
+        return {name: whole(weight) for name, weight in self.weights.items()}
+
     def restore(self, weights: dict[str, torch.Tensor]) -> None:
         for name, saved in weights.items():
-            self.weights[name].copy_(saved)
+            self.weights[name].copy_(share_of(saved, self.weights[name]))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

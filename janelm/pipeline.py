@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .architectures import build_model
+from .architectures import LanguageModel, build_model
 from .config import (
     CharacterTokenizerConfig,
     DataConfig,
@@ -35,7 +35,7 @@ from .files import set_aside, write_atomically
 from .generation import Limits, generate, generate_samples
 from .hardware import choose_device, choose_precision, processor
 from .overlap import MOST_TOKENS, TokenIndex, run_shares
-from .runs import LoadedRun, Run, RunConfig
+from .runs import LoadedRun, Run, RunConfig, load_weights
 from .training import Trainer
 
 
@@ -85,7 +85,7 @@ def train(
         dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
     config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
     run = Run(folder)
-    network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
+    network = untrained(config, dataset)
     facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
     teachers = find_teachers(run, config, dataset.tokenizer, facts)
     if team.first:
@@ -127,15 +127,20 @@ def resume(
         if team.first:
             run.write_settings(config, dataset.tokenizer, facts)
     teachers = find_teachers(run, config, dataset.tokenizer, facts)
-    network = build_model(config.model, dataset.tokenizer.vocab_size, dataset.tokenizer.pad_token).to(device)
+    network = untrained(config, dataset)
     return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=True)
+
+
+def untrained(config: RunConfig, data: Dataset) -> LanguageModel:
+    """A model for these tokens, on the device of the data, with its start weights."""
+    return build_model(config.model, data.tokenizer.vocab_size, data.tokenizer.pad_token).to(data.device)
 
 
 def _train_and_finish(
     run: Run,
     config: RunConfig,
     dataset: Dataset,
-    network: torch.nn.Module,
+    network: LanguageModel,
     teachers: list[Run],
     team: Team,
     say: Callable[[str], None],
@@ -147,14 +152,16 @@ def _train_and_finish(
     started = time.perf_counter() if started is None else started
     loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
     taught_by = [describe_teacher(teacher) for teacher in teachers]  # now: by the end they may be gone
+    sharded = config.training.shard and team.size > 1
     if not team.first:
+        run = Run(run.folder, silent=True)
         torch.manual_seed(config.training.seed + 1_000_003 * team.rank)  # dropout of its own
     trainer = Trainer(
         network,
         dataset,
         config.training,
         run,
-        sample=lambda: sample_text(loaded, 60),
+        sample=str if sharded else lambda: sample_text(loaded, 60),
         say=say,
         started=started,
         team=team,
@@ -167,6 +174,10 @@ def _train_and_finish(
     if not team.first:
         return None
     say(f"training ended after {state.step:,} steps: {state.finished}")
+    if sharded:  # the processes have parted: the first has the whole model from here on
+        network = untrained(config, dataset)
+        load_weights(network, run.best_weights())
+        loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
     return Finished(run, _measure(run, loaded, dataset, trainer, taught_by, command), trainer.interrupt.asked)
 
 

@@ -138,8 +138,9 @@ class LoadedRun:
 class Run:
     """A run's folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, silent: bool = False) -> None:
+        """A `silent` one writes nothing: that of a process which helps the first one to measure."""
+        self.folder, self._silent = Path(folder), silent
 
     @property
     def name(self) -> str:
@@ -150,24 +151,28 @@ class Run:
         self._write_json("tokenizer.json", tokenizer.to_json())
         self._write_json("config.json", config.to_json() | {"facts": facts})
 
+    def _write(self, name: str, content: Any) -> None:
+        if not self._silent:
+            write_atomically(self.folder / name, content)
+
     def _write_json(self, name: str, values: Any) -> None:
-        write_atomically(self.folder / name, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+        self._write(name, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
     def write_best(self, model: LanguageModel) -> None:
         weights = _arrays(model)
-        write_atomically(self.folder / "best.safetensors", lambda path: save_file(weights, path))
+        self._write("best.safetensors", lambda path: save_file(weights, path))
 
     def write_resume_state(self, state: dict[str, Any]) -> None:
         import torch
 
-        write_atomically(self.folder / "resume.pt", lambda path: torch.save(state, path))
+        self._write("resume.pt", lambda path: torch.save(state, path))
 
     def write_metrics(self, rows: list[dict[str, float]]) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_atomically(self.folder / "metrics.csv", text.getvalue())
+        self._write("metrics.csv", text.getvalue())
 
     def write_samples(self, rows: list[dict[str, float]], samples: list[str]) -> None:
         """What the model wrote from the same start, with the same seed, at each evaluation."""
@@ -175,7 +180,7 @@ class Run:
             f"--- step {row['step']:,}, validation {row['validation_bits_per_byte']:.3f} bits per byte ---\n{sample}\n"
             for row, sample in zip(rows, samples, strict=True)
         ]
-        write_atomically(self.folder / "samples.txt", "\n".join(parts))
+        self._write("samples.txt", "\n".join(parts))
 
     def write_results(self, results: dict[str, Any]) -> None:
         self._write_json("results.json", results)
@@ -259,19 +264,23 @@ class Run:
 
 
 def weights_of(model: LanguageModel) -> dict[str, torch.Tensor]:
-    """Each trained tensor once, by name: tied weights have one name."""
-    return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+    """Each trained tensor once, whole, by name: tied weights have one name."""
+    from .sharding import whole
+
+    return {name: whole(parameter.detach()).contiguous() for name, parameter in model.named_parameters()}
 
 
 def load_weights(model: LanguageModel, weights: dict[str, np.ndarray] | dict[str, torch.Tensor]) -> None:
     """Copy `weights` into the model. Raises JaneLMError unless names and shapes are exactly the model's."""
     import torch
 
+    from .sharding import share_of
+
     own = dict(model.named_parameters())
     check_weights({name: tuple(parameter.shape) for name, parameter in own.items()}, weights)
     with torch.no_grad():
         for name, parameter in own.items():
-            parameter.copy_(torch.as_tensor(weights[name]))
+            parameter.copy_(share_of(torch.as_tensor(weights[name]), parameter))
 
 
 def check_weights(shapes: dict[str, tuple[int, ...]], weights: dict[str, np.ndarray] | dict[str, torch.Tensor]) -> None:

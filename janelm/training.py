@@ -19,9 +19,9 @@ from torch import Tensor
 
 from .architectures import LanguageModel, State
 from .config import TrainingConfig
-from .crossentropy import IGNORED, cross_entropy, taught_cross_entropy
+from .crossentropy import IGNORED
 from .data import Batch, Dataset, RunningText, Scored
-from .distillation import Teachers
+from .distillation import Teachers, training_loss
 from .distributed import Team
 from .errors import JaneLMError
 from .evaluation import FINAL_TOKENS, Losses, cold_losses
@@ -37,6 +37,7 @@ from .optimizers import (
 )
 from .progress import ProgressBar
 from .runs import Run, load_weights, weights_of
+from .sharding import settle, shard
 
 FINAL_PASSES = 3.0  # what the evaluation at the end costs, in cold passes over the held-out text
 FRESH_STARTS = 0.01  # the share of windows that a carried state does not reach (Melis et al. 2020)
@@ -58,29 +59,6 @@ class TrainingState:
     reserve: float = 0.0  # seconds of a budget of minutes that are kept back for its end
     rows: list[dict[str, float]] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)  # what the model wrote at each evaluation
-
-
-def training_loss(
-    model: LanguageModel,
-    inputs: Tensor,
-    targets: Tensor,
-    state: State | None = None,
-    count: Tensor | None = None,
-    teachers: Teachers | None = None,
-    taught: float = 0.0,
-) -> tuple[Tensor, State | None]:
-    """Mean cross-entropy in nats per token of (B, T) inputs and targets, and the state after them.
-
-    `count` is how many tokens the mean is over, where these rows are but a part of the batch; `taught` the share of the
-    loss that is the teachers'.
-    """
-    x, state = model.features(inputs, state)
-    count = (targets != IGNORED).sum() if count is None else count
-    if teachers is None:
-        loss = cross_entropy(model.head, x, targets)
-    else:
-        loss = taught_cross_entropy(model.head, x, targets, teachers(inputs), taught)
-    return loss / count, state
 
 
 def mean(values: list[float]) -> float:
@@ -112,6 +90,9 @@ class Trainer:
         if config.epochs is not None:
             self.config = replace(config, epochs=None, steps=max(1, round(config.epochs * data.batches_per_epoch)))
         self.state = TrainingState()
+        self.sharded = config.shard and self.team.size > 1
+        if self.sharded:
+            shard(model, model.parts(), self.team.size)
         self.optimizers = build_optimizers(model, config)
         self.average = WeightAverage(model, config.ema) if config.ema else None
         self.teachers = teachers
@@ -138,8 +119,7 @@ class Trainer:
         progress = self.team.tell(self.progress)
         scale_learning_rates(self.optimizers, learning_rate_scale(self.state.step, progress, self.config))
         loss, self.carried = self._loss_of(batch)
-        loss.backward()
-        loss = self.team.sum_gradients(self.model.parameters(), loss)
+        loss = self.team.backward(loss, self.model.parameters(), self.sharded)
         norm = clip_gradients(self.model, self.config.gradient_clip)
         if not math.isfinite(norm):
             raise JaneLMError(
@@ -200,6 +180,11 @@ class Trainer:
         steers = "train_loss" if self.config.overfit_one_batch else "validation_loss"
         return min(self.state.rows, key=lambda row: row[steers])
 
+    @property
+    def measures(self) -> bool:
+        """Whether this process evaluates and saves: the first, or all, where each has but a share of the model."""
+        return self.team.first or self.sharded
+
     # --- the budget ---------------------------------------------------------------------------------------------
 
     @property
@@ -242,7 +227,7 @@ class Trainer:
                         self.state.finished = "it was interrupted"
                 elif asked:
                     self._stop_early(bar)
-        if self.team.first:
+        if self.team.first and not self.sharded:
             load_weights(self.model, self.run.best_weights())
         return self.state
 
@@ -251,8 +236,8 @@ class Trainer:
 
         That one may put better weights in the place of the best, which are therefore saved too.
         """
-        if self.team.first:
-            self._save(best=self.run.best_weights())
+        if self.measures:
+            self._save(best=self.run.best_weights() if self.team.first else None)
         self.state.finished = "it was interrupted"
         self._evaluate(bar, save=False)
 
@@ -260,7 +245,7 @@ class Trainer:
 
     def _evaluate(self, bar: ProgressBar | None = None, save: bool = True) -> None:
         """Measure both losses on the same tokens as ever, keep the best weights, then save the run."""
-        if self.team.first:
+        if self.measures:
             self._evaluate_alone(bar, save)
         state = self.state
         state.evaluations_done, state.finished = self.team.tell((state.evaluations_done, state.finished))
@@ -286,9 +271,11 @@ class Trainer:
         with self._autocast():
             train = self._train_losses()
             validation = cold_losses(self.model, self.data.evaluation("validation", config.evaluation_tokens))
+        settle(self.model)
         took = time.perf_counter() - began
         state.seconds = self.seconds
         loss = train.loss if config.overfit_one_batch else validation.loss  # what "best" goes by
+        loss = self.team.tell(loss) if self.sharded else loss
         better = loss < state.best_loss
         state.best_loss, state.since_best = (loss, 0) if better else (state.best_loss, state.since_best + 1)
         state.evaluations_done = self._evaluations_due() + 1
@@ -351,7 +338,7 @@ class Trainer:
         self.run.write_resume_state(
             {
                 "weights": weights_of(self.model),
-                "average": self.average and self.average.weights,
+                "average": self.average and self.average.whole_weights(),
                 "carried": self.carried if self.team.size == 1 else None,
                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "random": torch.get_rng_state(),
@@ -367,7 +354,7 @@ class Trainer:
         that are carried, which then start afresh.
         """
         saved = self.run.resume_state()
-        if saved.get("best") and self.team.first:
+        if saved.get("best") and self.measures:
             load_weights(self.model, saved["best"])
             self.run.write_best(self.model)
         load_weights(self.model, saved["weights"])

@@ -56,6 +56,7 @@ def test_rooms_import_only_rooms_above_them():
         "crossentropy",
         "distributed",
         "data",
+        "sharding",
         "architectures",
         "evaluation",
         "hardware",

@@ -54,6 +54,25 @@ def test_two_processes_give_the_losses_of_one_and_resume_goes_on_with_any_number
             assert (ours[name] - weight).norm() < 0.1 * weight.norm(), "Muon works in bf16"
 
 
+@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+def test_a_model_spread_over_two_processes_gives_the_losses_of_one(architecture):
+    """Weights, gradients, optimizer state and moving average, each process with its half of them."""
+    Path("book.txt").write_text(write_text(400))
+    flags = ["--data", "book.txt", "--architecture", architecture, *TINY]
+    train(1, *flags, "--steps", "12", "--model_file", "one.pth")
+    done = train(2, *flags, "--steps", "6", "--model_file", "many.pth", "--shard")
+    assert done.stdout.count("bits per byte") == 1 and not Path("models/many-1").exists()
+    train(2, "--resume", "--model_file", "many.pth", "--steps", "9")
+    train(1, "--resume", "--model_file", "many.pth", "--steps", "12")
+    one, many = (Run(Path("models") / name) for name in ("one", "many"))
+    for name in ("running_loss", "gradient_norm", "validation_loss", "train_loss"):
+        ours, theirs = ([row[name] for row in run.metrics()[1:]] for run in (many, one))
+        assert ours == pytest.approx(theirs, rel=1e-3)
+    for kind in ("weights", "average"):
+        ours, theirs = many.resume_state()[kind], one.resume_state()[kind]
+        assert all(ours[name].shape == weight.shape for name, weight in theirs.items())
+
+
 def test_ctrl_c_ends_all_processes_and_saves():
     Path("book.txt").write_text(write_text(400))
     flags = ["--data", "book.txt", *TINY, "--heads", "4", "--steps", "100000", "--evaluations", "20"]

@@ -16,6 +16,7 @@ from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenize
 from janelm.corpora import Source
 from janelm.crossentropy import IGNORED
 from janelm.data import load_dataset
+from janelm.distillation import training_loss
 from janelm.distributed import Team
 from janelm.errors import JaneLMError, UsageError
 from janelm.hardware import choose_compile, compiled
@@ -30,7 +31,7 @@ from janelm.optimizers import (
 )
 from janelm.pipeline import resume, train
 from janelm.runs import Run
-from janelm.training import FRESH_STARTS, Trainer, training_loss
+from janelm.training import FRESH_STARTS, Trainer
 
 TRAINING = TrainingConfig(
     steps=24,

@@ -53,6 +53,10 @@ class LanguageModel(nn.Module):
         in those rows where `fresh` (B,) is true. Only for architectures whose memory is not bounded."""
         raise NotImplementedError
 
+    def parts(self) -> list[nn.Module]:
+        """The modules that work one after the other and have most of the weights."""
+        return []
+
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The weights that Muon may take: matrices between hidden layers, not the embedding nor the head."""
         raise NotImplementedError

@@ -213,5 +213,8 @@ class Transformer(LanguageModel):
         shape = (batch_size, config.heads, window, config.width // config.heads)
         return SlidingCache(config.layers, shape, self.device)
 
+    def parts(self) -> list[nn.Module]:
+        return list(self.blocks)
+
     def hidden_matrices(self) -> list[nn.Parameter]:
         return list(self.blocks.parameters())
