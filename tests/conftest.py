@@ -16,6 +16,9 @@ from janelm.config import LSTMConfig, TransformerConfig
 
 torch.set_num_threads(1)  # small models: more threads only get in each other's way
 
+# Who runs in a shell's background ignores Ctrl-C, and so would all that the tests start there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.register_profile("janelm", deadline=None)  # how long a machine takes is asked of benchmarks
 settings.load_profile("janelm")
 
