@@ -233,8 +233,7 @@ class TrainingConfig:
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile: half a minute or more at the start for faster steps; auto weighs the two."""
     shard: bool = False
-    """Each of several processes under torchrun keeps but its share of weights, gradients and optimizer state (FSDP2):
-    for models that do not fit otherwise."""
+    """Under torchrun, each process keeps but its share of weights and optimizer state (FSDP2): for large models."""
     overfit_one_batch: bool = False
     """Train on the first batch alone, a check that the machinery can learn at all."""
 
