@@ -97,6 +97,9 @@ class Trainer:
         self.average = WeightAverage(model, config.ema) if config.ema else None
         self.teachers = teachers
         self.carried: State | None = None  # with the setting carry_state, what the last batch ended with
+        say(
+            f"batches: {data.tokens_per_step:,} tokens, the same throughout (to begin with smaller ones gained nothing)"
+        )
         self.dtype, why = choose_precision(config, model.device)
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
         muon, why = choose_optimizer(config)
