@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .runs import Run
+from .runs import Run, same_text
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def unfairness(runs: list[Run]) -> list[str]:
     for other in others:
         other_facts = other.read_json("config.json")["facts"]
         pair = f"{first.name} and {other.name}"
-        if facts["text_sha256"] != other_facts["text_sha256"] or facts["split"] != other_facts["split"]:
+        if not same_text(facts, other_facts):
             found.append(f"{pair} were trained on different texts or splits")
         if first.tokenizer().to_json() != other.tokenizer().to_json():
             found.append(f"{pair} have different tokenizers")

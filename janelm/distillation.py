@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .architectures import LanguageModel, State
 from .crossentropy import IGNORED, cross_entropy, taught_cross_entropy
 from .errors import UsageError
-from .runs import Run, RunConfig, find_run
+from .runs import Run, RunConfig, find_run, same_text
 from .tokenizers import Tokenizer
 
 
@@ -72,7 +72,7 @@ def find_teachers(pupil: Run, config: RunConfig, tokenizer: Tokenizer, facts: di
         if pupil.folder.resolve() in (run.folder / "config.json").resolve().parents:
             raise UsageError(f"{run.folder} lies where the new model is to be: give that a --model_file of its own")
         theirs = replace(run.config().data, data=config.data.data)  # which text it is, its digest says
-        if theirs != config.data or any(values["facts"][name] != facts[name] for name in ("text_sha256", "split")):
+        if theirs != config.data or not same_text(values["facts"], facts):
             raise UsageError(f"the teacher {run.name} was trained on another text or split than this model is to be")
         if run.tokenizer().to_json() != tokenizer.to_json():
             raise UsageError(f"the teacher {run.name} has other tokens: train with its --tokenization and vocabulary")

@@ -35,7 +35,7 @@ from .files import set_aside, write_atomically
 from .generation import Limits, generate, generate_samples
 from .hardware import choose_device, choose_precision, processor
 from .overlap import MOST_TOKENS, TokenIndex, run_shares
-from .runs import LoadedRun, Run, RunConfig, load_weights
+from .runs import LoadedRun, Run, RunConfig, load_weights, same_text
 from .training import Trainer
 
 
@@ -152,7 +152,6 @@ def _train_and_finish(
     started = time.perf_counter() if started is None else started
     loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
     taught_by = [describe_teacher(teacher) for teacher in teachers]  # now: by the end they may be gone
-    sharded = config.training.shard and team.size > 1
     if not team.first:
         run = Run(run.folder, silent=True)
         torch.manual_seed(config.training.seed + 1_000_003 * team.rank)  # dropout of its own
@@ -161,7 +160,7 @@ def _train_and_finish(
         dataset,
         config.training,
         run,
-        sample=str if sharded else lambda: sample_text(loaded, 60),
+        sample=lambda: "" if trainer.sharded else sample_text(loaded, 60),
         say=say,
         started=started,
         team=team,
@@ -174,7 +173,7 @@ def _train_and_finish(
     if not team.first:
         return None
     say(f"training ended after {state.step:,} steps: {state.finished}")
-    if sharded:  # the processes have parted: the first has the whole model from here on
+    if trainer.sharded:  # the processes have parted: the first has the whole model from here on
         network = untrained(config, dataset)
         load_weights(network, run.best_weights())
         loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
@@ -246,8 +245,7 @@ def run_data(run: Run, *others: Run) -> Dataset:
     config = run.config()
     facts = run.read_json("config.json")["facts"]
     for other in others:
-        theirs = other.read_json("config.json")["facts"]
-        if facts["text_sha256"] != theirs["text_sha256"] or facts["split"] != theirs["split"]:
+        if not same_text(facts, other.read_json("config.json")["facts"]):
             raise UsageError(f"{run.name} and {other.name} were trained on different texts or splits: name a file")
     return dataset_of(run, config, load_sources(config.data.data), torch.device("cpu"))
 

@@ -263,6 +263,11 @@ class Run:
         write_atomically(config_file, pickle.dumps(settings, protocol=4))
 
 
+def same_text(facts: dict[str, Any], others: dict[str, Any]) -> bool:
+    """Whether two runs, by the facts in their config.json, had the same text with splits of the same sizes."""
+    return all(facts[name] == others[name] for name in ("text_sha256", "split"))
+
+
 def weights_of(model: LanguageModel) -> dict[str, torch.Tensor]:
     """Each trained tensor once, whole, by name: tied weights have one name."""
     from .sharding import whole

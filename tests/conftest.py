@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from janelm.config import LSTMConfig, TransformerConfig
+from janelm.config import LSTMConfig, TrainingConfig, TransformerConfig
 
 torch.set_num_threads(1)  # small models: more threads only get in each other's way
 
@@ -26,6 +26,24 @@ SHAPES = {
     "transformer": TransformerConfig(context_length=16, layers=2, width=32, heads=4),
     "lstm": LSTMConfig(context_length=16, layers=2, width=32),
 }
+
+
+TRAINING = TrainingConfig(
+    steps=24,
+    batch_tokens=128,
+    evaluations=4,
+    evaluation_tokens=256,
+    warmup_steps=4,
+    learning_rate=0.01,
+    patience=99,
+    precision="fp32",
+    compile="off",
+    device="cpu",
+)
+
+
+def quiet(line: str) -> None:
+    """Hear what training has to say, and pass nothing on."""
 
 
 def write_text(sentences: int, seed: int = 0) -> str:

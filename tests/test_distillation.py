@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import SHAPES, write_text
+from conftest import SHAPES, TRAINING, quiet, write_text
 
 from janelm.cards import model_card
 from janelm.cli import main
-from janelm.config import DataConfig, TiktokenTokenizerConfig, TrainingConfig
+from janelm.config import DataConfig, TiktokenTokenizerConfig
 from janelm.crossentropy import IGNORED, cross_entropy, taught_cross_entropy
 from janelm.distillation import Teachers
 from janelm.errors import JaneLMError, UsageError
@@ -20,22 +20,6 @@ from janelm.pipeline import resume, train
 from janelm.presets import PRESETS, Preset
 from janelm.runs import Run, find_run
 from janelm.training import Trainer
-
-TRAINING = TrainingConfig(
-    steps=24,
-    batch_tokens=128,
-    evaluations=4,
-    evaluation_tokens=256,
-    warmup_steps=4,
-    patience=99,
-    precision="fp32",
-    compile="off",
-    device="cpu",
-)
-
-
-def quiet(line: str) -> None:
-    pass
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SHAPES, write_text
+from conftest import SHAPES, TRAINING, quiet, write_text
 from torch.optim._muon import _zeropower_via_newtonschulz
 
 from janelm.architectures import build_model
@@ -33,25 +33,7 @@ from janelm.pipeline import resume, train
 from janelm.runs import Run
 from janelm.training import FRESH_STARTS, Trainer
 
-TRAINING = TrainingConfig(
-    steps=24,
-    batch_tokens=128,
-    evaluations=4,
-    evaluation_tokens=256,
-    warmup_steps=4,
-    learning_rate=0.01,
-    patience=99,
-    precision="fp32",
-    compile="off",
-    device="cpu",
-)
-
-
 CPU = torch.device("cpu")
-
-
-def quiet(line: str) -> None:
-    pass
 
 
 def test_every_weight_is_in_exactly_one_group(shape):
@@ -96,12 +78,8 @@ def test_orthogonalise_is_as_near_to_the_iteration_in_float64_as_torchs_own(shap
     assert far < 2 * torchs and far < 0.5 * exact.norm()
 
 
-def test_muon_takes_the_steps_of_torchs_own():
-    torch.manual_seed(0)
-    start = [torch.randn(shape) for shape in ((32, 32), (64, 16), (16, 64), (64, 16))]
-    ours, theirs = ([torch.nn.Parameter(weight.clone()) for weight in start] for _ in range(2))
-    settings = {"lr": 0.02, "weight_decay": 0.1, "momentum": 0.95}
-    optimizers = Muon([settings | {"params": ours}]), torch.optim.Muon(theirs, **settings)
+def step_both(optimizers, ours, theirs) -> None:
+    """Five steps of two optimizers, each with weights of its own and the same gradients."""
     for _ in range(5):
         for pair in zip(ours, theirs, strict=True):
             gradient = torch.randn(pair[0].shape)
@@ -109,6 +87,15 @@ def test_muon_takes_the_steps_of_torchs_own():
                 weight.grad = gradient.clone()
         for optimizer in optimizers:
             optimizer.step()
+
+
+def test_muon_takes_the_steps_of_torchs_own():
+    torch.manual_seed(0)
+    start = [torch.randn(shape) for shape in ((32, 32), (64, 16), (16, 64), (64, 16))]
+    ours, theirs = ([torch.nn.Parameter(weight.clone()) for weight in start] for _ in range(2))
+    settings = {"lr": 0.02, "weight_decay": 0.1, "momentum": 0.95}
+    optimizers = Muon([settings | {"params": ours}]), torch.optim.Muon(theirs, **settings)
+    step_both(optimizers, ours, theirs)
     for before, one, other in zip(start, ours, theirs, strict=True):
         assert (one - other).norm() < 0.05 * (other - before).norm()
         torch.testing.assert_close(
@@ -123,14 +110,8 @@ def test_adamw_takes_the_steps_of_torchs_own(fused):
     ours, theirs = ([torch.nn.Parameter(weight.clone()) for weight in start] for _ in range(2))
     settings = {"lr": 0.02, "weight_decay": 0.1, "betas": (0.9, 0.95), "eps": 1e-8, "fused": fused}
     optimizers = AdamW([settings | {"params": ours}]), torch.optim.AdamW(theirs, **settings)
-    for _ in range(5):
-        for pair in zip(ours, theirs, strict=True):
-            gradient = torch.randn(pair[0].shape)
-            for weight in pair:
-                weight.grad = gradient.clone()
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+    step_both(optimizers, ours, theirs)
+    optimizers[0].zero_grad()
     for one, other in zip(ours, theirs, strict=True):
         assert one.grad is None and torch.equal(one, other)
 
