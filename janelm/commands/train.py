@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import sys
 import time
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
@@ -106,9 +107,12 @@ def train_command(arguments: list[str], program: str) -> int:
             command=command,
             beside=(files.model_path, files.config_path),
         )
-    if finished is None:
-        return 0
-    return _finish(finished, files)
+    code = 0 if finished is None else _finish(finished, files)
+    if os.environ.get("WORLD_SIZE", "1") != "1":  # what FSDP leaves running has been seen to abort Python's own end
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _with_teachers(options: Any, command: str) -> tuple[Any, float]:
