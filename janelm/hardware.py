@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -71,15 +72,20 @@ def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, man
         given = getattr(config, budget)
         if given is not None and given < worth:
             return False, f"under {worth:,} {budget} it costs more than it gains"
-    if device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
+    if not can_compile(device):
         return False, "it needs a C++ compiler, and there is none"
     if device.type == "mps":
         return False, "it does not pay on mps"
     return True, f"{'a minute' if many_shapes else 'half a minute'} once, then steps are faster"
 
 
-def compiled(function: Callable, many_shapes: bool) -> Callable:
-    """`function` by torch.compile, for arguments of one shape or of many."""
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile finds what it needs for this device."""
+    return device.type != "cpu" or shutil.which(os.environ.get("CXX", "g++")) is not None
+
+
+def compiled(function: Callable, many_shapes: bool, **options: Any) -> Callable:
+    """`function` by torch.compile, for arguments of one shape or of many, with these options of the compiler."""
     # The processor says which vector instructions it has; torch would also compile programs to try each: ten seconds.
     os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
-    return torch.compile(function, dynamic=many_shapes)
+    return torch.compile(function, dynamic=many_shapes, options=options or None)

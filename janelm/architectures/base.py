@@ -21,6 +21,8 @@ class LanguageModel(nn.Module):
 
     compile_pays: ClassVar[bool]
     """Whether torch.compile makes training steps faster."""
+    step_part: ClassVar[str] = "features"
+    """The method to compile where steps of one token are to be faster: it gets tensors of the same shapes each time."""
 
     def __init__(self, config: Any, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__()

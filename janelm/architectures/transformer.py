@@ -17,6 +17,8 @@ from ..config import TransformerConfig
 from .base import LanguageModel, initialise
 from .dropout import Dropout
 
+Past = tuple[Tensor, Tensor] | None  # a layer's keys and values (B, H, S, E), where there is a state
+
 
 def rms_norm(x: Tensor) -> Tensor:
     """Scale each vector of the last dimension to a root mean square of one."""
@@ -41,21 +43,23 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
 
-def visible(queries: int, keys: int, window: int, device: torch.device) -> Tensor:
-    """Which of the last `keys` tokens each of the last `queries` tokens sees: itself and window - 1 before it.
+def hidden(queries: int, keys: int, window: int, device: torch.device) -> Tensor:
+    """Which of the last `keys` tokens each of the last `queries` tokens must not look at: later ones, and those more
+    than window - 1 before it.
 
     Returns (T, S) bool.
     """
     query = torch.arange(keys - queries, keys, device=device)[:, None]
     key = torch.arange(keys, device=device)
-    return (key <= query) & (key > query - window)
+    return (key > query) | (key <= query - window)
 
 
 class SlidingCache:
     """Keys and values of the last tokens: the transformer's state.
 
     Rows are appended to a buffer with room for twice the window. When it is full, the last window is copied to the
-    front; so text goes on without end at the same cost per token, and reading the cache never copies it.
+    front; so text goes on without end at the same cost per token, and reading the cache never copies it. A text starts
+    behind window - 1 rows that are never looked at, so that every step of a token has the same shapes.
     Keys are stored turned to their absolute positions: only the distance between two positions matters to attention.
     """
 
@@ -63,9 +67,10 @@ class SlidingCache:
         B, H, window, E = shape
         self.window = window
         self.position = 0  # tokens seen so far
-        self.length = 0  # rows in use
-        self.keys = torch.empty(layers, B, H, 2 * window, E, device=device)
-        self.values = torch.empty_like(self.keys)
+        self.length = window - 1  # rows in use
+        self.keys = torch.zeros(layers, B, H, 2 * window, E, device=device)
+        self.values = torch.zeros_like(self.keys)
+        self._unwritten = torch.arange(2 * window, device=device) < window
         self._table, self._table_start = None, 0
 
     def advance(self, count: int) -> None:
@@ -88,16 +93,22 @@ class SlidingCache:
             self._table, self._table_start = rotary_table(start, rows, E, base).to(self.keys.device), start
         return self._table[:, self.length - count : self.length]
 
-    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write this chunk's rows (B, H, T, E) and return all that it may look back on, (B, H, S, E)."""
-        T = keys.size(2)
-        start = self.length - T
-        first = max(0, start - self.window + 1)
-        seen = []
-        for rows, new in ((self.keys[layer], keys), (self.values[layer], values)):  # (B, H, 2 * window, E)
-            rows.narrow(2, start, T).copy_(new)  # as rows[:, :, start:length] = new, but without the time that takes
-            seen.append(rows.narrow(2, first, self.length - first))
-        return tuple(seen)
+    def hidden(self, count: int) -> Tensor:
+        """What the last `count` tokens must not look at among all that they may look back on: (T, S) bool."""
+        written = min(self.position, self.window)
+        if count == 1:
+            return self._unwritten.narrow(0, written, self.window)[None]
+        S = self.window - 1 + count
+        mask = hidden(count, S, self.window, self.keys.device)
+        mask[:, : max(0, S - self.position)] = True
+        return mask
+
+    def past(self, count: int) -> list[Past]:
+        """For each layer the keys and values that the last `count` tokens may look back on, their own as the last rows,
+        which are still to be written."""
+        S = self.window - 1 + count
+        keys, values = (rows.narrow(3, self.length - S, S) for rows in (self.keys, self.values))
+        return [(keys[layer], values[layer]) for layer in range(len(keys))]
 
 
 class CausalSelfAttention(nn.Module):
@@ -109,29 +120,20 @@ class CausalSelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.width, 3 * config.width, bias=False)
         self.output = nn.Linear(config.width, config.width, bias=False)
 
-    def forward(self, x: Tensor, table: Tensor, mask: Tensor | None, layer: int, cache: SlidingCache | None) -> Tensor:
-        """x (B, T, D), table (2, T, E/2), mask broadcastable to (B, H, T, S) with True where to look -> (B, T, D)."""
+    def forward(self, x: Tensor, table: Tensor, hidden: Tensor, past: Past) -> Tensor:
+        """x (B, T, D), table (2, T, E/2), hidden broadcastable to (B, H, T, S) with True where not to look, past keys
+        and values (B, H, S, E), the last T rows of which are written -> (B, T, D)."""
         B, T, D = x.shape
-        if cache is not None and T == 1:
-            return self._step(x, table, layer, cache)
-        q, k, v = self.query_key_value(x).view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        q, k = rotate(rms_norm(q), table), rotate(rms_norm(k), table)  # (B, H, T, E)
-        if cache is not None:
-            k, v = cache.append(layer, k, v)  # (B, H, S, E)
-        scores = q @ k.transpose(-2, -1) * (D // self.heads) ** -0.5  # (B, H, T, S)
-        if mask is not None:
-            scores = scores.masked_fill(~mask, float("-inf"))
-        weights = F.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype)
+        E = D // self.heads
+        rows = self.query_key_value(x).view(B, T, 3, self.heads, E).permute(2, 0, 3, 1, 4)  # (3, B, H, T, E)
+        (q, k), v = rotate(rms_norm(rows[:2]), table), rows[2]
+        if past is not None:
+            for seen, new in zip(past, (k, v), strict=True):
+                seen[:, :, -T:].copy_(new)
+            k, v = past  # (B, H, S, E)
+        scores = q @ k.transpose(-2, -1) * E**-0.5  # (B, H, T, S)
+        weights = F.softmax(scores.masked_fill(hidden, float("-inf")), dim=-1, dtype=torch.float32).to(v.dtype)
         return self.output((weights @ v).transpose(1, 2).reshape(B, T, D))
-
-    def _step(self, x: Tensor, table: Tensor, layer: int, cache: SlidingCache) -> Tensor:
-        """The same for a single token (B, 1, D), in a third of the operators: they are what its time goes to."""
-        B, _, D = x.shape
-        H = self.heads
-        rows = self.query_key_value(x).view(B, 3 * H, 1, D // H)
-        q, k = rotate(rms_norm(rows[:, : 2 * H]), table).chunk(2, dim=1)  # (B, H, 1, E) each
-        keys, values = cache.append(layer, k, rows[:, 2 * H :])
-        return self.output(F.scaled_dot_product_attention(q, keys, values).reshape(B, 1, D))
 
 
 class FeedForward(nn.Module):
@@ -155,8 +157,8 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(config)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, table: Tensor, mask: Tensor | None, layer: int, cache: SlidingCache | None) -> Tensor:
-        x = x + self.dropout(self.attention(rms_norm(x), table, mask, layer, cache))
+    def forward(self, x: Tensor, table: Tensor, hidden: Tensor, past: Past) -> Tensor:
+        x = x + self.dropout(self.attention(rms_norm(x), table, hidden, past))
         return x + self.dropout(self.feed_forward(rms_norm(x)))
 
 
@@ -164,6 +166,7 @@ class Transformer(LanguageModel):
     """Embedding, dropout, prenorm blocks, norm, head."""
 
     compile_pays = True
+    step_part = "through"
 
     def __init__(self, config: TransformerConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)
@@ -176,36 +179,37 @@ class Transformer(LanguageModel):
             self.head.weight = self.embedding.weight
         T, E = config.context_length, config.width // config.heads
         self.register_buffer("table", rotary_table(0, T, E, config.rotary_base), persistent=False)
-        self.register_buffer("causal", visible(T, T, T, self.table.device), persistent=False)
+        self.register_buffer("causal", hidden(T, T, T, self.table.device), persistent=False)
 
     def features(self, tokens: Tensor, state: SlidingCache | None = None) -> tuple[Tensor, SlidingCache | None]:
-        table, mask = self._table_and_mask(tokens, state)
-        x = self.dropout(rms_norm(self.embedding(tokens)))  # (B, T, D)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, table, mask, layer, state)
-        return rms_norm(x), state
+        places = self._alone(tokens) if state is None else self._after(state, tokens.size(1))
+        return self.through(tokens, *places), state
 
-    def _table_and_mask(self, tokens: Tensor, state: SlidingCache | None) -> tuple[Tensor, Tensor | None]:
-        """The rotary table of these tokens' positions, and what each may look at (None: everything)."""
-        T = tokens.size(1)
-        window = state.window if state else self.config.context_length
-        if state is None and window >= T:
-            table, mask = self.table[:, :T], self.causal[:T, :T]
-        else:
-            E, base = self.config.width // self.config.heads, self.config.rotary_base
-            cached = 0
-            if state is None:
-                table = rotary_table(0, T, E, base).to(tokens.device)
-            else:
-                state.advance(T)
-                table, cached = state.table(T, base), state.length - T
-            S = min(cached, window - 1) + T
-            mask = visible(T, S, window, tokens.device) if T > 1 else None
-        if self.pad_token is not None and state is None:
-            seen = (tokens != self.pad_token)[:, None, None, :]  # (B, 1, 1, S): padding is never looked at,
-            itself = torch.eye(T, dtype=torch.bool, device=tokens.device)  # but by itself, or softmax has nothing
-            mask = mask & (seen | itself)
-        return table, mask
+    def through(self, tokens: Tensor, table: Tensor, hidden: Tensor, past: list[Past]) -> Tensor:
+        """tokens (B, T) -> (B, T, D): all of `features` that is the same at every step of as many tokens."""
+        x = self.dropout(rms_norm(self.embedding(tokens)))  # (B, T, D)
+        for block, rows in zip(self.blocks, past, strict=True):
+            x = block(x, table, hidden, rows)
+        return rms_norm(x)
+
+    def _alone(self, tokens: Tensor) -> tuple[Tensor, Tensor, list[Past]]:
+        """The rotary table of these tokens' positions, what each must not look at, and no past."""
+        T, window = tokens.size(1), self.config.context_length
+        table, mask = self.table[:, :T], self.causal[:T, :T]
+        if window < T:
+            E = self.config.width // self.config.heads
+            table = rotary_table(0, T, E, self.config.rotary_base).to(tokens.device)
+            mask = hidden(T, T, window, tokens.device)
+        if self.pad_token is not None:
+            padding = (tokens == self.pad_token)[:, None, None, :]  # (B, 1, 1, S): it is never looked at,
+            others = ~torch.eye(T, dtype=torch.bool, device=tokens.device)  # but by itself, or softmax has nothing
+            mask = mask | (padding & others)
+        return table, mask, [None] * len(self.blocks)
+
+    def _after(self, state: SlidingCache, count: int) -> tuple[Tensor, Tensor, list[Past]]:
+        """The same for the next `count` tokens of a text, and the past of each layer."""
+        state.advance(count)
+        return state.table(count, self.config.rotary_base), state.hidden(count), state.past(count)
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> SlidingCache:
         config = self.config

@@ -16,16 +16,16 @@ from ..runs import LoadedRun
 from .base import Engine, State
 from .onnx_engine import OnnxEngine
 
-__all__ = ["Engine", "OnnxEngine", "State", "TorchEngine", "choose_engine"]
+__all__ = ["CompiledTorchEngine", "Engine", "OnnxEngine", "State", "TorchEngine", "choose_engine"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only for who asks for its engine."""
-    if name != "TorchEngine":
+    """Import torch only for who asks for its engines."""
+    if name not in ("TorchEngine", "CompiledTorchEngine"):
         raise AttributeError(f"module 'janelm.engines' has no attribute {name!r}")
-    from .torch_engine import TorchEngine
+    from . import torch_engine
 
-    return TorchEngine
+    return getattr(torch_engine, name)
 
 
 def choose_engine(
@@ -34,7 +34,8 @@ def choose_engine(
     precision: str = "fp32",
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
 ) -> Engine:
-    """The engine called "torch" or "onnx"; for "auto" onnx where it is installed and the run's device lets it.
+    """The engine called "torch", "torch-compiled" or "onnx"; for "auto" onnx where it is installed and the run's
+    device lets it.
 
     onnx starts sooner and steps faster: see tests/benchmarks/generation.py. Raises JaneLMError where onnxruntime is
     needed and missing; where "auto" finds one that does not work, it tells `say` and takes torch.
@@ -46,9 +47,9 @@ def choose_engine(
             return _onnx_engine(run, precision)
         except JaneLMError as error:
             say(f"torch writes, since ONNX Runtime does not work here ({error})")
-    from .torch_engine import TorchEngine
+    from .torch_engine import CompiledTorchEngine, TorchEngine
 
-    return TorchEngine(run.model)
+    return (CompiledTorchEngine if name == "torch-compiled" else TorchEngine)(run.model)
 
 
 def _onnx_engine(run: LoadedRun, precision: str) -> OnnxEngine:

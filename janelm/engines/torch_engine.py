@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import copy
+import warnings
+from contextlib import redirect_stderr
+from io import StringIO
 
 import numpy as np
 import torch
-from torch import nn
 
 from ..architectures import LanguageModel
+from ..errors import JaneLMError
+from ..hardware import can_compile, compiled
 from .base import Engine, State
+from .twins import PackedLinear, packing_pays, plain_linear, twin_of
 
 
 class TorchEngine(Engine):
@@ -21,7 +25,7 @@ class TorchEngine(Engine):
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model.eval()
-        self._steps = _packed(model) if _packing_pays(model) else model
+        self._chunks = self._steps = twin_of(model, PackedLinear) if packing_pays(model) else model
         self.config = model.config
         self.vocab_size = model.vocab_size
 
@@ -36,66 +40,42 @@ class TorchEngine(Engine):
     @torch.inference_mode()
     def _step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         chunk, inner = state
-        logits, inner = self._steps(torch.from_numpy(tokens).to(self.model.device), inner)
-        return logits[:, -1].float().cpu().numpy(), (chunk, inner)
+        twin = self._steps if tokens.shape[1] == 1 else self._chunks
+        x, inner = twin.features(torch.from_numpy(np.ascontiguousarray(tokens)).to(self.model.device), inner)
+        return self._chunks.head(x[:, -1]).float().cpu().numpy(), (chunk, inner)
 
 
-class _PackedLinear(nn.Module):
-    """A linear without gradients, its weight in oneDNN's order.
+class CompiledTorchEngine(TorchEngine):
+    """The same with the step of a single token compiled: twice as fast, after up to half a minute for each number of
+    texts and each memory, before their first token.
 
-    Writing asks for a row or a few at a time. There F.linear, which is MKL's, takes two to three times as long: see
-    tests/benchmarks/EXPERIMENTS.md.
+    Raises JaneLMError where torch.compile finds no C++ compiler.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-        super().__init__()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
-        self._bias = None if bias is None else bias.detach()
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__(model)
+        if not can_compile(model.device):
+            raise JaneLMError("the engine torch-compiled needs a C++ compiler (g++): install one, or take engine torch")
+        self._steps = twin_of(model, plain_linear)
+        name = model.step_part
+        # That the modules are as they were is not asked at each step, which would take a fifth of its time.
+        same = torch.compiler.skip_guard_on_all_nn_modules_unsafe
+        setattr(self._steps, name, compiled(getattr(self._steps, name), many_shapes=False, guard_filter_fn=same))
+        self._compiled = set()
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+    def initial_state(self, batch_size: int, memory: int | None = None) -> State:
+        state = super().initial_state(batch_size, memory)
+        if (batch_size, state[0]) not in self._compiled:
+            self._compile(np.zeros((batch_size, 1), np.int64), super().initial_state(batch_size, memory))
+            self._compiled.add((batch_size, state[0]))
+        return state
 
+    def _compile(self, tokens: np.ndarray, state: State) -> None:
+        """Take a first step, as torch.compile works when a function is called."""
+        import torch._inductor.config
 
-class _PackedLSTM(nn.Module):
-    """An LSTM without gradients that reads a single token with packed products.
-
-    torch's own orders all its weights anew at each call: for one token, that takes ten times as long as the rest.
-    """
-
-    def __init__(self, lstm: nn.LSTM) -> None:
-        super().__init__()
-        self._lstm = lstm
-        self._layers = [
-            _PackedLinear(torch.cat((w_input, w_hidden), 1), b_input + b_hidden)
-            for w_input, w_hidden, b_input, b_hidden in lstm.all_weights
-        ]
-
-    def forward(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        if x.size(1) > 1:
-            return self._lstm(x, state)
-        x, after = x[:, 0], []  # (B, D)
-        for layer, hidden, cell in zip(self._layers, *state, strict=True):
-            write, keep, new, show = layer(torch.cat((x, hidden), 1)).chunk(4, 1)  # torch orders the gates i, f, g, o
-            cell = keep.sigmoid() * cell + write.sigmoid() * new.tanh()
-            x = show.sigmoid() * cell.tanh()
-            after.append((x, cell))
-        return x[:, None], tuple(map(torch.stack, zip(*after, strict=True)))
-
-
-def _packed(module: nn.Module) -> nn.Module:
-    """A twin of `module` that shares its parameters, but with its products packed and without dropout."""
-    if type(module) is nn.Linear:
-        return _PackedLinear(module.weight, module.bias)
-    if type(module) is nn.LSTM:
-        return _PackedLSTM(module)
-    if isinstance(module, nn.Dropout):  # ours are kinds of it
-        return nn.Identity()
-    twin = copy.copy(module)
-    twin._modules = {name: _packed(child) for name, child in module._modules.items()}
-    return twin
-
-
-def _packing_pays(model: LanguageModel) -> bool:
-    """Whether torch has oneDNN for this model: with fp32 weights, on the CPU."""
-    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
-    return there and model.device.type == "cpu" and all(p.dtype == torch.float32 for p in model.parameters())
+        # Weights are constants, and products with a row or a few are made by the compiler where that is faster than
+        # MKL: it most often is, and is told apart by trying both.
+        settings = torch._inductor.config.patch(freezing=True, max_autotune=True, max_autotune_gemm_backends="CPP,ATEN")
+        with settings, redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
+            self._step(tokens, state)

@@ -31,7 +31,7 @@ import torch
 
 from janelm.architectures import build_model
 from janelm.config import DataConfig, LSTMConfig, ModelConfig, SamplingConfig, TrainingConfig, TransformerConfig
-from janelm.engines import Engine, OnnxEngine, TorchEngine
+from janelm.engines import CompiledTorchEngine, Engine, OnnxEngine, TorchEngine
 from janelm.export.graphs import export_graph
 from janelm.export.precision import quantise
 from janelm.generation import Limits, generate_samples
@@ -202,6 +202,7 @@ def memory(tokens: int) -> dict[str, dict[str, dict[str, float]]]:
 
 
 BASE = "transformers, GPT-2, fp32"
+NAMES = ["torch, fp32", "torch compiled, fp32", *list(ENGINES)[1:]]
 
 
 def contenders(threads: int) -> dict[str, Callable[[], Callable[[], None]]]:
@@ -209,16 +210,16 @@ def contenders(threads: int) -> dict[str, Callable[[], Callable[[], None]]]:
 
     def engine(name: str, shape: ModelConfig, samples: int) -> Callable[[], None]:
         run = random_run(shape)
-        if name == "torch, fp32":
-            return writer(run, TorchEngine(run.model), samples)
+        if name.startswith("torch"):
+            return writer(run, (CompiledTorchEngine if "compiled" in name else TorchEngine)(run.model), samples)
         graph = export_graph(run)
         return writer(run, OnnxEngine(quantise(graph, "int8") if "int8" in name else graph, threads), samples)
 
     lstm = LSTMConfig(layers=2, width=810)  # as many parameters
     made = {BASE: hugging_face, "bare products, fp32": lambda: bare_products(random_run(SHAPE))}
-    made |= {name: partial(engine, name, SHAPE, 1) for name in ENGINES}
-    made |= {f"{name}, 16 samples": partial(engine, name, SHAPE, 16) for name in ENGINES}
-    return made | {f"LSTM, {name}": partial(engine, name, lstm, 1) for name in list(ENGINES)[:2]}
+    made |= {name: partial(engine, name, SHAPE, 1) for name in NAMES}
+    made |= {f"{name}, 16 samples": partial(engine, name, SHAPE, 16) for name in NAMES}
+    return made | {f"LSTM, {name}": partial(engine, name, lstm, 1) for name in NAMES if "int8" not in name}
 
 
 def take_turns(name: str, threads: int) -> None:
