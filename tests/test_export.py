@@ -164,8 +164,8 @@ def test_attention_can_be_looked_at_and_is_the_models_own(precision, tolerance, 
     for size in (7, 1, 15, 15, 1, 1):
         slots = state.arrays["slots"].copy()
         positions = np.arange(start, start + size)
-        feeds = {"tokens": tokens[:, positions], "position": positions[:1], "rotation": engine._rotation(positions)}
-        found = engine._session.run(names, feeds | state.arrays)
+        feeds = {"tokens": tokens[:, positions], **engine._where(start, size), **state.arrays}
+        found = engine._session.run(names, feeds)
         for layer, weights in enumerate(found):
             held = np.concatenate((slots, positions))
             there = held >= 0

@@ -294,7 +294,7 @@ def test_rotary_angles_are_exact_after_a_million_tokens(engine):
     }"""
     found = engine.evaluate(rotates, [module(engine, "states.js"), "transformer-character"])
     for count, rotation in zip((1, 3), found, strict=True):
-        expected = OnnxEngine(graph, threads=1)._rotation(np.arange(1_000_000, 1_000_000 + count))
+        expected = OnnxEngine(graph, threads=1)._where(1_000_000, count)["rotation"]
         np.testing.assert_allclose(rotation, expected.ravel(), atol=1e-7)
 
 
@@ -394,8 +394,7 @@ def _attention(graph, text: np.ndarray) -> list[np.ndarray]:
     if len(text) > 1:
         _, state = reference.step(text[None, :-1], state)
     place = len(text) - 1
-    feeds = {"tokens": text[None, -1:], **state.arrays, "position": np.array([place])}
-    feeds["rotation"] = reference._rotation(np.array([place]))
+    feeds = {"tokens": text[None, -1:], **state.arrays, **reference._where(place, 1)}
     layers = reference._session.run(reference.description["attention"], feeds)
     slots = state.arrays["slots"]
     order = [slot for slot in np.argsort(slots) if slots[slot] >= 0]
