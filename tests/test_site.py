@@ -120,10 +120,10 @@ def test_the_page_sets_a_strict_policy_and_has_relative_addresses_only(runs, tmp
         "style-src 'self'; img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'"
     )
     listed = manifest(tmp_path / "page")
-    for entry in (listed["runtime"], listed["charts"]):
+    for entry, part in ((listed["runtime"], "glue"), (listed["charts"], "module")):
         assert entry["integrity"] is None
-        assert (tmp_path / "page" / entry["module"]).read_bytes() == b"content"
-        assert "MIT License" in (tmp_path / "page" / entry["module"]).with_name("LICENSE").read_text()
+        assert (tmp_path / "page" / entry[part]).read_bytes() == b"content"
+        assert "MIT License" in (tmp_path / "page" / entry[part]).with_name("LICENSE").read_text()
 
 
 def test_with_a_cdn_every_foreign_file_is_pinned_and_the_policy_names_that_host_alone(site):

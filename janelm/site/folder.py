@@ -121,7 +121,7 @@ def _place(package: Package, path: str, cdn: bool = False) -> str:
 def _third_parties(cdn: bool) -> dict[str, Any]:
     """The manifest's entries `runtime` and `charts`."""
     roles = {
-        "runtime": (RUNTIME, {"module": ".min.mjs", "glue": "threaded.mjs", "wasm": ".wasm"}),
+        "runtime": (RUNTIME, {"glue": ".mjs", "wasm": ".wasm"}),
         "charts": (CHARTS, {"module": ".js", "style": ".css"}),
     }
     entries: dict[str, Any] = {}

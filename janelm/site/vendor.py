@@ -69,7 +69,6 @@ RUNTIME = Package(
     holder="Microsoft Corporation",
     archive="q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
     files={
-        "dist/ort.wasm.min.mjs": (50126, "SfFfy/pvthiOsgaw3KX0bV5TfQ6Iq+oY9KutMe4SxIuHH4cl+DCSD4rTsYOoG1tJ"),
         "dist/ort-wasm-simd-threaded.mjs": (24381, "XcXA/MtAf0WpB8e023xQH9CM7RIjiugakT7x99DIwpFf7k56BIFFcAPerIF7FDad"),
         "dist/ort-wasm-simd-threaded.wasm": (
             14239897,

@@ -287,8 +287,16 @@ def test_rotary_angles_are_exact_after_a_million_tokens(engine):
     rotates = """async ([path, name]) => {
         const { initialState } = await import(new URL(path, location.href));
         const description = manifest.models.find(model => model.name === name).description;
-        class Tensor { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } }
-        const state = initialState(Tensor, description);
+        const tensor = (type, dims) => {
+            const resize = function (dims) {
+                const Numbers = type === "int64" ? BigInt64Array : Float32Array;
+                Object.assign(this, { dims, data: new Numbers(dims.reduce((a, b) => a * b, 1)) });
+            };
+            const made = { resize };
+            made.resize(dims);
+            return made;
+        };
+        const state = initialState({ tensor }, description);
         state.position = 1_000_000;
         return [1, 3].map(count => Array.from(state.inputs(count).rotation.data));
     }"""

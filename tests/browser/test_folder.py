@@ -58,7 +58,7 @@ def test_with_a_cdn_the_page_runs_on_the_pinned_files_of_that_host(page, host, r
 
 def test_another_file_than_the_pinned_one_does_not_run(page, host, runs, complaints, cdn):
     folder.write_site(runs[1:2], host[0] / "some" / "damaged", folder.SiteOptions(cdn=True))
-    module = next(cdn.rglob("ort.wasm.min.mjs"))
+    module = next(cdn.rglob("ort-wasm-simd-threaded.mjs"))
     module.write_bytes(module.read_bytes() + b"\n")
     page.goto(f"{host[1]}/some/damaged/")
     expect(page.get_by_role("alert")).to_contain_text("runtime", timeout=30_000)

@@ -152,7 +152,7 @@ def test_a_missing_model_is_told(page, small_site, complaints):
     complaints.clear()  # the browser itself writes of each 404
 
 
-@pytest.mark.parametrize("part", [".wasm", "ort.wasm.min.mjs", "simd-threaded.mjs", "worker.js"])
+@pytest.mark.parametrize("part", [".wasm", "simd-threaded.mjs", "worker.js"])
 def test_a_missing_part_of_the_engine_is_told(page, small_site, complaints, part):
     folder, address = small_site
     for file in folder.rglob("*"):
@@ -293,12 +293,12 @@ def other_host(host):
         yield origin
 
 
-@pytest.mark.parametrize("spoiled", [None, "module", "glue", "wasm"])
+@pytest.mark.parametrize("spoiled", [None, "glue", "wasm"])
 def test_a_runtime_from_elsewhere_is_taken_only_with_the_right_hash(context, small_site, other_host, host, spoiled):
     folder, address = small_site
     manifest = json.loads((folder / "manifest.json").read_text())
     runtime, integrity = manifest["runtime"], {}
-    for part in ("module", "glue", "wasm"):
+    for part in ("glue", "wasm"):
         content = (folder / runtime[part]).read_bytes()
         hashed = base64.b64encode(hashlib.sha384(content + b" " * (part == spoiled)).digest()).decode()
         runtime[part] = f"{address.replace(host[1], other_host)}{runtime[part]}"

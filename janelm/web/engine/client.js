@@ -227,8 +227,7 @@ export class Engine {
       event.preventDefault();
       this.#stop(asEngineError(event.message ?? "its script does not load", "the engine stopped"));
     };
-    const [module, glue, wasm] = [runtime.module, runtime.glue, runtime.wasm].map(absolute);
-    this.#send({ call: "runtime", addresses: { module, glue, wasm, integrity: runtime.integrity } });
+    this.#send({ call: "runtime", addresses: { glue: absolute(runtime.glue), integrity: runtime.integrity } });
     /** @type {StartingRuntime} */
     const starting = { compiled: Promise.resolve(), started: false, arrived: 0, listeners: new Set() };
     const count = (/** @type {number} */ bytes) => {

@@ -60,6 +60,11 @@ export class Context {
     return /** @type {Float32Array} */ (this.logits);
   }
 
+  /** Give the state's memory back: the context is of no use any more. */
+  free() {
+    this.#state.free();
+  }
+
   /** Forget all that was read. */
   clear() {
     this.#rewind(0);
@@ -77,9 +82,9 @@ export class Context {
    * @param {string[]} [more]
    */
   async #step(tokens, more) {
-    const outputs = await this.model.step(tokens, this.#state, more);
+    const outputs = this.model.step(tokens, this.#state, more);
     for (const token of tokens) this.tokens.push(token);
-    this.logits = /** @type {Float32Array} */ (outputs.logits.data);
+    this.logits = outputs.logits.data;
     return outputs;
   }
 }

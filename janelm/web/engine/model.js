@@ -1,53 +1,46 @@
 /**
- * A graph that JaneLM exported, run by onnxruntime-web one step at a time.
+ * A graph that JaneLM exported, run one step at a time.
  *
  * @import { Description } from "./types.js"
- * @import { State, Tensors } from "./states.js"
- * @import * as Ort from "onnxruntime-common"
+ * @import { Output, Runtime } from "./session.js"
+ * @import { State } from "./states.js"
  */
 
+import { Session } from "./session.js";
 import { initialState } from "./states.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
 
 export class Model {
-  /** Milliseconds that the last step spent inside onnxruntime. */
+  /** Milliseconds that the last step spent inside ONNX Runtime. */
   lastRun = 0;
-  #ort;
   #session;
   #outputs;
-  #single;
+  #tokens;
 
   /**
-   * @param {typeof Ort} ort
-   * @param {Ort.InferenceSession} session
+   * @param {Session} session
    * @param {Description} description
    */
-  constructor(ort, session, description) {
-    this.#ort = ort;
+  constructor(session, description) {
     this.#session = session;
     this.description = description;
     this.tokenizer = tokenizerFromJSON(description.tokenizer);
     this.#outputs = ["logits", ...description.states.map((state) => state.output)];
-    this.#single = this.#tokenTensor([0]);
+    this.#tokens = session.tensor("int64", [1, 1]);
   }
 
   /**
-   * @param {typeof Ort} ort
+   * @param {Runtime} runtime
    * @param {Uint8Array} bytes  of the ONNX file
    * @param {Description} description
    */
-  static async create(ort, bytes, description) {
-    /** @type {Ort.InferenceSession.SessionOptions} */
-    const options = {
-      executionProviders: ["wasm"],
-      logSeverityLevel: 3, // errors only
-    };
-    return new Model(ort, await ort.InferenceSession.create(bytes, options), description);
+  static async create(runtime, bytes, description) {
+    return new Model(await Session.create(runtime, bytes), description);
   }
 
   /** @param {number} [memory] */
   initialState(memory) {
-    return initialState(this.#ort.Tensor, this.description, memory);
+    return initialState(this.#session, this.description, memory);
   }
 
   /**
@@ -55,23 +48,16 @@ export class Model {
    * @param {number[]} tokens
    * @param {State} state
    * @param {string[]} [more]  outputs of the graph that are wanted too
-   * @returns {Promise<Tensors>}  "logits" (1, V) of the last token among them
+   * @returns {Record<string, Output>}  "logits" (1, V) of the last token among them
    */
-  async step(tokens, state, more) {
-    const single = tokens.length === 1;
-    if (single) this.#single.data[0] = BigInt(tokens[0]);
-    const read = single ? this.#single : this.#tokenTensor(tokens);
-    const feeds = { ...state.inputs(tokens.length), tokens: read.tensor };
+  step(tokens, state, more) {
+    this.#tokens.resize([1, tokens.length]);
+    this.#tokens.data.set(tokens.map(BigInt));
+    const inputs = { ...state.inputs(tokens.length), tokens: this.#tokens };
     const began = performance.now();
-    const outputs = await this.#session.run(feeds, more ? [...this.#outputs, ...more] : this.#outputs);
+    const outputs = this.#session.run(inputs, more ? [...this.#outputs, ...more] : this.#outputs);
     this.lastRun = performance.now() - began;
     state.update(outputs, tokens.length);
     return outputs;
-  }
-
-  /** @param {number[]} tokens */
-  #tokenTensor(tokens) {
-    const data = BigInt64Array.from(tokens, BigInt);
-    return { data, tensor: new this.#ort.Tensor("int64", data, [1, tokens.length]) };
   }
 }

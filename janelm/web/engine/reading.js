@@ -30,7 +30,7 @@ export async function* read(context, expectation, text, { alternatives = 10, fro
   /** @type {TokenInfo[]} */
   const tokens = [];
   for (let i = plain; i < total; i++) {
-    const logits = i ? /** @type {Float32Array} */ (context.logits) : await startLogits(context.model);
+    const logits = i ? /** @type {Float32Array} */ (context.logits) : startLogits(context.model);
     tokens.push({ ...spans[i - before], ...expectation.of(logits, wanted[i], alternatives) });
     if (i) await context.read(wanted[i]);
     else for await (const _ of context.follow(wanted.slice(0, 1)));
@@ -46,11 +46,12 @@ const starts = new WeakMap();
  * What a model of running text expects first: what may follow a line break.
  * @param {Model} model
  */
-async function startLogits(model) {
+function startLogits(model) {
   let logits = starts.get(model);
   if (!logits) {
-    const outputs = await model.step(model.tokenizer.promptTokens(""), model.initialState());
-    starts.set(model, (logits = /** @type {Float32Array} */ (outputs.logits.data)));
+    const state = model.initialState();
+    starts.set(model, (logits = model.step(model.tokenizer.promptTokens(""), state).logits.data));
+    state.free();
   }
   return logits;
 }
@@ -128,8 +129,8 @@ export async function* look(context, text) {
     if (description.ring) throw new EngineError("usage", "This model's graph does not show its inside: export it again.");
     for await (const done of context.follow(wanted)) yield { progress: { done, total } };
     const { hidden, cell } = context.state.inputs(0);
-    const copy = (/** @type {typeof hidden} */ state) => Float32Array.from(/** @type {Float32Array} */ (state.data));
-    return { kind: "hidden", layers: config.layers, width: config.width, hidden: copy(hidden), cell: copy(cell) };
+    const { layers, width } = config;
+    return { kind: "hidden", layers, width, hidden: Float32Array.from(hidden.data), cell: Float32Array.from(cell.data) };
   }
   const start = wanted.slice(0, -1);
   if (start.length) for await (const done of context.follow(start)) yield { progress: { done, total } };
@@ -139,7 +140,7 @@ export async function* look(context, text) {
   const order = [...columns.keys()].filter((column) => columns[column] >= 0);
   order.sort((a, b) => columns[a] - columns[b]);
   const pick = (/** @type {string} */ name) => {
-    const weights = /** @type {Float32Array} */ (outputs[name].data); // (1, H, 1, past + 1)
+    const weights = outputs[name].data; // (1, H, 1, past + 1)
     const rows = new Float32Array(config.heads * order.length);
     for (let i = 0; i < rows.length; i++) {
       rows[i] = weights[Math.floor(i / order.length) * columns.length + order[i % order.length]];

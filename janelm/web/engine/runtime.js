@@ -1,48 +1,27 @@
 /**
- * Starts onnxruntime-web in the worker, on WebAssembly that the page has fetched and compiled meanwhile.
+ * Starts ONNX Runtime in the worker, on WebAssembly that the page has fetched and compiled meanwhile: its glue code
+ * would fetch it itself, and only once it is started.
  *
- * onnxruntime-web would fetch the file itself, and only once a model is there. Instead it is pointed at this module
- * for its glue code: the default export is the real glue, told to take the module that was compiled already.
- *
- * @import * as Ort from "onnxruntime-common"
+ * @import { Runtime } from "./session.js"
  */
+
+import { ERRORS_ONLY, lastError } from "./session.js";
 
 /**
- * @typedef {object} Addresses  absolute; with integrity hashes they may be of another host
- * @property {string} module
+ * @typedef {object} Addresses  absolute; with an integrity hash they may be of another host
  * @property {string} glue
- * @property {string} wasm
  * @property {Record<string, string> | null} integrity  by address
  */
-
-/** @type {Promise<any>} */
-let glue;
-/** @type {WebAssembly.Module} */
-let compiled;
 
 /**
  * @param {Addresses} addresses
  * @param {Promise<WebAssembly.Module>} wasm
- * @returns {Promise<typeof Ort>}
+ * @returns {Promise<Runtime>}
  */
-export async function startRuntime({ module, glue: glueAddress, wasm: wasmAddress, integrity }, wasm) {
-  glue = importChecked(glueAddress, integrity?.[glueAddress]);
-  glue.catch(() => {}); // whoever waits for it is told
-  const ort = /** @type {typeof Ort} */ (await importChecked(module, integrity?.[module]));
-  compiled = await wasm;
-  ort.env.logLevel = "error";
-  ort.env.wasm.numThreads = 1; // most hosts cannot send the headers that threads need
-  ort.env.wasm.wasmPaths = { mjs: import.meta.url, wasm: wasmAddress };
-  return ort;
-}
-
-/**
- * onnxruntime-web calls this with Emscripten's settings.
- * @param {Record<string, any>} config
- */
-export default async function factory(config) {
-  const { default: create } = await glue;
-  return new Promise((resolve, reject) => {
+export async function startRuntime({ glue, integrity }, wasm) {
+  const [{ default: create }, compiled] = await Promise.all([importChecked(glue, integrity?.[glue]), wasm]);
+  /** @type {Runtime} */
+  const runtime = await new Promise((resolve, reject) => {
     const instantiateWasm = (
       /** @type {WebAssembly.Imports} */ imports,
       /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive,
@@ -50,8 +29,10 @@ export default async function factory(config) {
       WebAssembly.instantiate(compiled, imports).then((instance) => receive(instance, compiled), reject);
       return {};
     };
-    create({ ...config, instantiateWasm }).then(resolve, reject);
+    create({ numThreads: 1, instantiateWasm }).then(resolve, reject); // most hosts cannot allow more threads
   });
+  if (runtime._OrtInit(1, ERRORS_ONLY)) throw lastError(runtime);
+  return runtime;
 }
 
 /**

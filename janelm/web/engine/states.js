@@ -5,31 +5,33 @@
  * was changed near its end need not be read anew.
  *
  * @import { Description, RingDescription } from "./types.js"
- * @import * as Ort from "onnxruntime-common"
+ * @import { HeapTensor, Output, Session } from "./session.js"
  */
 
-/** @typedef {Record<string, Ort.Tensor>} Tensors */
+/** @typedef {Record<string, HeapTensor<any>>} Inputs */
+/** @typedef {Record<string, Output>} Outputs */
 
 /**
  * @typedef {object} State
  * @property {number} position  tokens read so far
  * @property {number} longestChunk  tokens that a step may read
- * @property {(count: number) => Tensors} inputs  for the next `count` tokens
- * @property {(outputs: Tensors, count: number) => void} update  after the step
+ * @property {(count: number) => Inputs} inputs  for the next `count` tokens
+ * @property {(outputs: Outputs, count: number) => void} update  after the step
  * @property {(position: number) => number} rewind  go back to `position`, or where that is forgotten to an earlier
  *                                                  one; returns the position reached
+ * @property {() => void} free  give its memory back
  * @property {() => number[]} [columns]  of a ring: see there
  */
 
 /**
  * The state before the first token.
- * @param {typeof Ort.Tensor} Tensor
+ * @param {Pick<Session, "tensor">} session
  * @param {Description} description
  * @param {number} [memory]  tokens to look back on, where the model has such a limit
  * @returns {State}
  */
-export function initialState(Tensor, description, memory) {
-  return description.ring ? new RingState(Tensor, description, memory) : new ReplacedState(Tensor, description);
+export function initialState(session, description, memory) {
+  return description.ring ? new RingState(session, description, memory) : new ReplacedState(session, description);
 }
 
 const KEPT_STATES = 256;
@@ -39,41 +41,40 @@ class ReplacedState {
   position = 0;
   longestChunk = Infinity;
   #names;
-  /** @type {Tensors} */
-  #tensors = {};
-  /** @type {Map<number, Tensors>} by position, in rising order */
+  /** @type {Inputs} */
+  #inputs = {};
+  /** @type {Map<number, Record<string, Float32Array>>} by position, in rising order */
   #kept = new Map();
 
   /**
-   * @param {typeof Ort.Tensor} Tensor
+   * @param {Pick<Session, "tensor">} session
    * @param {Description} description
    */
-  constructor(Tensor, description) {
+  constructor(session, description) {
     this.#names = description.states.map(({ name, output }) => ({ name, output }));
     for (const { name, shape } of description.states) {
-      const sizes = shape.map((size) => (typeof size === "number" ? size : 1));
-      this.#tensors[name] = new Tensor("float32", new Float32Array(product(sizes)), sizes);
+      this.#inputs[name] = session.tensor("float32", sizesOf(shape));
     }
-    this.#kept.set(0, this.#tensors);
+    this.#kept.set(0, Object.fromEntries(this.#names.map(({ name }) => [name, this.#inputs[name].data.slice()])));
   }
 
   inputs() {
-    return this.#tensors;
+    return this.#inputs;
   }
 
   /**
-   * @param {Tensors} outputs
+   * @param {Outputs} outputs
    * @param {number} count
    */
   update(outputs, count) {
-    this.#tensors = {};
-    for (const { name, output } of this.#names) this.#tensors[name] = outputs[output];
     this.position += count;
-    this.#kept.set(this.position, this.#tensors);
+    const values = Object.fromEntries(this.#names.map(({ name, output }) => [name, outputs[output].data]));
+    this.#kept.set(this.position, values);
     if (this.#kept.size > KEPT_STATES) {
       const [, oldest] = this.#kept.keys(); // the first is position 0, which is always there
       this.#kept.delete(oldest);
     }
+    this.#take(values);
   }
 
   /** @param {number} position */
@@ -83,8 +84,20 @@ class ReplacedState {
       this.#kept.delete(kept);
     }
     const last = [...this.#kept].at(-1);
-    if (last) [this.position, this.#tensors] = last;
+    if (last) {
+      this.position = last[0];
+      this.#take(last[1]);
+    }
     return this.position;
+  }
+
+  /** @param {Record<string, Float32Array>} values */
+  #take(values) {
+    for (const [name, value] of Object.entries(values)) this.#inputs[name].data.set(value);
+  }
+
+  free() {
+    for (const tensor of Object.values(this.#inputs)) tensor.free();
   }
 }
 
@@ -97,63 +110,48 @@ const FIRST_SLOTS = 64; // the ring grows with the text, since every step reads 
 class RingState {
   position = 0;
   longestChunk;
-  #Tensor;
   #empty;
   #frequencies;
   #rings;
   #slots = 0;
   #longestAgo = 0; // the earliest position that `rewind` reaches
-  #positions = new BigInt64Array(0);
-  /** @type {Tensors} */
-  #ringInputs = {};
-  #single;
+  #held; // the position of each slot's row
+  #position;
+  #rotation;
+  /** @type {Inputs} */
+  #inputs;
 
   /**
-   * @param {typeof Ort.Tensor} Tensor
+   * @param {Pick<Session, "tensor">} session
    * @param {Description} description
    * @param {number} [memory]
    */
-  constructor(Tensor, description, memory) {
+  constructor(session, description, memory) {
     const ring = /** @type {RingDescription} */ (description.ring);
     const { base, size } = ring.rotation;
-    this.#Tensor = Tensor;
     this.#empty = BigInt(ring.slots.empty);
     this.longestChunk = Math.min(memory ?? ring.memory, ring.memory);
     this.#frequencies = Float64Array.from({ length: size / 2 }, (_, i) => base ** ((-2 * i) / size));
     this.#rings = description.states.map((state) => {
-      const sizes = state.shape.map((size) => (typeof size === "number" ? size : 1));
-      return new Ring(state.name, state.output, sizes.slice(0, ring.axis), sizes.slice(ring.axis + 1));
+      const dims = sizesOf(state.shape).map((size, axis) => (axis === ring.axis ? 0 : size));
+      return new Ring(state.output, session.tensor("float32", dims), ring.axis);
     });
-    this.#single = this.#stepInputs(1);
+    this.#held = session.tensor("int64", [0]);
+    this.#position = session.tensor("int64", [1]);
+    this.#rotation = session.tensor("float32", [2, 1, size / 2]);
+    this.#inputs = { position: this.#position, rotation: this.#rotation, slots: this.#held };
+    for (const [i, { name }] of description.states.entries()) this.#inputs[name] = this.#rings[i].rows;
     this.#grow(Math.min(FIRST_SLOTS, this.longestChunk));
   }
 
   /** @param {number} slots */
   #grow(slots) {
-    const positions = new BigInt64Array(slots).fill(this.#empty);
-    positions.set(this.#positions); // the ring only grows before it first comes round
-    this.#positions = positions;
-    this.#ringInputs = { slots: new this.#Tensor("int64", positions, [slots]) };
-    for (const ring of this.#rings) {
-      ring.grow(slots);
-      this.#ringInputs[ring.name] = new this.#Tensor("float32", ring.rows, [...ring.outer, slots, ...ring.inner]);
-    }
+    const held = this.#held.data.slice();
+    this.#held.resize([slots]);
+    this.#held.data.fill(this.#empty);
+    this.#held.data.set(held); // the ring only grows before it first comes round
+    for (const ring of this.#rings) ring.grow(slots);
     this.#slots = slots;
-  }
-
-  /**
-   * The inputs that tell of the tokens' positions, and the arrays to write them into.
-   * @param {number} count
-   */
-  #stepInputs(count) {
-    const half = this.#frequencies.length;
-    const position = new BigInt64Array(1);
-    const rotation = new Float32Array(2 * count * half);
-    const tensors = {
-      position: new this.#Tensor("int64", position, [1]),
-      rotation: new this.#Tensor("float32", rotation, [2, count, half]),
-    };
-    return { position, rotation, tensors };
   }
 
   /** @param {number} count */
@@ -161,8 +159,9 @@ class RingState {
     let slots = this.#slots;
     while (slots < Math.min(this.position + count, this.longestChunk)) slots *= 2;
     if (slots !== this.#slots) this.#grow(Math.min(slots, this.longestChunk));
-    const { position, rotation, tensors } = count === 1 ? this.#single : this.#stepInputs(count);
-    position[0] = BigInt(this.position);
+    this.#position.data[0] = BigInt(this.position);
+    this.#rotation.resize([2, count, this.#frequencies.length]);
+    const rotation = this.#rotation.data;
     const half = this.#frequencies.length;
     for (let t = 0, at = 0; t < count; t++) {
       for (let i = 0; i < half; i++, at++) {
@@ -171,20 +170,21 @@ class RingState {
         rotation[at + count * half] = Math.sin(angle);
       }
     }
-    return { ...tensors, ...this.#ringInputs };
+    return this.#inputs;
   }
 
   /**
-   * @param {Tensors} outputs
+   * @param {Outputs} outputs
    * @param {number} count
    */
   update(outputs, count) {
     for (const ring of this.#rings) {
-      const rows = /** @type {Float32Array} */ (outputs[ring.output].data);
-      for (let t = 0; t < count; t++) ring.write((this.position + t) % this.#slots, rows, t, count);
+      const { data } = outputs[ring.output];
+      for (let t = 0; t < count; t++) ring.write((this.position + t) % this.#slots, data, t, count);
     }
+    const held = this.#held.data;
     for (let t = 0; t < count; t++) {
-      this.#positions[this.position % this.#slots] = BigInt(this.position);
+      held[this.position % this.#slots] = BigInt(this.position);
       this.position++;
     }
     this.#longestAgo = Math.max(this.#longestAgo, this.position - this.#slots);
@@ -193,8 +193,9 @@ class RingState {
   /** @param {number} position */
   rewind(position) {
     const target = position < this.#longestAgo ? 0 : position;
+    const held = this.#held.data;
     if (target === 0) {
-      this.#positions.fill(this.#empty);
+      held.fill(this.#empty);
       this.#longestAgo = 0;
       this.position = 0;
     }
@@ -202,7 +203,7 @@ class RingState {
       this.position--;
       const slot = this.position % this.#slots;
       const before = this.position - this.#slots;
-      this.#positions[slot] = before < 0 ? this.#empty : BigInt(before);
+      held[slot] = before < 0 ? this.#empty : BigInt(before);
       if (before >= 0) for (const ring of this.#rings) ring.restore(slot);
     }
     return target;
@@ -214,40 +215,43 @@ class RingState {
    */
   columns() {
     const own = this.position - 1;
-    const seen = Array.from(this.#positions, Number).map((at) => (at === own ? own - this.#slots : at));
+    const seen = Array.from(this.#held.data, Number).map((at) => (at === own ? own - this.#slots : at));
     return [...seen.map((at) => Math.max(-1, at)), own];
+  }
+
+  free() {
+    for (const tensor of Object.values(this.#inputs)) tensor.free();
   }
 }
 
 /** One state's rows: (blocks, slots, size), where blocks are the axes before the slots together, and size those after. */
 class Ring {
-  rows = new Float32Array(0);
   #overwritten = new Float32Array(0);
   #slots = 0;
+  #axis;
 
   /**
-   * @param {string} name
-   * @param {string} output
-   * @param {number[]} outer  the axes before the slots
-   * @param {number[]} inner  those after
+   * @param {string} output  of the graph, with new rows
+   * @param {HeapTensor<"float32">} rows
+   * @param {number} axis  of the slots
    */
-  constructor(name, output, outer, inner) {
-    this.name = name;
+  constructor(output, rows, axis) {
     this.output = output;
-    this.outer = outer;
-    this.inner = inner;
-    this.blocks = product(outer);
-    this.size = product(inner);
+    this.rows = rows;
+    this.#axis = axis;
+    this.blocks = product(rows.dims.slice(0, axis));
+    this.size = product(rows.dims.slice(axis + 1));
   }
 
   /** @param {number} slots */
   grow(slots) {
-    const rows = new Float32Array(this.blocks * slots * this.size);
+    const before = this.rows.data.slice();
     const had = this.#slots * this.size;
+    this.rows.resize(this.rows.dims.map((size, axis) => (axis === this.#axis ? slots : size)));
+    const rows = this.rows.data;
     for (let block = 0; block < this.blocks; block++) {
-      rows.set(this.rows.subarray(block * had, (block + 1) * had), block * slots * this.size);
+      rows.set(before.subarray(block * had, (block + 1) * had), block * slots * this.size);
     }
-    this.rows = rows;
     this.#overwritten = new Float32Array(rows.length);
     this.#slots = slots;
   }
@@ -260,7 +264,8 @@ class Ring {
    * @param {number} count  T
    */
   write(slot, from, t, count) {
-    const { rows, size } = this;
+    const { size } = this;
+    const rows = this.rows.data;
     const overwritten = this.#overwritten;
     for (let block = 0; block < this.blocks; block++) {
       const to = (block * this.#slots + slot) * size;
@@ -279,9 +284,17 @@ class Ring {
   restore(slot) {
     for (let block = 0; block < this.blocks; block++) {
       const at = (block * this.#slots + slot) * this.size;
-      this.rows.set(this.#overwritten.subarray(at, at + this.size), at);
+      this.rows.data.set(this.#overwritten.subarray(at, at + this.size), at);
     }
   }
+}
+
+/**
+ * A state's shape for one text.
+ * @param {(number | string)[]} shape
+ */
+function sizesOf(shape) {
+  return shape.map((size) => (typeof size === "number" ? size : 1));
 }
 
 /** @param {number[]} sizes */

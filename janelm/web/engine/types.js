@@ -21,7 +21,6 @@
  * @typedef {object} Runtime  onnxruntime-web; addresses are relative to the page, or absolute with `--cdn`
  * @property {string} name
  * @property {string} version
- * @property {string} module  ort.wasm.min.mjs
  * @property {string} glue  ort-wasm-simd-threaded.mjs
  * @property {string} wasm  ort-wasm-simd-threaded.wasm
  * @property {number} wasm_bytes

@@ -5,7 +5,7 @@
  * Messages in: {id, call, …}; out: {id, event: "progress" | "frame" | "result" | "error", value}.
  *
  * @import { Question, Call } from "./protocol.js"
- * @import * as Ort from "onnxruntime-common"
+ * @import { Runtime } from "./session.js"
  */
 
 import { Context, Expectation } from "./context.js";
@@ -38,13 +38,20 @@ class Desk {
    */
   async withContext(memory, task, run) {
     const kept = this.#context?.memory === memory ? this.#context : null;
+    if (!kept) this.#context?.free();
     this.#context = null;
     const context = kept ?? new Context(this.model, memory);
     try {
       return await run(task(context));
     } finally {
-      this.#context = context;
+      this.#keep(context);
     }
+  }
+
+  /** @param {Context} context */
+  #keep(context) {
+    this.#context?.free();
+    this.#context = context;
   }
 
   /**
@@ -58,8 +65,14 @@ class Desk {
     try {
       return await run(task(scoring));
     } finally {
-      this.#scoring = scoring;
+      this.#keepScoring(scoring);
     }
+  }
+
+  /** @param {Scoring} scoring */
+  #keepScoring(scoring) {
+    this.#scoring?.context.free();
+    this.#scoring = scoring;
   }
 }
 
@@ -68,7 +81,7 @@ const turns = new Turns();
 const desks = new Map();
 /** @type {Map<number, {stopped: boolean}>} */
 const writings = new Map();
-/** @type {Promise<typeof Ort>} */
+/** @type {Promise<Runtime>} */
 let runtime;
 /** @type {PromiseWithResolvers<WebAssembly.Module>} */
 const wasm = withResolvers();
@@ -100,14 +113,14 @@ async function answer(call, tell) {
 
 /** @param {Extract<Call, {call: "load"}>} call */
 async function load({ name, bytes, description }) {
-  let ort;
+  let started;
   try {
-    ort = await runtime;
+    started = await runtime;
   } catch (error) {
     throw asEngineError(error, "the runtime that models need could not be started");
   }
   try {
-    desks.set(name, new Desk(await Model.create(ort, bytes, description)));
+    desks.set(name, new Desk(await Model.create(started, bytes, description)));
   } catch (error) {
     throw asEngineError(error, `the model “${name}” could not be started`);
   }
