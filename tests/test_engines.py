@@ -109,7 +109,7 @@ def test_a_ring_longer_than_the_memory_changes_nothing():
     """The graph itself keeps to the window, whatever the host gives it."""
     ours, theirs = engines("transformer")
     state = theirs.initial_state(1)
-    longer = {name: np.zeros((1, 4, 40, 8), np.float32) for name in state.arrays}
+    longer = {n: np.zeros((1, 4, 8, 40) if "keys" in n else (1, 4, 40, 8), np.float32) for n in state.arrays}
     state.arrays = longer | {"slots": np.full(40, state.arrays["slots"][0])}
     tokens = random_tokens(ours, 1, 90)
     np.testing.assert_allclose(theirs.step(tokens, state)[0], in_chunks(ours, tokens, [90])[0], atol=1e-4)
@@ -121,7 +121,8 @@ def test_slots_may_stand_in_any_order():
     logits = []
     for order in (np.arange(15), np.random.default_rng(0).permutation(15)):
         _, state = engine.step(tokens[:, :19], engine.initial_state(1))
-        state.arrays = {n: a[order] if n == "slots" else a[:, :, order] for n, a in state.arrays.items()}
+        axes = {"s": 0, "v": 2, "k": 3}  # of slots, values and keys
+        state.arrays = {n: np.take(a, order, axes[n[0]]) for n, a in state.arrays.items()}
         logits.append(engine.step(tokens[:, 19:], state)[0])
     np.testing.assert_allclose(*logits, atol=1e-5)
 

@@ -77,18 +77,21 @@ def test_the_checker_passes_and_the_opsets_are_those_the_browser_has(kind, preci
 
 def test_the_transformers_inputs_and_outputs_are_the_contract():
     run, graph = exported("transformer")
-    cache, new = (["batch", 4, axis, 8] for axis in ("past", "time"))
-    rings = [f"{name}{i}" for i in range(LAYERS) for name in ("keys", "values")]
+    names = [f"{name}{i}" for i in range(LAYERS) for name in ("keys", "values")]
+    old, new = (
+        {name: ("float32", ["batch", 4, *((8, axis) if "keys" in name else (axis, 8))]) for name in names}
+        for axis in ("past", "time")
+    )
     assert signature(graph.graph.input) == {
         "tokens": ("int64", ["batch", "time"]),
         "position": ("int64", [1]),
         "rotation": ("float32", [2, "time", 4]),
         "slots": ("int64", ["past"]),
-        **{name: ("float32", cache) for name in rings},
+        **old,
     }
     assert signature(graph.graph.output) == {
         "logits": ("float32", ["batch", run.model.vocab_size]),
-        **{f"new_{name}": ("float32", new) for name in rings},
+        **{f"new_{name}": value for name, value in new.items()},
         **{f"attention{i}": ("float32", ["batch", 4, "time", "past + time"]) for i in range(LAYERS)},
     }
     assert read_description(graph)["attention"] == [f"attention{i}" for i in range(LAYERS)]

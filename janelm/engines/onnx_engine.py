@@ -105,10 +105,7 @@ class OnnxEngine(Engine):
             logits, *outputs = self._session.run(self._outputs, feeds)  # reads the arrays where they are: no copy
         places = self._places(state, T)
         for meta, output in zip(self._states, outputs, strict=True):
-            if meta["update"] == "replace":
-                state.arrays[meta["name"]][...] = output
-            else:
-                state.arrays[meta["name"]][:, :, places] = output
+            state.arrays[meta["name"]][_where_past(meta, places)] = output
         if self._ring:
             state.arrays["slots"][places] = np.arange(state.position, state.position + T)
         state.position += T
@@ -121,9 +118,7 @@ class OnnxEngine(Engine):
             inputs = {"tokens": np.empty((B, 1), np.int64), **state.arrays, **self._where(0, 1)}
             shapes = {"logits": [B, self.vocab_size]}
             for meta in self._states:
-                shape = shapes[meta["output"]] = list(state.arrays[meta["name"]].shape)
-                if meta["update"] == "ring":
-                    shape[2] = 1
+                shapes[meta["output"]] = list(state.arrays[meta["name"]][_where_past(meta, slice(1))].shape)
             state.single = _Single(self._session, inputs, shapes)
         single = state.single
         single.inputs["tokens"][...] = tokens
@@ -150,6 +145,11 @@ class OnnxEngine(Engine):
         if first + count <= slots:
             return slice(first, first + count)
         return np.arange(first, first + count) % slots
+
+
+def _where_past(meta: dict[str, Any], places: slice | np.ndarray) -> tuple:
+    """The index of these slots in a state; all of it, where the state is no ring."""
+    return tuple(places if size == "past" else slice(None) for size in meta["shape"])
 
 
 def _session(model: str | bytes, name: str, threads: int, weights: dict[str, np.ndarray]) -> Any:

@@ -13,8 +13,8 @@ carries it from step to step, stands as JSON in the model's metadata under the k
     attention  only where there is attention: for each layer, first to last, the name of a further output
 
 States start as zeros. Update "replace": the output is the next step's input. Update "ring": the state is a ring of
-`past` slots along the axis `ring.axis`, which the host owns; the output holds only the new tokens' rows, and the row of
-the token at absolute position p goes to slot p modulo `past`. A step reads at most `past` tokens.
+`past` slots, which the host owns, along the axis where its shape says "past". There the output has these tokens alone,
+and what it has of the token at absolute position p goes to slot p modulo `past`. A step reads at most `past` tokens.
 
 The attention outputs are the weights (B, H, T, past + T) with which each head of a layer looks at the ring's slots, in
 the order of the slots, and then at these T tokens. They are what the graph computes anyway: a step that does not fetch

@@ -3,7 +3,7 @@
 Written by hand for speed where a step is one token: what torch's exporter makes of the model has more than twice as
 many nodes, which cost more in a browser than the products do, and copies the whole ring before it looks at it. Here
 the ring is only read: queries meet its keys and the new tokens' keys apart, and the scores, which are small, are put
-together.
+together. Keys stand in columns, since ONNX Runtime's WebAssembly would copy them into that order at every step.
 
 Shapes: B batch, T time, past slots of the ring, S = past + T, D width, H heads, E = D / H, V vocabulary.
 """
@@ -45,13 +45,15 @@ def transformer_graph(config: TransformerConfig, weights: Weights) -> tuple[Grap
     head = table if config.tied else graph.weight("head", weights["head.weight"])
     graph.node("Gemm", [graph.norm(x, config.width), head], "logits", transB=1)
     graph.output("logits", ["batch", len(weights["embedding.weight"])])
-    names = [f"{name}{i}" for i in range(config.layers) for name in ("keys", "values")]
-    for name in names:
-        graph.output(f"new_{name}", ["batch", H, "time", E])
+    states = []
+    for i in range(config.layers):
+        for name, sizes in (("keys", [E, "past"]), ("values", ["past", E])):
+            shape = ["batch", H, *sizes]
+            graph.output(f"new_{name}{i}", ["time" if size == "past" else size for size in shape])
+            states.append(state(f"{name}{i}", f"new_{name}{i}", shape, "ring"))
     looks = [f"attention{i}" for i in range(config.layers)]
     for name in looks:
         graph.output(name, ["batch", H, "time", "past + time"])
-    states = [state(name, f"new_{name}", ["batch", H, "past", E], "ring") for name in names]
     ring = _ring(config.context_length, config.rotary_base, E)
     return graph, {"states": states, "ring": ring, "attention": looks}
 
@@ -106,7 +108,8 @@ class _Graph(GraphBuilder):
 
     def attention(self, i: int, x: str, weight: np.ndarray, H: int, E: int) -> str:
         """x (B, T, D) -> what the heads of layer i found, (B, T, D), before their output matrix."""
-        keys, values = (self.input(f"{name}{i}", ["batch", H, "past", E]) for name in ("keys", "values"))
+        keys = self.input(f"keys{i}", ["batch", H, E, "past"])
+        values = self.input(f"values{i}", ["batch", H, "past", E])
         qkv = self.product(x, f"query_key_value{i}", weight)  # (B, T, 3D)
         split = self.node("Reshape", [qkv, self.constant("as_heads", [0, 0, 3 * H, E])], f"heads_in_time{i}")
         heads = self.node("Transpose", [split], f"heads{i}", perm=[0, 2, 1, 3])  # (B, 3H, T, E)
@@ -115,8 +118,9 @@ class _Graph(GraphBuilder):
         # Queries and keys are normalised and turned together; each takes half of the scale 1 / sqrt(E) of the scores.
         turned = [self.norm(both, E, E**-0.25), "cosine", "sine"]
         self.node("RotaryEmbedding", turned, f"turned{i}")  # (B, 2H, T, E)
-        query, key = self.node("Split", [f"turned{i}"], [f"query{i}", f"new_keys{i}"], axis=1, num_outputs=2)
-        scores = [self._scores(query, keys, f"old_scores{i}"), self._scores(query, key, f"new_scores{i}")]
+        query, key = self.node("Split", [f"turned{i}"], [f"query{i}", f"key{i}"], axis=1, num_outputs=2)
+        key = self.node("Transpose", [key], f"new_keys{i}", perm=[0, 1, 3, 2])  # (B, H, E, T)
+        scores = [self.node("MatMul", [query, columns], f"scores_of_{columns}") for columns in (keys, key)]
         self.node("Concat", scores, f"scores{i}", axis=3)  # (B, H, T, S)
         self.node("Add", [f"scores{i}", "mask"], f"masked{i}")
         self.node("Softmax", [f"masked{i}"], f"attention{i}", axis=-1)
@@ -125,15 +129,10 @@ class _Graph(GraphBuilder):
         found = self.node("Transpose", [self.add(*parts)], f"found{i}", perm=[0, 2, 1, 3])  # (B, T, H, E)
         return self.node("Reshape", [found, self.constant("as_one", [0, 0, H * E])], f"joined{i}")
 
-    def _scores(self, query: str, keys: str, name: str) -> str:
-        columns = self.node("Transpose", [keys], f"{keys}_columns", perm=[0, 1, 3, 2])  # engines fuse it into MatMul
-        return self.node("MatMul", [query, columns], name)
-
 
 def _ring(window: int, base: float, size: int) -> dict[str, Any]:
     """What the host must know to own the ring."""
     return {
-        "axis": 2,
         "memory": window - 1,
         "position": {"shape": [1], "dtype": "int64", "meaning": "absolute position of the first of these tokens"},
         "rotation": {

@@ -2,20 +2,22 @@
  * A graph that JaneLM exported, run one step at a time.
  *
  * @import { Description } from "./types.js"
- * @import { Output, Runtime } from "./session.js"
+ * @import { HeapTensor, Output, Runtime } from "./session.js"
  * @import { State } from "./states.js"
  */
 
 import { Session } from "./session.js";
-import { initialState } from "./states.js";
+import { initialState, sizesOf } from "./states.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
 
 export class Model {
   /** Milliseconds that the last step spent inside ONNX Runtime. */
   lastRun = 0;
   #session;
-  #outputs;
+  #count = 0; // tokens of the last step
   #tokens;
+  /** @type {Record<string, HeapTensor<"float32">>} */
+  #outputs = {};
 
   /**
    * @param {Session} session
@@ -25,8 +27,9 @@ export class Model {
     this.#session = session;
     this.description = description;
     this.tokenizer = tokenizerFromJSON(description.tokenizer);
-    this.#outputs = ["logits", ...description.states.map((state) => state.output)];
-    this.#tokens = session.tensor("int64", [1, 1]);
+    this.#tokens = session.tensor("int64", [1, 0]);
+    this.#outputs.logits = session.tensor("float32", [1, description.vocab_size]);
+    for (const { output } of description.states) this.#outputs[output] = session.tensor("float32", [0]);
   }
 
   /**
@@ -48,16 +51,30 @@ export class Model {
    * @param {number[]} tokens
    * @param {State} state
    * @param {string[]} [more]  outputs of the graph that are wanted too
-   * @returns {Record<string, Output>}  "logits" (1, V) of the last token among them
+   * @returns {Record<string, Output>}  these, and "logits" (1, V) of the last token
    */
-  step(tokens, state, more) {
-    this.#tokens.resize([1, tokens.length]);
+  step(tokens, state, more = []) {
+    const count = tokens.length;
+    if (count !== this.#count) this.#make(count);
     this.#tokens.data.set(tokens.map(BigInt));
-    const inputs = { ...state.inputs(tokens.length), tokens: this.#tokens };
+    const inputs = { ...state.inputs(count), tokens: this.#tokens };
     const began = performance.now();
-    const outputs = this.#session.run(inputs, more ? [...this.#outputs, ...more] : this.#outputs);
+    const further = this.#session.run(inputs, this.#outputs, more);
     this.lastRun = performance.now() - began;
-    state.update(outputs, tokens.length);
-    return outputs;
+    state.update(this.#outputs, count);
+    const { dims, data } = this.#outputs.logits;
+    return { ...further, logits: { dims, data: data.slice() } };
+  }
+
+  /**
+   * Make room for a step of so many tokens: it writes where the last one of as many did.
+   * @param {number} count
+   */
+  #make(count) {
+    this.#tokens.resize([1, count]);
+    for (const { output, shape } of this.description.states) {
+      this.#outputs[output].resize(sizesOf(shape, { past: count }));
+    }
+    this.#count = count;
   }
 }

@@ -155,25 +155,26 @@ export class Session {
 
   /**
    * @param {Record<string, HeapTensor<any>>} inputs  all of the graph's
-   * @param {string[]} outputs  those that are wanted
-   * @returns {Record<string, Output>}  copies
+   * @param {Record<string, HeapTensor<any>>} outputs  where to write those that are wanted
+   * @param {string[]} more  outputs that are wanted too
+   * @returns {Record<string, Output>}  those
    */
-  run(inputs, outputs) {
+  run(inputs, outputs, more = []) {
     const runtime = this.#runtime;
-    const names = Object.keys(inputs);
+    const [given, bound] = [Object.keys(inputs), Object.keys(outputs)];
+    const asked = [...bound, ...more];
     const stack = runtime.stackSave();
     try {
-      const asked = outputs.map((name) => this.#name(name));
-      const given = names.map((name) => this.#name(name));
-      const [to, from] = [words(runtime, asked), words(runtime, given)];
-      const tensors = words(runtime, names.map((name) => inputs[name].handle));
-      const made = words(runtime, outputs.map(() => 0));
+      const from = words(runtime, given.map((name) => this.#name(name)));
+      const read = words(runtime, given.map((name) => inputs[name].handle));
+      const to = words(runtime, asked.map((name) => this.#name(name)));
+      const written = words(runtime, asked.map((name) => outputs[name]?.handle ?? 0)); // 0: it makes a tensor itself
       const options = this.#options;
-      if (runtime._OrtRun(this.#session, from, tensors, names.length, to, outputs.length, made, options)) {
+      if (runtime._OrtRun(this.#session, from, read, given.length, to, asked.length, written, options)) {
         throw lastError(runtime);
       }
-      const handles = new Uint32Array(runtime.HEAPU8.buffer, made, outputs.length).slice();
-      return Object.fromEntries(outputs.map((name, i) => [name, taken(runtime, handles[i])]));
+      const made = new Uint32Array(runtime.HEAPU8.buffer, written, asked.length).slice(bound.length);
+      return Object.fromEntries(more.map((name, i) => [name, taken(runtime, made[i])]));
     } finally {
       runtime.stackRestore(stack);
     }
@@ -193,7 +194,7 @@ export class Session {
 }
 
 /**
- * A copy of a run's output, which itself is given back.
+ * A copy of a tensor that a run made, which itself is given back.
  * @param {Runtime} runtime
  * @param {number} tensor
  * @returns {Output}

@@ -16,7 +16,7 @@
  * @property {number} position  tokens read so far
  * @property {number} longestChunk  tokens that a step may read
  * @property {(count: number) => Inputs} inputs  for the next `count` tokens
- * @property {(outputs: Outputs, count: number) => void} update  after the step
+ * @property {(outputs: Outputs, count: number) => void} update  after the step; the next one writes over its outputs
  * @property {(position: number) => number} rewind  go back to `position`, or where that is forgotten to an earlier
  *                                                  one; returns the position reached
  * @property {() => void} free  give its memory back
@@ -68,7 +68,7 @@ class ReplacedState {
    */
   update(outputs, count) {
     this.position += count;
-    const values = Object.fromEntries(this.#names.map(({ name, output }) => [name, outputs[output].data]));
+    const values = Object.fromEntries(this.#names.map(({ name, output }) => [name, outputs[output].data.slice()]));
     this.#kept.set(this.position, values);
     if (this.#kept.size > KEPT_STATES) {
       const [, oldest] = this.#kept.keys(); // the first is position 0, which is always there
@@ -133,8 +133,8 @@ class RingState {
     this.longestChunk = Math.min(memory ?? ring.memory, ring.memory);
     this.#frequencies = Float64Array.from({ length: size / 2 }, (_, i) => base ** ((-2 * i) / size));
     this.#rings = description.states.map((state) => {
-      const dims = sizesOf(state.shape).map((size, axis) => (axis === ring.axis ? 0 : size));
-      return new Ring(state.output, session.tensor("float32", dims), ring.axis);
+      const rows = session.tensor("float32", sizesOf(state.shape, { past: 0 }));
+      return new Ring(state.output, rows, state.shape.indexOf("past"));
     });
     this.#held = session.tensor("int64", [0]);
     this.#position = session.tensor("int64", [1]);
@@ -290,11 +290,12 @@ class Ring {
 }
 
 /**
- * A state's shape for one text.
+ * A state's shape in numbers, for one text.
  * @param {(number | string)[]} shape
+ * @param {Record<string, number>} sizes  of what is free in it
  */
-function sizesOf(shape) {
-  return shape.map((size) => (typeof size === "number" ? size : 1));
+export function sizesOf(shape, sizes = {}) {
+  return shape.map((size) => (typeof size === "number" ? size : (sizes[size] ?? 1)));
 }
 
 /** @param {number[]} sizes */

@@ -83,7 +83,6 @@
 
 /**
  * @typedef {object} RingDescription
- * @property {number} axis  which of the states' axes holds the slots
  * @property {number} memory  tokens before a token that the model can look back on
  * @property {{base: number, size: number}} rotation
  * @property {{empty: number}} slots
