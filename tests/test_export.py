@@ -84,9 +84,9 @@ def test_the_transformers_inputs_and_outputs_are_the_contract():
     )
     assert signature(graph.graph.input) == {
         "tokens": ("int64", ["batch", "time"]),
-        "position": ("int64", [1]),
-        "rotation": ("float32", [2, "time", 4]),
-        "slots": ("int64", ["past"]),
+        "cosine": ("float32", ["batch", "time", 4]),
+        "sine": ("float32", ["batch", "time", 4]),
+        "mask": ("float32", ["time", "past + time"]),
         **old,
     }
     assert signature(graph.graph.output) == {
@@ -128,9 +128,9 @@ def test_every_state_in_the_description_is_an_input_with_its_output(kind):
     described = {"tokens", *(state["name"] for state in description["states"])}
     if kind == "transformer":
         ring = description["ring"]
-        assert (ring["memory"], ring["rotation"]["base"], ring["rotation"]["size"]) == (15, 10_000.0, 8)
-        for name in ("position", "rotation", "slots"):
-            assert inputs[name] == (ring[name]["dtype"], ring[name]["shape"])
+        assert (ring["memory"], ring["base"], ring["size"]) == (15, 10_000.0, 8)
+        for name, entry in ring["inputs"].items():
+            assert inputs[name] == (entry["dtype"], entry["shape"])
             described.add(name)
     assert described == set(inputs)
 
@@ -165,9 +165,9 @@ def test_attention_can_be_looked_at_and_is_the_models_own(precision, tolerance, 
     expected = weights_in_torch(run.model, tokens, monkeypatch)
     state, start = engine.initial_state(1), 0
     for size in (7, 1, 15, 15, 1, 1):
-        slots = state.arrays["slots"].copy()
+        slots = state.slots.copy()
         positions = np.arange(start, start + size)
-        feeds = {"tokens": tokens[:, positions], **engine._where(start, size), **state.arrays}
+        feeds = {"tokens": tokens[:, positions], **engine._where(state, 1, size), **state.arrays}
         found = engine._session.run(names, feeds)
         for layer, weights in enumerate(found):
             held = np.concatenate((slots, positions))

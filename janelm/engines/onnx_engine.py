@@ -41,10 +41,11 @@ class _Single:
 
 @dataclass
 class OnnxState:
-    """The graph's states by name, and how far the text has got."""
+    """What is carried from step to step."""
 
-    arrays: dict[str, np.ndarray]
-    position: int = 0
+    arrays: dict[str, np.ndarray]  # the graph's states by name
+    slots: np.ndarray  # the position of the token in each slot of a ring, or -1
+    position: int = 0  # tokens read so far
     single: _Single | None = None
 
 
@@ -82,32 +83,30 @@ class OnnxEngine(Engine):
         self._ring = self.description.get("ring")
         self._outputs = ["logits", *(state["output"] for state in self._states)]
         if self._ring:
-            base, size = self._ring["rotation"]["base"], self._ring["rotation"]["size"]
+            base, size = self._ring["base"], self._ring["size"]
             self._frequencies = base ** (-np.arange(0, size, 2, dtype=np.float64) / size)  # (E/2)
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> OnnxState:
         sizes = {"batch": batch_size, "past": self._memory(memory)}
         shapes = {state["name"]: [sizes.get(size, size) for size in state["shape"]] for state in self._states}
         arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        if self._ring:
-            arrays["slots"] = np.full(sizes["past"], self._ring["slots"]["empty"], np.int64)
-        return OnnxState(arrays)
+        return OnnxState(arrays, np.full(sizes["past"] if self._ring else 0, -1))
 
     def _longest_chunk(self, state: OnnxState) -> int | None:
-        return len(state.arrays["slots"]) if self._ring else None
+        return len(state.slots) if self._ring else None
 
     def _step(self, tokens: np.ndarray, state: OnnxState) -> tuple[np.ndarray, OnnxState]:
         T = tokens.shape[1]
         if T == 1:
             logits, *outputs = self._run_single(tokens, state)
         else:
-            feeds = {"tokens": np.ascontiguousarray(tokens), **state.arrays, **self._where(state.position, T)}
+            feeds = {"tokens": np.ascontiguousarray(tokens), **state.arrays, **self._where(state, *tokens.shape)}
             logits, *outputs = self._session.run(self._outputs, feeds)  # reads the arrays where they are: no copy
         places = self._places(state, T)
         for meta, output in zip(self._states, outputs, strict=True):
             state.arrays[meta["name"]][_where_past(meta, places)] = output
         if self._ring:
-            state.arrays["slots"][places] = np.arange(state.position, state.position + T)
+            state.slots[places] = np.arange(state.position, state.position + T)
         state.position += T
         return logits, state
 
@@ -115,32 +114,44 @@ class OnnxEngine(Engine):
         """The outputs, which the next step overwrites, except for the logits."""
         if state.single is None:
             B = len(tokens)
-            inputs = {"tokens": np.empty((B, 1), np.int64), **state.arrays, **self._where(0, 1)}
+            inputs = {"tokens": np.empty((B, 1), np.int64), **state.arrays, **self._where(state, B, 1)}
             shapes = {"logits": [B, self.vocab_size]}
             for meta in self._states:
                 shapes[meta["output"]] = list(state.arrays[meta["name"]][_where_past(meta, slice(1))].shape)
             state.single = _Single(self._session, inputs, shapes)
         single = state.single
         single.inputs["tokens"][...] = tokens
-        for name, values in self._where(state.position, 1).items():
+        for name, values in self._where(state, 1, 1, known=single.inputs.get("mask")).items():
             single.inputs[name][...] = values
         self._session.run_with_iobinding(single.binding)
         logits, *outputs = single.outputs.values()
         return [logits.copy(), *outputs]
 
-    def _where(self, position: int, count: int) -> dict[str, np.ndarray]:
-        """What a graph with a ring must know of the places of the next `count` tokens."""
+    def _where(
+        self, state: OnnxState, batch: int, count: int, known: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """What a graph with a ring must know of the places of the next `count` tokens.
+
+        `known` is the mask of an earlier step, which stays as it is once a full ring is seen as a whole.
+        """
         if not self._ring:
             return {}
-        angles = np.arange(position, position + count)[:, None] * self._frequencies  # exact however far the text is
-        rotation = np.stack((np.cos(angles), np.sin(angles))).astype(np.float32)  # (2, T, E/2)
-        return {"position": np.array([position]), "rotation": rotation}
+        query = np.arange(state.position, state.position + count)[:, None]  # (T, 1)
+        angles = query * self._frequencies  # (T, E/2); exact however far the text is
+        turns = {"cosine": np.cos(angles), "sine": np.sin(angles)}
+        found = {name: np.tile(values.astype(np.float32), (batch, 1, 1)) for name, values in turns.items()}
+        slots = len(state.slots)
+        if known is None or known.any() or slots > self._ring["memory"]:
+            key = np.concatenate((state.slots, query[:, 0]))  # (past + T)
+            seen = (key >= 0) & (key <= query) & (key >= query - min(self._ring["memory"], slots))
+            found["mask"] = np.where(seen, np.float32(0), np.float32("-inf"))
+        return found
 
     def _places(self, state: OnnxState, count: int) -> slice | np.ndarray:
         """The slots of the next `count` tokens; a slice, which is ten times as quick, where the ring does not turn."""
         if not self._ring:
             return slice(0)
-        slots = len(state.arrays["slots"])
+        slots = len(state.slots)
         first = state.position % slots
         if first + count <= slots:
             return slice(first, first + count)

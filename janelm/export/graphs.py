@@ -9,7 +9,7 @@ carries it from step to step, stands as JSON in the model's metadata under the k
 
     name, kind, config, vocab_size, tokenizer, opset, precision
     states     a list of {name, output, shape, dtype, update}; shapes name what is free: "batch", "time", "past"
-    ring       only where a state's update is "ring": what the inputs `position`, `rotation` and `slots` hold
+    ring       only where a state's update is "ring": what the inputs `cosine`, `sine` and `mask` hold
     attention  only where there is attention: for each layer, first to last, the name of a further output
 
 States start as zeros. Update "replace": the output is the next step's input. Update "ring": the state is a ring of

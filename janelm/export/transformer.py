@@ -18,7 +18,6 @@ from onnx import TensorProto
 from ..config import TransformerConfig
 from .parts import GraphBuilder, Weights, state
 
-EMPTY = -(2**31)  # the position of a slot that holds nothing: further back than any window
 EPSILON = float(np.finfo(np.float32).eps)  # what F.rms_norm adds under the root
 
 
@@ -27,10 +26,11 @@ def transformer_graph(config: TransformerConfig, weights: Weights) -> tuple[Grap
     graph = _Graph()
     H, E = config.heads, config.width // config.heads
     graph.input("tokens", ["batch", "time"], TensorProto.INT64)
-    graph.input("position", [1], TensorProto.INT64)
-    graph.input("rotation", [2, "time", E // 2])
-    graph.input("slots", ["past"], TensorProto.INT64)
-    graph.positions(config.context_length)
+    ring = _ring(config.context_length, config.rotary_base, E)
+    for name, described in ring["inputs"].items():
+        graph.input(name, described["shape"])
+    sizes = [graph.node("Shape", ["values0"], "past", start=2, end=3), graph.node("Shape", ["tokens"], "time", start=1)]
+    graph.node("Concat", sizes, "sizes", axis=0)
     table = graph.weight("embedding", weights["embedding.weight"])
     x = graph.norm(graph.node("Gather", [table, "tokens"], "embedded"), config.width)  # (B, T, D)
     for i in range(config.layers):
@@ -54,7 +54,6 @@ def transformer_graph(config: TransformerConfig, weights: Weights) -> tuple[Grap
     looks = [f"attention{i}" for i in range(config.layers)]
     for name in looks:
         graph.output(name, ["batch", H, "time", "past + time"])
-    ring = _ring(config.context_length, config.rotary_base, E)
     return graph, {"states": states, "ring": ring, "attention": looks}
 
 
@@ -82,30 +81,6 @@ class _Graph(GraphBuilder):
         """What a Linear without bias does to x."""
         return self.node("MatMul", [x, self.weight(f"{name}_weight", weight.T)], name)
 
-    def positions(self, window: int) -> None:
-        """What does not depend on the layer: "cosine" and "sine" (B, T, E/2), "sizes" (past, T), "mask" (T, S)."""
-        self.node("Shape", ["tokens"], "batch", start=0, end=1)
-        self.node("Shape", ["tokens"], "time", start=1)
-        self.node("Shape", ["slots"], "past")
-        self.node("Concat", ["past", "time"], "sizes", axis=0)
-        self.node("Concat", ["batch", self.constant("ones", [1, 1])], "batch_only", axis=0)
-        self.node("Split", ["rotation"], ["cosines", "sines"], num_outputs=2)
-        for name in ("cosine", "sine"):
-            self.node("Expand", [f"{name}s", "batch_only"], name)
-        zero, one = self.constant("zero", 0), self.constant("one", 1)
-        self.node("Range", [zero, self.node("Squeeze", ["time"], "time_number"), one], "steps")
-        self.node("Add", ["position", "steps"], "query")  # absolute positions of these tokens (T)
-        self.node("Concat", ["slots", "query"], "key", axis=0)  # of all that they may look at (S)
-        self.node("Unsqueeze", ["query", self.constant("second", [1])], "query_column")  # (T, 1)
-        self.node("Add", ["past", one], "ring_and_itself")
-        window_or_ring = [self.constant("window", [window]), "ring_and_itself"]  # a small ring is a short memory
-        self.node("Sub", ["query_column", self.node("Min", window_or_ring, "window_length")], "too_old")
-        self.node("LessOrEqual", ["key", "query_column"], "not_later")
-        self.node("Greater", ["key", "too_old"], "not_too_old")
-        self.node("And", ["not_later", "not_too_old"], "visible")  # (T, S)
-        nothing, never = (self.constant(f"{v}", v, np.float32) for v in (0.0, float("-inf")))
-        self.node("Where", ["visible", nothing, never], "mask")
-
     def attention(self, i: int, x: str, weight: np.ndarray, H: int, E: int) -> str:
         """x (B, T, D) -> what the heads of layer i found, (B, T, D), before their output matrix."""
         keys = self.input(f"keys{i}", ["batch", H, E, "past"])
@@ -132,22 +107,22 @@ class _Graph(GraphBuilder):
 
 def _ring(window: int, base: float, size: int) -> dict[str, Any]:
     """What the host must know to own the ring."""
+    angle = "p * base ** (-2 * i / size), in float64 before it is rounded, of each token's absolute position p, for i "
+    angle += "from 0 to size / 2 - 1"
+    shape = ["batch", "time", size // 2]
     return {
         "memory": window - 1,
-        "position": {"shape": [1], "dtype": "int64", "meaning": "absolute position of the first of these tokens"},
-        "rotation": {
-            "shape": [2, "time", size // 2],
-            "dtype": "float32",
-            "base": base,
-            "size": size,
-            "meaning": "cosines, then sines, of p * base ** (-2 * i / size), in float64 before it is rounded, for the "
-            "absolute position p of each token and i from 0 to size / 2 - 1",
-        },
-        "slots": {
-            "shape": ["past"],
-            "dtype": "int64",
-            "empty": EMPTY,
-            "meaning": "absolute position of the token in each slot, or `empty`; `past` is any number from 1: with "
-            "`memory` slots the model looks back as far as it was trained to, with fewer less far",
+        "base": base,
+        "size": size,
+        "inputs": {
+            "cosine": {"shape": shape, "dtype": "float32", "meaning": f"the cosine of {angle}"},
+            "sine": {"shape": shape, "dtype": "float32", "meaning": f"the sine of {angle}"},
+            "mask": {
+                "shape": ["time", "past + time"],
+                "dtype": "float32",
+                "meaning": "0 where a token looks at a slot, and then at one of these tokens, and minus infinity where "
+                "it does not: where nothing is yet, at later tokens, and at those more than `memory`, or `past` where "
+                "that is less, before it",
+            },
         },
     }

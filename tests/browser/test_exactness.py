@@ -298,12 +298,18 @@ def test_rotary_angles_are_exact_after_a_million_tokens(engine):
         };
         const state = initialState({ tensor }, description);
         state.position = 1_000_000;
-        return [1, 3].map(count => Array.from(state.inputs(count).rotation.data));
+        return [1, 3].map(count => {
+            const { cosine, sine } = state.inputs(count);
+            return [cosine, sine].map(({ data }) => Array.from(data));
+        });
     }"""
     found = engine.evaluate(rotates, [module(engine, "states.js"), "transformer-character"])
-    for count, rotation in zip((1, 3), found, strict=True):
-        expected = OnnxEngine(graph, threads=1)._where(1_000_000, count)["rotation"]
-        np.testing.assert_allclose(rotation, expected.ravel(), atol=1e-7)
+    engine = OnnxEngine(graph, threads=1)
+    state = engine.initial_state(1)
+    state.position = 1_000_000
+    for count, turns in zip((1, 3), found, strict=True):
+        expected = engine._where(state, 1, count)
+        np.testing.assert_allclose(turns, [expected[name].ravel() for name in ("cosine", "sine")], atol=1e-7)
 
 
 def test_bits_and_alternatives_are_those_of_the_logits(engine):
@@ -401,10 +407,9 @@ def _attention(graph, text: np.ndarray) -> list[np.ndarray]:
     state = reference.initial_state(1)
     if len(text) > 1:
         _, state = reference.step(text[None, :-1], state)
-    place = len(text) - 1
-    feeds = {"tokens": text[None, -1:], **state.arrays, **reference._where(place, 1)}
+    feeds = {"tokens": text[None, -1:], **state.arrays, **reference._where(state, 1, 1)}
     layers = reference._session.run(reference.description["attention"], feeds)
-    slots = state.arrays["slots"]
+    slots = state.slots
     order = [slot for slot in np.argsort(slots) if slots[slot] >= 0]
     return [layer[0, :, 0, [*order, len(slots)]].T for layer in layers]
 

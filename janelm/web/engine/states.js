@@ -110,14 +110,16 @@ const FIRST_SLOTS = 64; // the ring grows with the text, since every step reads 
 class RingState {
   position = 0;
   longestChunk;
-  #empty;
+  #memory;
   #frequencies;
   #rings;
   #slots = 0;
   #longestAgo = 0; // the earliest position that `rewind` reaches
-  #held; // the position of each slot's row
-  #position;
-  #rotation;
+  /** @type {number[]} the position of the token in each slot, or −1 */
+  #held = [];
+  #cosine;
+  #sine;
+  #mask;
   /** @type {Inputs} */
   #inputs;
 
@@ -128,28 +130,24 @@ class RingState {
    */
   constructor(session, description, memory) {
     const ring = /** @type {RingDescription} */ (description.ring);
-    const { base, size } = ring.rotation;
-    this.#empty = BigInt(ring.slots.empty);
+    this.#memory = ring.memory;
     this.longestChunk = Math.min(memory ?? ring.memory, ring.memory);
-    this.#frequencies = Float64Array.from({ length: size / 2 }, (_, i) => base ** ((-2 * i) / size));
+    this.#frequencies = Float64Array.from({ length: ring.size / 2 }, (_, i) => ring.base ** ((-2 * i) / ring.size));
     this.#rings = description.states.map((state) => {
       const rows = session.tensor("float32", sizesOf(state.shape, { past: 0 }));
       return new Ring(state.output, rows, state.shape.indexOf("past"));
     });
-    this.#held = session.tensor("int64", [0]);
-    this.#position = session.tensor("int64", [1]);
-    this.#rotation = session.tensor("float32", [2, 1, size / 2]);
-    this.#inputs = { position: this.#position, rotation: this.#rotation, slots: this.#held };
+    this.#cosine = session.tensor("float32", [0]);
+    this.#sine = session.tensor("float32", [0]);
+    this.#mask = session.tensor("float32", [0]);
+    this.#inputs = { cosine: this.#cosine, sine: this.#sine, mask: this.#mask };
     for (const [i, { name }] of description.states.entries()) this.#inputs[name] = this.#rings[i].rows;
     this.#grow(Math.min(FIRST_SLOTS, this.longestChunk));
   }
 
   /** @param {number} slots */
   #grow(slots) {
-    const held = this.#held.data.slice();
-    this.#held.resize([slots]);
-    this.#held.data.fill(this.#empty);
-    this.#held.data.set(held); // the ring only grows before it first comes round
+    while (this.#held.length < slots) this.#held.push(-1); // the ring only grows before it first comes round
     for (const ring of this.#rings) ring.grow(slots);
     this.#slots = slots;
   }
@@ -159,18 +157,38 @@ class RingState {
     let slots = this.#slots;
     while (slots < Math.min(this.position + count, this.longestChunk)) slots *= 2;
     if (slots !== this.#slots) this.#grow(Math.min(slots, this.longestChunk));
-    this.#position.data[0] = BigInt(this.position);
-    this.#rotation.resize([2, count, this.#frequencies.length]);
-    const rotation = this.#rotation.data;
+    this.#turn(count);
+    this.#hide(count);
+    return this.#inputs;
+  }
+
+  /** @param {number} count */
+  #turn(count) {
     const half = this.#frequencies.length;
+    for (const tensor of [this.#cosine, this.#sine]) tensor.resize([1, count, half]);
+    const [cosine, sine] = [this.#cosine.data, this.#sine.data];
     for (let t = 0, at = 0; t < count; t++) {
       for (let i = 0; i < half; i++, at++) {
         const angle = (this.position + t) * this.#frequencies[i];
-        rotation[at] = Math.cos(angle);
-        rotation[at + count * half] = Math.sin(angle);
+        cosine[at] = Math.cos(angle);
+        sine[at] = Math.sin(angle);
       }
     }
-    return this.#inputs;
+  }
+
+  /** @param {number} count */
+  #hide(count) {
+    const slots = this.#slots;
+    const reach = Math.min(this.#memory, slots);
+    this.#mask.resize([count, slots + count]);
+    const mask = this.#mask.data;
+    for (let t = 0, at = 0; t < count; t++) {
+      const earliest = Math.max(0, this.position + t - reach);
+      for (let slot = 0; slot < slots; slot++) mask[at++] = this.#held[slot] >= earliest ? 0 : -Infinity;
+      for (let other = 0; other < count; other++) {
+        mask[at++] = other <= t && this.position + other >= earliest ? 0 : -Infinity;
+      }
+    }
   }
 
   /**
@@ -182,9 +200,8 @@ class RingState {
       const { data } = outputs[ring.output];
       for (let t = 0; t < count; t++) ring.write((this.position + t) % this.#slots, data, t, count);
     }
-    const held = this.#held.data;
     for (let t = 0; t < count; t++) {
-      held[this.position % this.#slots] = BigInt(this.position);
+      this.#held[this.position % this.#slots] = this.position;
       this.position++;
     }
     this.#longestAgo = Math.max(this.#longestAgo, this.position - this.#slots);
@@ -193,9 +210,8 @@ class RingState {
   /** @param {number} position */
   rewind(position) {
     const target = position < this.#longestAgo ? 0 : position;
-    const held = this.#held.data;
     if (target === 0) {
-      held.fill(this.#empty);
+      this.#held.fill(-1);
       this.#longestAgo = 0;
       this.position = 0;
     }
@@ -203,7 +219,7 @@ class RingState {
       this.position--;
       const slot = this.position % this.#slots;
       const before = this.position - this.#slots;
-      held[slot] = before < 0 ? this.#empty : BigInt(before);
+      this.#held[slot] = Math.max(-1, before);
       if (before >= 0) for (const ring of this.#rings) ring.restore(slot);
     }
     return target;
@@ -215,7 +231,7 @@ class RingState {
    */
   columns() {
     const own = this.position - 1;
-    const seen = Array.from(this.#held.data, Number).map((at) => (at === own ? own - this.#slots : at));
+    const seen = this.#held.map((at) => (at === own ? own - this.#slots : at));
     return [...seen.map((at) => Math.max(-1, at)), own];
   }
 
@@ -226,7 +242,7 @@ class RingState {
 
 /** One state's rows: (blocks, slots, size), where blocks are the axes before the slots together, and size those after. */
 class Ring {
-  #overwritten = new Float32Array(0);
+  #overwritten = new Float32Array(0); // (slots, blocks, size): a row's numbers side by side
   #slots = 0;
   #axis;
 
@@ -267,11 +283,12 @@ class Ring {
     const { size } = this;
     const rows = this.rows.data;
     const overwritten = this.#overwritten;
+    let aside = slot * this.blocks * size;
     for (let block = 0; block < this.blocks; block++) {
       const to = (block * this.#slots + slot) * size;
       const source = (block * count + t) * size;
       for (let i = 0; i < size; i++) {
-        overwritten[to + i] = rows[to + i];
+        overwritten[aside++] = rows[to + i];
         rows[to + i] = from[source + i];
       }
     }
@@ -282,9 +299,10 @@ class Ring {
    * @param {number} slot
    */
   restore(slot) {
+    const rows = this.rows.data;
     for (let block = 0; block < this.blocks; block++) {
-      const at = (block * this.#slots + slot) * this.size;
-      this.rows.data.set(this.#overwritten.subarray(at, at + this.size), at);
+      const aside = (slot * this.blocks + block) * this.size;
+      rows.set(this.#overwritten.subarray(aside, aside + this.size), (block * this.#slots + slot) * this.size);
     }
   }
 }

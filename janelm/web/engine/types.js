@@ -84,8 +84,8 @@
 /**
  * @typedef {object} RingDescription
  * @property {number} memory  tokens before a token that the model can look back on
- * @property {{base: number, size: number}} rotation
- * @property {{empty: number}} slots
+ * @property {number} base  of the rotary angles
+ * @property {number} size  of a head
  */
 
 /**
