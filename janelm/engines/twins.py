@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
 
 from ..architectures import LanguageModel
+from .base import State
 
-State = Any
 Linear = Callable[[torch.Tensor, torch.Tensor | None], nn.Module]  # what makes a linear of its weight and bias
 
 
