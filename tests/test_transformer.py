@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from janelm.architectures.transformer import CausalSelfAttention, SlidingCache, hidden, rms_norm, rotary_table, rotate
+from janelm.architectures.transformer import CausalSelfAttention, SlidingCache, rms_norm, rotary_table, rotate, visible
 from janelm.config import TransformerConfig
 
 CONFIG = TransformerConfig(context_length=16, layers=1, width=32, heads=4)
@@ -17,7 +17,7 @@ def test_attention_equals_torchs_own():
     attention = CausalSelfAttention(CONFIG)
     x = torch.randn(3, 16, 32)
     table = rotary_table(0, 16, 8, 10_000.0)
-    ours = attention(x, table, hidden(16, 16, 16, x.device), None)
+    ours = attention(x, table, visible(16, 16, 16, x.device), None)
     q, k, v = (part.view(3, 16, 4, 8).transpose(1, 2) for part in attention.query_key_value(x).split(32, dim=-1))
     q, k = rotate(rms_norm(q), table), rotate(rms_norm(k), table)
     theirs = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(3, 16, 32)
@@ -43,8 +43,8 @@ def test_rotary_scores_depend_on_distance_alone_even_at_a_million():
     torch.testing.assert_close(near, far, atol=1e-5, rtol=1e-5)
 
 
-def test_all_but_a_band_of_the_window_is_hidden():
-    seen = ~hidden(2, 5, 3, torch.device("cpu"))
+def test_visible_is_a_band_of_the_window():
+    seen = visible(2, 5, 3, torch.device("cpu"))
     assert seen.tolist() == [[False, True, True, True, False], [False, False, True, True, True]]
 
 
@@ -55,7 +55,7 @@ def test_the_cache_keeps_the_window_and_no_more_memory():
         cache.advance(1)
         [(keys, _)] = cache.past(1)
         keys[0, 0, -1] = float(position)
-        seen = keys.flatten()[~cache.hidden(1)[0]]
+        seen = keys.flatten()[cache.visible(1)[0]]
         assert seen.tolist() == [float(p) for p in range(max(0, position - 3), position + 1)]
     assert cache.keys.data_ptr() == held and cache.position == 50
 
@@ -67,8 +67,8 @@ def test_a_chunk_sees_what_its_tokens_see_one_by_one(chunks):
         cache.advance(count)
         [(keys, _)] = cache.past(count)
         keys[0, 0, -count:, 0] = torch.arange(position, position + count)
-        for row, last in zip(cache.hidden(count), range(position, position + count), strict=True):
-            assert keys.flatten()[~row].tolist() == [float(p) for p in range(max(0, last - 3), last + 1)]
+        for row, last in zip(cache.visible(count), range(position, position + count), strict=True):
+            assert keys.flatten()[row].tolist() == [float(p) for p in range(max(0, last - 3), last + 1)]
         position += count
 
 

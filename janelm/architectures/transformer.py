@@ -43,15 +43,14 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
 
-def hidden(queries: int, keys: int, window: int, device: torch.device) -> Tensor:
-    """Which of the last `keys` tokens each of the last `queries` tokens must not look at: later ones, and those more
-    than window - 1 before it.
+def visible(queries: int, keys: int, window: int, device: torch.device) -> Tensor:
+    """Which of the last `keys` tokens each of the last `queries` tokens sees: itself and window - 1 before it.
 
     Returns (T, S) bool.
     """
     query = torch.arange(keys - queries, keys, device=device)[:, None]
     key = torch.arange(keys, device=device)
-    return (key > query) | (key <= query - window)
+    return (key <= query) & (key > query - window)
 
 
 class SlidingCache:
@@ -70,7 +69,7 @@ class SlidingCache:
         self.length = window - 1  # rows in use
         self.keys = torch.zeros(layers, B, H, 2 * window, E, device=device)
         self.values = torch.zeros_like(self.keys)
-        self._unwritten = torch.arange(2 * window, device=device) < window
+        self._written = torch.arange(2 * window, device=device) >= window
         self._table, self._table_start = None, 0
 
     def advance(self, count: int) -> None:
@@ -93,14 +92,13 @@ class SlidingCache:
             self._table, self._table_start = rotary_table(start, rows, E, base).to(self.keys.device), start
         return self._table[:, self.length - count : self.length]
 
-    def hidden(self, count: int) -> Tensor:
-        """What the last `count` tokens must not look at among all that they may look back on: (T, S) bool."""
-        written = min(self.position, self.window)
+    def visible(self, count: int) -> Tensor:
+        """What the last `count` tokens see of all that they may look back on: (T, S) bool."""
         if count == 1:
-            return self._unwritten.narrow(0, written, self.window)[None]
+            return self._written.narrow(0, min(self.position, self.window), self.window)[None]
         S = self.window - 1 + count
-        mask = hidden(count, S, self.window, self.keys.device)
-        mask[:, : max(0, S - self.position)] = True
+        mask = visible(count, S, self.window, self.keys.device)
+        mask[:, : max(0, S - self.position)] = False
         return mask
 
     def past(self, count: int) -> list[Past]:
@@ -120,19 +118,19 @@ class CausalSelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.width, 3 * config.width, bias=False)
         self.output = nn.Linear(config.width, config.width, bias=False)
 
-    def forward(self, x: Tensor, table: Tensor, hidden: Tensor, past: Past) -> Tensor:
-        """x (B, T, D), table (2, T, E/2), hidden broadcastable to (B, H, T, S) with True where not to look, past keys
-        and values (B, H, S, E), the last T rows of which are written -> (B, T, D)."""
+    def forward(self, x: Tensor, table: Tensor, mask: Tensor, past: Past) -> Tensor:
+        """x (B, T, D), table (2, T, E/2), mask broadcastable to (B, H, T, S) with True where to look, past keys and
+        values (B, H, S, E), the last T rows of which are written -> (B, T, D)."""
         B, T, D = x.shape
         E = D // self.heads
-        rows = self.query_key_value(x).view(B, T, 3, self.heads, E).permute(2, 0, 3, 1, 4)  # (3, B, H, T, E)
-        (q, k), v = rotate(rms_norm(rows[:2]), table), rows[2]
+        q, k, v = self.query_key_value(x).view(B, T, 3, self.heads, E).permute(2, 0, 3, 1, 4)  # (B, H, T, E) each
+        q, k = rotate(rms_norm(q), table), rotate(rms_norm(k), table)
         if past is not None:
             for seen, new in zip(past, (k, v), strict=True):
                 seen[:, :, -T:].copy_(new)
             k, v = past  # (B, H, S, E)
         scores = q @ k.transpose(-2, -1) * E**-0.5  # (B, H, T, S)
-        weights = F.softmax(scores.masked_fill(hidden, float("-inf")), dim=-1, dtype=torch.float32).to(v.dtype)
+        weights = F.softmax(scores.masked_fill(~mask, float("-inf")), dim=-1, dtype=torch.float32).to(v.dtype)
         return self.output((weights @ v).transpose(1, 2).reshape(B, T, D))
 
 
@@ -157,8 +155,8 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(config)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, table: Tensor, hidden: Tensor, past: Past) -> Tensor:
-        x = x + self.dropout(self.attention(rms_norm(x), table, hidden, past))
+    def forward(self, x: Tensor, table: Tensor, mask: Tensor, past: Past) -> Tensor:
+        x = x + self.dropout(self.attention(rms_norm(x), table, mask, past))
         return x + self.dropout(self.feed_forward(rms_norm(x)))
 
 
@@ -179,37 +177,37 @@ class Transformer(LanguageModel):
             self.head.weight = self.embedding.weight
         T, E = config.context_length, config.width // config.heads
         self.register_buffer("table", rotary_table(0, T, E, config.rotary_base), persistent=False)
-        self.register_buffer("causal", hidden(T, T, T, self.table.device), persistent=False)
+        self.register_buffer("causal", visible(T, T, T, self.table.device), persistent=False)
 
     def features(self, tokens: Tensor, state: SlidingCache | None = None) -> tuple[Tensor, SlidingCache | None]:
         places = self._alone(tokens) if state is None else self._after(state, tokens.size(1))
         return self.through(tokens, *places), state
 
-    def through(self, tokens: Tensor, table: Tensor, hidden: Tensor, past: list[Past]) -> Tensor:
+    def through(self, tokens: Tensor, table: Tensor, mask: Tensor, past: list[Past]) -> Tensor:
         """tokens (B, T) -> (B, T, D): all of `features` that is the same at every step of as many tokens."""
         x = self.dropout(rms_norm(self.embedding(tokens)))  # (B, T, D)
         for block, rows in zip(self.blocks, past, strict=True):
-            x = block(x, table, hidden, rows)
+            x = block(x, table, mask, rows)
         return rms_norm(x)
 
     def _alone(self, tokens: Tensor) -> tuple[Tensor, Tensor, list[Past]]:
-        """The rotary table of these tokens' positions, what each must not look at, and no past."""
+        """The rotary table of these tokens' positions, what each may look at, and no past."""
         T, window = tokens.size(1), self.config.context_length
         table, mask = self.table[:, :T], self.causal[:T, :T]
         if window < T:
             E = self.config.width // self.config.heads
             table = rotary_table(0, T, E, self.config.rotary_base).to(tokens.device)
-            mask = hidden(T, T, window, tokens.device)
+            mask = visible(T, T, window, tokens.device)
         if self.pad_token is not None:
-            padding = (tokens == self.pad_token)[:, None, None, :]  # (B, 1, 1, S): it is never looked at,
-            others = ~torch.eye(T, dtype=torch.bool, device=tokens.device)  # but by itself, or softmax has nothing
-            mask = mask | (padding & others)
+            seen = (tokens != self.pad_token)[:, None, None, :]  # (B, 1, 1, S): padding is never looked at,
+            itself = torch.eye(T, dtype=torch.bool, device=tokens.device)  # but by itself, or softmax has nothing
+            mask = mask & (seen | itself)
         return table, mask, [None] * len(self.blocks)
 
     def _after(self, state: SlidingCache, count: int) -> tuple[Tensor, Tensor, list[Past]]:
         """The same for the next `count` tokens of a text, and the past of each layer."""
         state.advance(count)
-        return state.table(count, self.config.rotary_base), state.hidden(count), state.past(count)
+        return state.table(count, self.config.rotary_base), state.visible(count), state.past(count)
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> SlidingCache:
         config = self.config
