@@ -12,7 +12,7 @@ from test_generation import random_run
 
 from janelm.engines import OnnxEngine, TorchEngine, choose_engine
 from janelm.errors import JaneLMError, UsageError
-from janelm.export.graphs import export_apart
+from janelm.export.graphs import export_apart, read_description, write_description
 from janelm.export.precision import quantise, quantise_apart
 
 CONTEXT = 16
@@ -225,6 +225,17 @@ def test_a_graph_that_does_not_say_what_it_is_is_refused():
     graph.CopyFrom(exported("lstm")[1])
     del graph.metadata_props[:]
     with pytest.raises(JaneLMError, match="does not say what it is"):
+        OnnxEngine(graph)
+
+
+def test_a_graph_that_an_older_version_exported_is_one_clear_sentence():
+    """Then positions and slots were inputs."""
+    graph = onnx.ModelProto()
+    graph.CopyFrom(exported("transformer")[1])
+    description = read_description(graph)
+    del description["ring"]["inputs"]
+    write_description(graph, description)
+    with pytest.raises(JaneLMError, match="older JaneLM: export it again"):
         OnnxEngine(graph)
 
 

@@ -83,6 +83,8 @@ class OnnxEngine(Engine):
         self._ring = self.description.get("ring")
         self._outputs = ["logits", *(state["output"] for state in self._states)]
         if self._ring:
+            if "inputs" not in self._ring:
+                raise JaneLMError(f"{model if path else 'the graph'} is of an older JaneLM: export it again")
             base, size = self._ring["base"], self._ring["size"]
             self._frequencies = base ** (-np.arange(0, size, 2, dtype=np.float64) / size)  # (E/2)
 
