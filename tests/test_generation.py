@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SHAPES, write_text
+from conftest import SHAPES, TRAINING, write_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,16 +101,7 @@ def test_a_model_of_documents_stops_at_the_end_of_one_and_takes_any_prefix(shape
     from dataclasses import replace
 
     text = "".join(f"<{book}>\tverse {n % 10}\n" for n in range(300) for book in ("Ruth", "Job"))
-    training = TrainingConfig(
-        steps=150,
-        batch_tokens=1024,
-        evaluations=2,
-        evaluation_tokens=512,
-        precision="fp32",
-        compile="off",
-        device="cpu",
-        learning_rate=0.01,
-    )
+    training = replace(TRAINING, steps=150, batch_tokens=1024, evaluations=2, evaluation_tokens=512)
     finished = train(
         replace(shape, width=64),
         training,

@@ -53,9 +53,9 @@ class CompiledTorchEngine(TorchEngine):
     """
 
     def __init__(self, model: LanguageModel) -> None:
-        super().__init__(model)
         if not can_compile(model.device):
             raise JaneLMError("the engine torch-compiled needs a C++ compiler (g++): install one, or take engine torch")
+        super().__init__(model)
         self._steps = twin_of(model, plain_linear)
         name = model.step_part
         # That the modules are as they were is not asked at each step, which would take a fifth of its time.

@@ -64,8 +64,8 @@ class _Graph(GraphBuilder):
         super().__init__()
         self._norms = self._sums = 0
 
-    def constant(self, name: str, value: Any, dtype: type = np.int64) -> str:
-        return self.weight(name, np.array(value, dtype))
+    def constant(self, name: str, value: Any) -> str:
+        return self.weight(name, np.array(value, np.int64))
 
     def norm(self, x: str, size: int, scale: float = 1.0) -> str:
         """Scale each vector of the last axis to a root mean square of `scale`."""

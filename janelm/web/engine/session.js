@@ -88,7 +88,7 @@ export class HeapTensor {
     this.free();
     const runtime = this.#runtime;
     this.dims = dims;
-    this.#length = dims.reduce((a, b) => a * b, 1);
+    this.#length = product(dims);
     const bytes = this.#length * this.#type.Numbers.BYTES_PER_ELEMENT;
     this.#address = allocated(runtime, bytes);
     this.#view = null;
@@ -132,7 +132,8 @@ export class Session {
   static async create(runtime, bytes) {
     const model = allocated(runtime, bytes.length);
     runtime.HEAPU8.set(bytes, model);
-    const options = runtime._OrtCreateSessionOptions(ALL_OPTIMISATIONS, true, true, SEQUENTIAL, false, 0, 0, ERRORS_ONLY, 0, 0);
+    const level = ALL_OPTIMISATIONS;
+    const options = runtime._OrtCreateSessionOptions(level, true, true, SEQUENTIAL, false, 0, 0, ERRORS_ONLY, 0, 0);
     try {
       const session = await runtime._OrtCreateSession(model, bytes.length, options);
       if (!session) throw lastError(runtime);
@@ -207,7 +208,7 @@ function taken(runtime, tensor) {
   const { buffer } = runtime.HEAPU8;
   const [, address, sizes, count] = new Uint32Array(buffer, asked, 4);
   const dims = Array.from(new Uint32Array(buffer, sizes, count));
-  const data = new Float32Array(buffer, address, dims.reduce((a, b) => a * b, 1)).slice();
+  const data = new Float32Array(buffer, address, product(dims)).slice();
   runtime._OrtFree(sizes);
   runtime._OrtReleaseTensor(tensor);
   runtime.stackRestore(stack);
@@ -222,6 +223,11 @@ function allocated(runtime, bytes) {
   const address = runtime._malloc(Math.max(bytes, 1));
   if (!address) throw new Error(`out of memory: could not allocate ${bytes} bytes`);
   return address;
+}
+
+/** @param {number[]} sizes */
+export function product(sizes) {
+  return sizes.reduce((a, b) => a * b, 1);
 }
 
 /**

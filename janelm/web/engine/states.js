@@ -8,6 +8,8 @@
  * @import { HeapTensor, Output, Session } from "./session.js"
  */
 
+import { product } from "./session.js";
+
 /** @typedef {Record<string, HeapTensor<any>>} Inputs */
 /** @typedef {Record<string, Output>} Outputs */
 
@@ -314,9 +316,4 @@ class Ring {
  */
 export function sizesOf(shape, sizes = {}) {
   return shape.map((size) => (typeof size === "number" ? size : (sizes[size] ?? 1)));
-}
-
-/** @param {number[]} sizes */
-function product(sizes) {
-  return sizes.reduce((a, b) => a * b, 1);
 }
