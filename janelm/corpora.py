@@ -10,7 +10,6 @@ import hashlib
 import importlib.util
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -24,7 +23,7 @@ from pathlib import Path
 
 from . import rdata
 from .errors import JaneLMError, UsageError
-from .files import write_atomically
+from .files import cache_folder, write_atomically
 
 NOVELS = ("sensesensibility", "prideprejudice", "mansfieldpark", "emma", "northangerabbey", "persuasion")
 AUSTEN_SHA256 = "32432b75ad045648fc586b923f9d38cddee6ecfa14cfe8968b9a028c36a19c23"
@@ -217,12 +216,6 @@ def clean(text: str, report: list[str]) -> tuple[str, list[str]]:
     if len(kept) < len(text):
         report.append(f"removed {len(text) - len(kept):,} control characters")
     return kept, report
-
-
-def cache_folder() -> Path:
-    """Where fetched corpora are kept: JANELM_CACHE, or the user's cache folder."""
-    base = os.environ.get("JANELM_CACHE")
-    return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "janelm"
 
 
 def austen() -> Source:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .corpora import LONG, Source, blocks, cache_folder, joined
-from .files import write_atomically
+from .corpora import LONG, Source, blocks, joined
+from .files import cache_folder, write_atomically
 from .tokenizers import Tokenizer
 
 SPLITS = ("train", "validation", "test")

@@ -12,6 +12,12 @@ from .errors import JaneLMError
 MODELS, GENERATED = Path("models"), Path("generated")  # where a person's runs and texts go
 
 
+def cache_folder() -> Path:
+    """What was fetched or made once is kept there: JANELM_CACHE, or the user's cache folder."""
+    base = os.environ.get("JANELM_CACHE")
+    return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "janelm"
+
+
 def write_atomically(path: Path, content: str | bytes | Callable[[Path], None]) -> None:
     """Write `path` as a whole or not at all: to a temporary neighbour, flushed to disk, then renamed.
 

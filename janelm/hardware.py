@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .compiler import compiler
 from .config import TrainingConfig
 from .errors import UsageError
 
@@ -81,7 +81,7 @@ def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, man
 
 def can_compile(device: torch.device) -> bool:
     """Whether torch.compile finds what it needs for this device."""
-    return device.type != "cpu" or shutil.which(os.environ.get("CXX", "g++")) is not None
+    return device.type != "cpu" or compiler() is not None
 
 
 def compiled(function: Callable, many_shapes: bool, **options: Any) -> Callable:

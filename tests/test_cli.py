@@ -316,11 +316,12 @@ def test_several_samples_a_stop_text_and_a_prompt_from_a_file(book, capsys):
     assert Path("generated/output.txt").read_text().count("My aunt") == 2
 
 
-def test_both_engines_on_the_command_line_write_the_same(book):
+def test_all_engines_on_the_command_line_write_the_same(book):
     assert main(["train", *book, *FAST]) == 0
-    for engine in ("torch", "onnx"):
+    engines = ["torch", "onnx", "native"]
+    for engine in engines:
         assert main(["write", "--engine", engine, "--num_tokens", "300", "--output_file", f"{engine}.txt"]) == 0
-    assert Path("generated/torch.txt").read_text() == Path("generated/onnx.txt").read_text()
+    assert len({Path(f"generated/{engine}.txt").read_text() for engine in engines}) == 1
 
 
 WITHOUT_TORCH = """
@@ -349,6 +350,7 @@ def three_models():
     ("which", "how"),
     [
         ("sample", "--engine onnx"),
+        ("sample", "--engine native --precision int8-weights"),
         ("sample", "--precision int8"),
         ("pair", ""),
         ("pair", "--interactive"),
@@ -356,7 +358,7 @@ def three_models():
         ("folder", "--format txt"),
     ],
 )
-def test_writing_with_onnx_does_not_import_torch(three_models, which, how):
+def test_writing_with_onnx_or_native_does_not_import_torch(three_models, which, how):
     """That alone takes longer and more memory than all the rest."""
     arguments = [*three_models[which], "--num_tokens", "20", *how.split()]
     done = subprocess.run(
@@ -366,8 +368,8 @@ def test_writing_with_onnx_does_not_import_torch(three_models, which, how):
     assert len(done.stdout) > 5
 
 
-@pytest.mark.parametrize("engine", ["torch", "onnx"])
-def test_files_of_two_models_are_refused_in_the_same_words_by_both_engines(three_models, engine, capsys):
+@pytest.mark.parametrize("engine", ["torch", "onnx", "native"])
+def test_files_of_two_models_are_refused_in_the_same_words_by_all_engines(three_models, engine, capsys):
     Run(Path("models/m0")).write_pair(Path("models/other.pth"), Path("models/other-config.pkl"))
     arguments = ["--model_file", "pair.pth", "--config_file", "other-config.pkl", "--engine", engine]
     assert main(["write", *arguments]) == 1
@@ -376,7 +378,7 @@ def test_files_of_two_models_are_refused_in_the_same_words_by_both_engines(three
 
 
 def test_a_device_is_of_the_torch_engine(capsys):
-    for arguments in (["--engine", "onnx"], ["--precision", "int8"]):
+    for arguments in (["--engine", "onnx"], ["--engine", "native"], ["--precision", "int8"]):
         assert main(["write", "--device", "cuda", *arguments]) == 2
         assert "device cuda is of the torch engine" in capsys.readouterr().err
     assert main(["write", "--device", "abacus"]) == 2

@@ -1,4 +1,4 @@
-"""Both engines against each other: the same model must say the same, however the text reaches it."""
+"""The engines torch and onnx against each other: the same model must say the same, however the text reaches it."""
 
 import sys
 
@@ -10,7 +10,7 @@ from conftest import SHAPES
 from test_export import exported
 from test_generation import random_run
 
-from janelm.engines import OnnxEngine, TorchEngine, choose_engine
+from janelm.engines import NativeEngine, OnnxEngine, TorchEngine, choose_engine
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.graphs import export_apart, read_description, write_description
 from janelm.export.precision import quantise, quantise_apart
@@ -257,13 +257,17 @@ def test_without_onednn_the_torch_engine_writes_the_same(kind, monkeypatch):
     np.testing.assert_allclose(in_chunks(plain, tokens, sizes), in_chunks(ours, tokens, sizes), atol=1e-4)
 
 
-def test_auto_takes_onnx_where_it_is_there_and_no_other_device_is_named(monkeypatch):
+def test_auto_takes_the_fastest_that_is_there_if_no_other_device_is_named(monkeypatch):
     run = random_run(SHAPES["lstm"])
-    for device, expected in (("auto", OnnxEngine), ("cpu", OnnxEngine), ("cuda", TorchEngine)):
+    for device, expected in (("auto", NativeEngine), ("cpu", NativeEngine), ("cuda", TorchEngine)):
         monkeypatch.setattr(run, "device", device)
         assert type(choose_engine(run, "auto")) is expected
-    assert type(choose_engine(run, "auto", "int8")) is OnnxEngine
     monkeypatch.setattr(run, "device", "cpu")
+    for precision, expected in (("int8-weights", NativeEngine), ("int8", OnnxEngine)):
+        assert type(choose_engine(run, "auto", precision)) is expected
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    for precision in ("fp32", "int8-weights"):
+        assert type(choose_engine(run, "auto", precision)) is OnnxEngine
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert type(choose_engine(run, "auto")) is TorchEngine
 
@@ -275,6 +279,7 @@ def test_auto_takes_torch_where_onnxruntime_does_not_work_and_says_so(monkeypatc
         raise RuntimeError("unsupported opset")
 
     monkeypatch.setattr("onnxruntime.InferenceSession", too_old)
+    monkeypatch.setenv("CXX", "no-such-compiler")
     run, said = random_run(SHAPES["lstm"]), []
     assert type(choose_engine(run, "auto", say=said.append)) is TorchEngine
     assert "unsupported opset" in said[0]

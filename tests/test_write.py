@@ -12,7 +12,7 @@ from janelm import books
 from janelm.cli import main
 from janelm.commands import write
 from janelm.config import CharacterTokenizerConfig
-from janelm.engines import OnnxEngine
+from janelm.engines import NativeEngine
 from janelm.runs import Run
 from janelm.tokenizers import train_tokenizer
 
@@ -34,14 +34,14 @@ def save(made, documents=False):
 
 def breaking(monkeypatch, after, error):
     """Logits that raise `error` after so many tokens."""
-    original, count = OnnxEngine._step, iter(range(after + 1))
+    original, count = NativeEngine._step, iter(range(after + 1))
 
     def step(self, tokens, state):
         if next(count, None) is None:
             raise error
         return original(self, tokens, state)
 
-    monkeypatch.setattr(OnnxEngine, "_step", step)
+    monkeypatch.setattr(NativeEngine, "_step", step)
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), MemoryError(), KeyboardInterrupt()])

@@ -49,12 +49,12 @@ class WriteOptions:
     """How many texts to write side by side, with this seed and the following ones."""
     memory: int | None = None
     """Past tokens that the model sees; by default all of its context. An LSTM has no such limit."""
-    engine: Literal["auto", "torch", "torch-compiled", "onnx"] = "auto"
-    """What runs the model; auto takes ONNX Runtime, which starts sooner and is faster on a CPU, where it is installed
-    and no other device is named. torch-compiled is twice as fast as torch, after up to half a minute at the start."""
+    engine: Literal["auto", "native", "onnx", "torch", "torch-compiled"] = "auto"
+    """What runs the model; auto takes native where there is a C++ compiler (some seconds once), else ONNX Runtime where
+    it is installed, both faster on a CPU, else torch. torch-compiled needs up to half a minute at each start."""
     precision: Literal["fp32", "int8", "int8-weights"] = "fp32"
-    """Weights of the onnx engine: int8 is faster and a quarter of the size, and a little less exact; int8-weights is
-    what an exported page has unless asked otherwise, and writes what the page writes."""
+    """Weights: int8-weights (native and onnx) is a quarter of the size and a little less exact, and writes what an
+    exported page writes unless asked otherwise; int8 (onnx) also multiplies in int8."""
     stream: bool = True
     """Show the text while it is written; else all at once at the end."""
     interactive: bool = False
@@ -89,9 +89,11 @@ def _contradictions(options: WriteOptions) -> list[str]:
     if options.text_file is not None and options.text != " ":
         found.append("the prompt is given twice, by text and by text_file")
     if options.precision != "fp32" and options.engine.startswith("torch"):
-        found.append(f"precision {options.precision} is of the onnx engine, not of {options.engine}")
-    if options.device not in ("auto", "cpu") and (options.engine == "onnx" or options.precision != "fp32"):
-        found.append(f"device {options.device} is of the torch engine, not of onnx, which runs on the CPU")
+        found.append(f"precision {options.precision} is of the engines native and onnx, not of {options.engine}")
+    if options.precision == "int8" and options.engine == "native":
+        found.append("precision int8 is of the engine onnx: native has int8-weights")
+    if options.device not in ("auto", "cpu") and (options.engine in ("native", "onnx") or options.precision != "fp32"):
+        found.append(f"device {options.device} is of the torch engine, the only one that does not run on the CPU")
     if options.format != "plain" and options.num_samples > 1:
         found.append(f"{options.num_samples} samples do not make one {options.format}")
     if options.interactive and (options.num_samples > 1 or not options.stream):

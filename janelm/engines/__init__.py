@@ -1,7 +1,7 @@
-"""What steps a model: PyTorch, or ONNX Runtime on an exported graph. One interface, numpy in and out.
+"""What steps a model: PyTorch, ONNX Runtime on an exported graph, or C++. One interface, numpy in and out.
 
-An engine never asks which architecture it holds: `TorchEngine` passes the model's own state on, and `OnnxEngine` does
-what the graph says about its states.
+`TorchEngine` passes the model's own state on, `OnnxEngine` does what the graph says about its states, and
+`NativeEngine` has both architectures written out once more, for speed.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..compiler import compiler
 from ..errors import JaneLMError
 from ..runs import LoadedRun
 from .base import Engine, State
+from .native_engine import NativeEngine
 from .onnx_engine import OnnxEngine
 
-__all__ = ["CompiledTorchEngine", "Engine", "OnnxEngine", "State", "TorchEngine", "choose_engine"]
+__all__ = ["CompiledTorchEngine", "Engine", "NativeEngine", "OnnxEngine", "State", "TorchEngine", "choose_engine"]
 
 
 def __getattr__(name: str) -> Any:
@@ -34,22 +36,40 @@ def choose_engine(
     precision: str = "fp32",
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
 ) -> Engine:
-    """The engine called "torch", "torch-compiled" or "onnx"; for "auto" onnx where it is installed and the run's
-    device lets it.
+    """The engine called "torch", "torch-compiled", "onnx" or "native"; for "auto" the fastest that works here.
 
-    onnx starts sooner and steps faster: see tests/benchmarks/generation.py. Raises JaneLMError where onnxruntime is
-    needed and missing; where "auto" finds one that does not work, it tells `say` and takes torch.
+    That is native where there is a C++ compiler, else onnx where it is installed, else torch, which alone knows other
+    devices than the CPU: see tests/benchmarks/generation.py. What should work and does not, `say` is told. Raises
+    JaneLMError where what is asked for does not work.
     """
-    if name == "onnx" or precision != "fp32":
+    if name == "native":
+        return NativeEngine(run, precision)
+    if name == "onnx":
         return _onnx_engine(run, precision)
-    if name == "auto" and importlib.util.find_spec("onnxruntime") and str(run.device) in ("auto", "cpu"):
+    if name == "auto" and (precision != "fp32" or str(run.device) in ("auto", "cpu")):
+        engine = _fastest_on_cpu(run, precision, say)
+        if engine is not None:
+            return engine
+    from .torch_engine import CompiledTorchEngine, TorchEngine
+
+    return (CompiledTorchEngine if name == "torch-compiled" else TorchEngine)(run.model)
+
+
+def _fastest_on_cpu(run: LoadedRun, precision: str, say: Callable[[str], None]) -> Engine | None:
+    """None where only torch is left, which writes at full precision."""
+    if compiler() and precision in NativeEngine.precisions:
+        try:
+            return NativeEngine(run, precision)
+        except JaneLMError as error:
+            say(f"the engine native does not work here ({error})")
+    if precision != "fp32":
+        return _onnx_engine(run, precision)
+    if importlib.util.find_spec("onnxruntime"):
         try:
             return _onnx_engine(run, precision)
         except JaneLMError as error:
             say(f"torch writes, since ONNX Runtime does not work here ({error})")
-    from .torch_engine import CompiledTorchEngine, TorchEngine
-
-    return (CompiledTorchEngine if name == "torch-compiled" else TorchEngine)(run.model)
+    return None
 
 
 def _onnx_engine(run: LoadedRun, precision: str) -> OnnxEngine:

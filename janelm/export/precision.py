@@ -12,9 +12,6 @@
 int8-weights is for the web page: every engine then says the same, as it does at full precision, and WebAssembly, which
 has no instructions for int8 products, is no slower for it. int8 is for processors that have them (VNNI).
 
-int8 weights keep to 7 bits, -64 to 64. With 8, sums of two products overflow 16 bits on processors without VNNI; and 7
-bits pack a seventh smaller, at a cost under 0.001 bits per byte.
-
 Vectors (biases, scales) stay fp32: they are a thousandth of the file.
 """
 
@@ -27,10 +24,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import JaneLMError, UsageError
+from ..rounding import rounded
 from .graphs import read_description, write_description
 from .parts import Weights, constant, join, outside, part
-
-LARGEST = 64  # of the numbers that stand for weights in int8
 
 
 def quantise(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
@@ -77,7 +73,7 @@ def _int8_weights(model: onnx.ModelProto, weights: Weights) -> None:
     by_column = {node.input[1] for node in graph.node if node.op_type == "MatMul"}
     for tensor in outside(model):
         name = tensor.name
-        rows, scale = _rounded(weights.pop(name), axis=0 if name in by_column else -1)
+        rows, scale = rounded(weights.pop(name), axis=0 if name in by_column else -1)
         _set(weights, tensor, f"{name}_int8", rows)
         graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
         widened.append(make("Cast", [f"{name}_int8"], [f"{name}_float"], to=TensorProto.FLOAT))
@@ -89,13 +85,6 @@ def _set(weights: Weights, tensor: onnx.TensorProto, name: str, values: np.ndarr
     """Put another matrix in the place of `tensor`."""
     weights[name] = values
     tensor.CopyFrom(constant(name, values))
-
-
-def _rounded(weight: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """A matrix as int8, and the scale (float32, along `axis` of size one) that gives it back about as it was."""
-    scale = np.abs(weight).max(axis=axis, keepdims=True) / np.float32(LARGEST)
-    scale[scale == 0] = 1
-    return np.rint(weight / scale).astype(np.int8), scale
 
 
 def _int8(model: onnx.ModelProto, weights: Weights) -> None:
@@ -111,7 +100,7 @@ def _int8(model: onnx.ModelProto, weights: Weights) -> None:
         nodes += INT8_NODES[node.op_type](node) if matrices else [node]
     for tensor in outside(model):
         name = tensor.name
-        rows, scale = _rounded(weights.pop(name), axis=0 if uses[name] == "MatMul" else -1)
+        rows, scale = rounded(weights.pop(name), axis=0 if uses[name] == "MatMul" else -1)
         scale = scale.squeeze(0 if uses[name] == "MatMul" else -1)
         if uses[name] == "LSTM":
             rows = rows.transpose(0, 2, 1)  # as DynamicQuantizeLSTM wants it

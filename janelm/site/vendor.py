@@ -14,9 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..corpora import cache_folder
 from ..errors import JaneLMError
-from ..files import write_atomically
+from ..files import cache_folder, write_atomically
 
 CDN = "https://cdn.jsdelivr.net"
 

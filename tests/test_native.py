@@ -1,0 +1,204 @@
+"""The step in C++ against PyTorch's: the same model must say the same, however the text reaches it."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SHAPES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_engines import CONTEXT, in_chunks, random_tokens
+from test_export import exported
+from test_generation import generate_tokens, random_run
+
+from janelm.compiler import library
+from janelm.config import SamplingConfig
+from janelm.engines import NativeEngine, OnnxEngine, TorchEngine, choose_engine
+from janelm.engines.native_engine import SOURCE
+from janelm.errors import JaneLMError, UsageError
+from janelm.export.graphs import export_graph
+from janelm.export.precision import quantise
+from janelm.generation import generate
+
+SIZES = [1, 1, 9, *[1] * 20, 15, 40, *[1] * 14]  # chunks of a text, far beyond the context
+
+
+@pytest.fixture(params=["transformer", "lstm"])
+def run(request):
+    return random_run(SHAPES[request.param])
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """Nothing is compiled yet."""
+    monkeypatch.setenv("JANELM_CACHE", str(tmp_path))
+    return tmp_path / "compiled"
+
+
+def compare(run, batch, sizes, memory=None, threads=1):
+    tokens = np.random.default_rng(0).integers(0, run.tokenizer.vocab_size, (batch, sum(sizes)))
+    ours, theirs = TorchEngine(run.model), NativeEngine(run, threads=threads)
+    expected, said = (in_chunks(engine, tokens, sizes, memory) for engine in (ours, theirs))
+    np.testing.assert_allclose(said, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("memory", [None, 1, 5, CONTEXT - 2])
+def test_native_steps_are_the_models(run, memory):
+    compare(run, 3, SIZES, memory)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_any_number_of_threads_and_texts_does(run, threads):
+    for batch in (1, 2, 4, 7):
+        compare(run, batch, SIZES, threads=threads)
+
+
+@settings(max_examples=40)
+@given(
+    width=st.integers(1, 40),
+    layers=st.integers(1, 3),
+    batch=st.integers(1, 5),
+    sizes=st.lists(st.integers(1, 20), min_size=1, max_size=8),
+    tied=st.booleans(),
+)
+def test_widths_that_fill_no_vector_do_too(width, layers, batch, sizes, tied):
+    shapes = [replace(SHAPES["lstm"], width=width, layers=layers, tied=tied)]
+    shapes += [replace(SHAPES["transformer"], width=2 * width * h, heads=h, layers=layers, tied=tied) for h in (1, 3)]
+    for shape in shapes:
+        compare(random_run(shape), batch, sizes)
+
+
+@pytest.mark.parametrize("precision", NativeEngine.precisions)
+def test_a_text_says_the_same_to_the_bit_alone_and_beside_others_at_once_and_in_parts(run, precision):
+    engine = NativeEngine(run, precision, threads=2)
+    tokens = random_tokens(engine, 7, 60)
+    together = in_chunks(engine, tokens, [60])[-1]
+    np.testing.assert_array_equal(in_chunks(engine, tokens, [9, *[1] * 30, 21])[-1], together)
+    np.testing.assert_array_equal(np.concatenate([in_chunks(engine, row[None], [60])[-1] for row in tokens]), together)
+    np.testing.assert_array_equal(in_chunks(NativeEngine(run, precision, threads=1), tokens, [60])[-1], together)
+
+
+def test_the_same_seed_writes_the_same_2000_tokens_as_pytorch(run):
+    sampling = SamplingConfig(temperature=0.8, seed=5)
+    texts = [generate_tokens(run, "The", 2000, sampling, engine=e) for e in (TorchEngine(run.model), NativeEngine(run))]
+    assert texts[0] == texts[1]
+
+
+def test_int8_weights_write_what_the_page_writes(run):
+    sampling = SamplingConfig(temperature=0.8, seed=5)
+    graph = quantise(export_graph(run), "int8-weights")
+    engines = [OnnxEngine(graph, threads=1), NativeEngine(run, "int8-weights")]
+    first, second = (generate_tokens(run, "The", 2000, sampling, engine=engine) for engine in engines)
+    assert first == second != generate_tokens(run, "The", 2000, sampling, engine=NativeEngine(run))
+
+
+def test_native_steps_are_exact_after_a_million_tokens():
+    """Rotary angles computed in float32 would be off by a tenth of a radian there."""
+    run = random_run(SHAPES["transformer"])
+    ours, theirs = TorchEngine(run.model), NativeEngine(run, threads=1)
+    tokens, logits = random_tokens(ours, 1, 40), []
+    for engine in (ours, theirs):
+        state = engine.initial_state(1)
+        (state[1] if engine is ours else state).position = 1_000_000
+        logits.append(engine.step(tokens, state)[0])
+    np.testing.assert_allclose(*logits, atol=1e-4)
+
+
+def test_a_state_keeps_its_place_and_its_size(run):
+    engine = NativeEngine(run, threads=1)
+    state = engine.initial_state(2)
+    before = [(array.ctypes.data, array.shape) for array in state.arrays]
+    for token in random_tokens(engine, 50, 2):
+        _, state = engine.step(token[:, None], state)
+    assert [(array.ctypes.data, array.shape) for array in state.arrays] == before and state.position == 50
+
+
+def test_the_weights_are_not_needed_afterwards(run):
+    engine, tokens = NativeEngine(run), np.zeros((1, 20), np.int64)
+    expected = in_chunks(engine, tokens, [20])
+    for weight in run.model.parameters():
+        weight.data.zero_()
+    np.testing.assert_array_equal(in_chunks(engine, tokens, [20]), expected)
+
+
+@pytest.mark.parametrize("token", [-1, 10**6])
+def test_a_token_that_is_none_is_refused_before_memory_is_read_there(run, token):
+    engine = NativeEngine(run)
+    with pytest.raises(UsageError, match="a token is not one of the"):
+        engine.step(np.array([[token]]), engine.initial_state(1))
+
+
+def test_a_damaged_model_says_so(run):
+    run.model.head.weight.data[3] = np.nan
+    with pytest.raises(JaneLMError, match="model"):
+        list(generate(run, "The", 20, engine=NativeEngine(run)))
+
+
+def test_many_engines_leave_no_threads_behind(run):
+    tasks = Path("/proc/self/task")
+    engine = NativeEngine(run, threads=4)
+    before = len(list(tasks.iterdir()))
+    for _ in range(5):
+        engine = NativeEngine(run, threads=4)
+        engine.step(np.zeros((1, 3), np.int64), engine.initial_state(1))
+    assert len(list(tasks.iterdir())) == before
+
+
+def test_the_engine_is_compiled_once(own_cache, monkeypatch):
+    run, calls = random_run(SHAPES["lstm"]), []
+    call = subprocess.run
+    monkeypatch.setattr("subprocess.run", lambda command, **more: calls.append(command) or call(command, **more))
+    for _ in range(2):
+        NativeEngine(run)
+    assert len(calls) == 1 and len(list(own_cache.iterdir())) == 1
+
+
+def test_another_source_or_processor_makes_another_library(own_cache, tmp_path, monkeypatch):
+    """A cache copied to another machine must not end in an illegal instruction."""
+    source = tmp_path / "one.cpp"
+    source.write_text('extern "C" int one() { return 1; }')
+    first = library(source)
+    monkeypatch.setattr("janelm.compiler._instructions", lambda: "another processor's")
+    second = library(source)
+    source.write_text('extern "C" int one() { return 2; }')
+    assert len({first, second, library(source)}) == 3
+
+
+def test_without_a_compiler_the_native_engine_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(JaneLMError, match=r"needs a C\+\+ compiler: install g\+\+"):
+        NativeEngine(random_run(SHAPES["lstm"]))
+
+
+def test_a_compiler_that_fails_is_one_sentence_and_auto_goes_on_without(own_cache, tmp_path, monkeypatch):
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho 'native.cpp:1: error: no such standard' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    run, said = random_run(SHAPES["lstm"]), []
+    with pytest.raises(JaneLMError, match=r"cannot compile native\.cpp .*no such standard"):
+        NativeEngine(run)
+    assert isinstance(choose_engine(run, "auto", say=said.append), OnnxEngine)
+    assert len(said) == 1 and "no such standard" in said[0]
+    assert not own_cache.exists() or not list(own_cache.iterdir())
+
+
+def test_a_library_that_cannot_be_loaded_is_one_sentence(own_cache):
+    library(SOURCE).write_bytes(b"not a library")
+    with pytest.raises(JaneLMError, match="cannot be loaded"):
+        NativeEngine(random_run(SHAPES["lstm"]))
+
+
+def test_writing_with_the_native_engine_imports_neither_torch_nor_onnx():
+    code = "import sys, janelm.engines.native_engine; print({'torch', 'onnx', 'onnxruntime'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_the_graph_and_the_native_step_agree_on_documents():
+    run, graph = exported("transformer", "tiktoken")
+    theirs, ours = OnnxEngine(graph, threads=1), NativeEngine(run)
+    tokens = random_tokens(ours, 2, sum(SIZES))
+    np.testing.assert_allclose(in_chunks(theirs, tokens, SIZES), in_chunks(ours, tokens, SIZES), atol=1e-4)
