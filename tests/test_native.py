@@ -1,5 +1,6 @@
 """The step in C++ against PyTorch's: the same model must say the same, however the text reaches it."""
 
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from test_engines import CONTEXT, in_chunks, random_tokens
 from test_export import exported
 from test_generation import generate_tokens, random_run
 
+from janelm import compiler
 from janelm.compiler import library
 from janelm.config import SamplingConfig
 from janelm.engines import NativeEngine, OnnxEngine, TorchEngine, choose_engine
@@ -36,6 +38,10 @@ def own_cache(tmp_path, monkeypatch):
     """Nothing is compiled yet."""
     monkeypatch.setenv("JANELM_CACHE", str(tmp_path))
     return tmp_path / "compiled"
+
+
+# What other processors understand, as far as this one understands it too.
+INSTRUCTIONS = ["native", *(["x86-64-v3", "x86-64"] if platform.machine() in ("x86_64", "AMD64") else [])]
 
 
 def compare(run, batch, sizes, memory=None, threads=1):
@@ -69,6 +75,16 @@ def test_widths_that_fill_no_vector_do_too(width, layers, batch, sizes, tied):
     shapes += [replace(SHAPES["transformer"], width=2 * width * h, heads=h, layers=layers, tied=tied) for h in (1, 3)]
     for shape in shapes:
         compare(random_run(shape), batch, sizes)
+
+
+@pytest.mark.parametrize("instructions", INSTRUCTIONS)
+def test_a_processor_with_shorter_vectors_says_the_same(run, instructions, monkeypatch):
+    flags = [flag for flag in compiler.FLAGS if "march" not in flag]
+    monkeypatch.setattr("janelm.compiler.FLAGS", [*flags, f"-march={instructions}"])
+    compare(run, 7, SIZES)
+    expected, small = OnnxEngine(quantise(export_graph(run), "int8-weights")), NativeEngine(run, "int8-weights")
+    tokens = random_tokens(small, 5, sum(SIZES))
+    np.testing.assert_allclose(in_chunks(small, tokens, SIZES), in_chunks(expected, tokens, SIZES), atol=1e-4)
 
 
 @pytest.mark.parametrize("precision", NativeEngine.precisions)

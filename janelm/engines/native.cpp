@@ -16,16 +16,20 @@
 #include <limits>
 #include <thread>
 #include <vector>
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
 namespace {
 
-// ---- Numbers, sixteen at a time ----
+// ---- Numbers, a vector at a time ----
 
-constexpr int LANES = 16;
-typedef float Lanes __attribute__((vector_size(64)));  // g++ and clang make of it what the processor has
+#if defined(__AVX512F__)
+constexpr int LANES = 16, AT_ONCE = 4;  // numbers in a vector; inputs of a product whose sums fit the registers
+#else
+constexpr int LANES = 8, AT_ONCE = 2;
+#endif
+typedef float Lanes __attribute__((vector_size(4 * LANES)));  // g++ and clang find the instructions for these
 
 inline Lanes load(const float* from) {
     Lanes lanes;
@@ -34,23 +38,26 @@ inline Lanes load(const float* from) {
 }
 
 inline Lanes load(const int8_t* from) {
-#if defined(__AVX512F__)  // what the compilers make of the loop below takes ten times as long
+#if defined(__AVX512F__)  // but not for this, where what g++ makes of the last way takes five times as long
     return (Lanes)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)from)));
+#elif defined(__AVX2__)
+    return (Lanes)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)from)));
 #else
-    Lanes lanes;
-    for (int i = 0; i < LANES; ++i) lanes[i] = from[i];
-    return lanes;
+    typedef int8_t Bytes __attribute__((vector_size(LANES)));
+    Bytes bytes;
+    std::memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, Lanes);
 #endif
 }
 
 inline float sum(Lanes lanes) {
     typedef float Eight __attribute__((vector_size(32)));
     typedef float Four __attribute__((vector_size(16)));
-    Eight eights[2];
+    Eight eights[LANES / 8];
     std::memcpy(eights, &lanes, sizeof eights);
-    const Eight eight = eights[0] + eights[1];
+    if (LANES == 16) eights[0] += eights[LANES / 8 - 1];
     Four fours[2];
-    std::memcpy(fours, &eight, sizeof fours);
+    std::memcpy(fours, eights, sizeof fours);
     const Four four = fours[0] + fours[1];
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
@@ -196,13 +203,14 @@ inline void rows_by_all(const Matrix& matrix, int row, const float* x, int N, St
         };
     };
     int n = 0;
-    for (; n + 4 <= N; n += 4) tile<R, 4>(weights, x + int64_t(n) * matrix.columns, matrix.columns, scaled(n));
-    for (; n < N; ++n) tile<R, 1>(weights, x + int64_t(n) * matrix.columns, matrix.columns, scaled(n));
+    const int64_t columns = matrix.columns;
+    for (; n + AT_ONCE <= N; n += AT_ONCE) tile<R, AT_ONCE>(weights, x + n * columns, columns, scaled(n));
+    for (; n < N; ++n) tile<R, 1>(weights, x + n * columns, columns, scaled(n));
 }
 
 template <class Weight, class Store>
 void product_of(const Matrix& matrix, const float* x, int N, Pool& pool, Store store) {
-    constexpr int R = 6;  // by 4 inputs that is 24 sums, which AVX512's 32 registers hold
+    constexpr int R = 6;  // by AT_ONCE inputs
     const int blocks = (matrix.rows + R - 1) / R, pieces = std::min(blocks, 4 * pool.threads);
     pool.share(pieces, [&](int piece) {
         int row = int64_t(blocks) * piece / pieces * R;

@@ -31,7 +31,7 @@ import torch
 
 from janelm.architectures import build_model
 from janelm.config import DataConfig, LSTMConfig, ModelConfig, SamplingConfig, TrainingConfig, TransformerConfig
-from janelm.engines import CompiledTorchEngine, Engine, OnnxEngine, TorchEngine
+from janelm.engines import CompiledTorchEngine, Engine, NativeEngine, OnnxEngine, TorchEngine
 from janelm.export.graphs import export_graph
 from janelm.export.precision import quantise
 from janelm.generation import Limits, generate_samples
@@ -48,6 +48,8 @@ ENGINES = {
     "torch, fp32": ["--engine", "torch"],
     "ONNX Runtime, fp32": ["--engine", "onnx"],
     "ONNX Runtime, int8": ["--engine", "onnx", "--precision", "int8"],
+    "native, fp32": ["--engine", "native"],
+    "native, int8 weights": ["--engine", "native", "--precision", "int8-weights"],
 }
 MEMORY = {"VmRSS": "resident", "RssAnon": "anonymous", "VmHWM": "peak"}  # what Linux calls them
 
@@ -121,14 +123,14 @@ def bare_products(run: LoadedRun) -> Callable[[], None]:
 
 
 def growth(threads: int) -> dict[str, float]:
-    """Milliseconds per token of the ONNX engine in fp32, as context and width grow; prints and returns them."""
+    """Milliseconds per token of the native engine in fp32, as context and width grow; prints and returns them."""
     shapes = [("context", replace(SHAPE, context_length=context)) for context in (64, 256, 1024, 4096)]
     shapes += [("width", replace(SHAPE, width=width, heads=width // 64)) for width in (128, 256, 512, 768)]
     figures = {}
     for name, shape in shapes:
         run = random_run(shape)
         fill = shape.context_length + 50
-        write = writer(run, OnnxEngine(export_graph(run), threads), fill=fill)
+        write = writer(run, NativeEngine(run, threads=threads), fill=fill)
         value = shape.context_length if name == "context" else shape.width
         step = 1e3 * statistics.median(seconds_per_step(write, 0.3) for _ in range(5))
         figures[f"{name} {value}"] = step
@@ -212,6 +214,8 @@ def contenders(threads: int) -> dict[str, Callable[[], Callable[[], None]]]:
         run = random_run(shape)
         if name.startswith("torch"):
             return writer(run, (CompiledTorchEngine if "compiled" in name else TorchEngine)(run.model), samples)
+        if name.startswith("native"):
+            return writer(run, NativeEngine(run, "int8-weights" if "int8" in name else "fp32", threads), samples)
         graph = export_graph(run)
         return writer(run, OnnxEngine(quantise(graph, "int8") if "int8" in name else graph, threads), samples)
 
