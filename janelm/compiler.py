@@ -21,14 +21,16 @@ def compiler() -> str | None:
 
 
 def library(source: Path) -> Path:
-    """The file of the library made of `source`: compiled at first use, and kept in the cache folder.
+    """The file of the library made of `source` and the headers beside it: compiled at first use, and kept in the cache
+    folder.
 
     Raises JaneLMError where there is no compiler, or it fails.
     """
     made_by = compiler()
     if made_by is None:
         raise JaneLMError(f"{source.name} needs a C++ compiler: install g++, or name yours in CXX")
-    key = hashlib.sha256(source.read_bytes() + repr((made_by, FLAGS, _instructions())).encode()).hexdigest()
+    texts = [path.read_text(encoding="utf-8") for path in (source, *sorted(source.parent.glob("*.h")))]
+    key = hashlib.sha256(repr((texts, made_by, FLAGS, _instructions())).encode()).hexdigest()
     path = cache_folder() / "compiled" / f"{source.stem}-{key[:16]}.so"
     if not path.exists():
         write_atomically(path, lambda temporary: _compile(made_by, source, temporary))

@@ -48,6 +48,8 @@ def test_rooms_import_only_rooms_above_them():
     order = [
         "errors",
         "files",
+        "compiler",
+        "rounding",
         "config",
         "rdata",
         "corpora",

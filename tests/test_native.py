@@ -19,7 +19,7 @@ from janelm import compiler
 from janelm.compiler import library
 from janelm.config import SamplingConfig
 from janelm.engines import NativeEngine, OnnxEngine, TorchEngine, choose_engine
-from janelm.engines.native_engine import SOURCE
+from janelm.engines.native_engine import KINDS, SOURCE
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.graphs import export_graph
 from janelm.export.precision import quantise
@@ -172,6 +172,14 @@ def test_the_engine_is_compiled_once(own_cache, monkeypatch):
     assert len(calls) == 1 and len(list(own_cache.iterdir())) == 1
 
 
+def test_an_architecture_that_is_not_there_in_cpp_is_one_sentence_and_auto_goes_on_without(monkeypatch):
+    monkeypatch.delitem(KINDS, "lstm")
+    run, said = random_run(SHAPES["lstm"]), []
+    with pytest.raises(JaneLMError, match="no model of kind lstm, but transformer"):
+        NativeEngine(run)
+    assert isinstance(choose_engine(run, "auto", say=said.append), OnnxEngine) and len(said) == 1
+
+
 def test_another_source_or_processor_makes_another_library(own_cache, tmp_path, monkeypatch):
     """A cache copied to another machine must not end in an illegal instruction."""
     source = tmp_path / "one.cpp"
@@ -180,7 +188,9 @@ def test_another_source_or_processor_makes_another_library(own_cache, tmp_path, 
     monkeypatch.setattr("janelm.compiler._instructions", lambda: "another processor's")
     second = library(source)
     source.write_text('extern "C" int one() { return 2; }')
-    assert len({first, second, library(source)}) == 3
+    third = library(source)
+    source.with_name("beside.h").write_text("// other")
+    assert len({first, second, third, library(source)}) == 4
 
 
 def test_without_a_compiler_the_native_engine_is_refused_in_one_sentence(monkeypatch):
@@ -191,11 +201,11 @@ def test_without_a_compiler_the_native_engine_is_refused_in_one_sentence(monkeyp
 
 def test_a_compiler_that_fails_is_one_sentence_and_auto_goes_on_without(own_cache, tmp_path, monkeypatch):
     broken = tmp_path / "broken"
-    broken.write_text("#!/bin/sh\necho 'native.cpp:1: error: no such standard' >&2\nexit 1\n")
+    broken.write_text("#!/bin/sh\necho 'step.cpp:1: error: no such standard' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("CXX", str(broken))
     run, said = random_run(SHAPES["lstm"]), []
-    with pytest.raises(JaneLMError, match=r"cannot compile native\.cpp .*no such standard"):
+    with pytest.raises(JaneLMError, match=r"cannot compile step\.cpp .*no such standard"):
         NativeEngine(run)
     assert isinstance(choose_engine(run, "auto", say=said.append), OnnxEngine)
     assert len(said) == 1 and "no such standard" in said[0]

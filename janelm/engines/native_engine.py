@@ -1,4 +1,4 @@
-"""A step written in C++ (native.cpp), which the machine's own compiler makes for its own processor at first use.
+"""A step written in C++ (native/step.cpp), which the machine's own compiler makes for its own processor at first use.
 
 Shapes: L layers, B batch, T time, D width, H heads, E = D / H, V vocabulary.
 """
@@ -21,7 +21,7 @@ from ..rounding import rounded
 from ..runs import LoadedRun
 from .base import Engine
 
-SOURCE = Path(__file__).with_name("native.cpp")
+SOURCE = Path(__file__).with_name("native") / "step.cpp"
 ALIGNMENT = 64  # bytes: a vector that crosses two of the processor's cache lines takes it twice as long
 
 
@@ -49,7 +49,8 @@ class _Model(ctypes.Structure):
 class NativeState:
     """What is carried from step to step."""
 
-    arrays: tuple[np.ndarray, np.ndarray]  # keys and values (L, B, H, memory + 1, E), or hidden and cell (L, B, D)
+    arrays: tuple[np.ndarray, np.ndarray]  # keys and values (L, B, H, slots, E), or hidden and cell (L, B, D)
+    slots: int  # memory + 1
     position: int = 0  # tokens read so far
 
 
@@ -66,11 +67,12 @@ class NativeEngine(Engine):
 
     def __init__(self, run: LoadedRun, precision: str = "fp32", threads: int | None = None) -> None:
         self.config, self.vocab_size = run.config.model, run.tokenizer.vocab_size
-        self._transformer = isinstance(self.config, TransformerConfig)
+        if self.config.kind not in KINDS:
+            raise JaneLMError(f"{SOURCE.name} has no model of kind {self.config.kind}, but {' and '.join(KINDS)}")
         functions = _load(library(SOURCE))
         self._step_of = getattr(functions, self.config.kind)
         weights, self._kept = run.weights, []
-        matrices, biases = (_transformer_names if self._transformer else _lstm_names)(self.config)
+        matrices, biases, self._state_shape = KINDS[self.config.kind](self.config)
         structures = {name: self._matrix(weights[name], precision) for name in dict.fromkeys(matrices)}
         self._model = _Model(
             matrices=(_Matrix * len(matrices))(*(structures[name] for name in matrices)),
@@ -100,11 +102,10 @@ class NativeEngine(Engine):
         return room.ctypes.data + start
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> NativeState:
-        L, D, memory = self.config.layers, self.config.width, self._memory(memory)
-        shape = (L, batch_size, D)
-        if self._transformer:
-            shape = (L, batch_size, self.config.heads, memory + 1, D // self.config.heads)
-        return NativeState((np.zeros(shape, np.float32), np.zeros(shape, np.float32)))
+        slots = self._memory(memory) + 1
+        shape = [self.config.layers, batch_size, *self._state_shape]
+        shape = [slots if size == "slots" else size for size in shape]
+        return NativeState((np.zeros(shape, np.float32), np.zeros(shape, np.float32)), slots)
 
     def _longest_chunk(self, state: NativeState) -> int | None:
         return None
@@ -117,29 +118,34 @@ class NativeEngine(Engine):
         logits = np.empty((B, self.vocab_size), np.float32)
         first, second = (array.ctypes.data for array in state.arrays)
         start = ctypes.byref(self._model), tokens.ctypes.data, B, T
-        if self._transformer:
-            self._step_of(*start, state.position, first, second, state.arrays[0].shape[3], logits.ctypes.data)
-        else:
-            self._step_of(*start, first, second, logits.ctypes.data)
+        self._step_of(*start, state.position, first, second, state.slots, logits.ctypes.data)
         state.position += T
         return logits, state
 
 
-def _transformer_names(config: TransformerConfig) -> tuple[list[str], list[list[str]]]:
-    """The matrices in the order of native.cpp, and no biases."""
+# Of a kind: the names of its matrices and of its biases, those of a sum together, in the order of step.cpp, and what
+# a layer carries for each text.
+Parts = tuple[list[str], list[list[str]], tuple[int | str, ...]]
+
+
+def _transformer(config: TransformerConfig) -> Parts:
     of_layer = ["attention.query_key_value", "attention.output", "feed_forward.widen", "feed_forward.output"]
-    return [*_ends(config), *(f"blocks.{i}.{part}.weight" for i in range(config.layers) for part in of_layer)], []
+    matrices = [f"blocks.{i}.{part}.weight" for i in range(config.layers) for part in of_layer]
+    return [*_ends(config), *matrices], [], (config.heads, "slots", config.width // config.heads)
 
 
-def _lstm_names(config: LSTMConfig) -> tuple[list[str], list[list[str]]]:
-    """The matrices and the biases in the order of native.cpp; a layer's two biases only ever stand in a sum."""
+def _lstm(config: LSTMConfig) -> Parts:
     layers = range(config.layers)
     matrices = [f"lstm.weight_{part}_l{i}" for i in layers for part in ("ih", "hh")]
-    return [*_ends(config), *matrices], [["head.bias"], *([f"lstm.bias_ih_l{i}", f"lstm.bias_hh_l{i}"] for i in layers)]
+    biases = [["head.bias"], *([f"lstm.bias_ih_l{i}", f"lstm.bias_hh_l{i}"] for i in layers)]
+    return [*_ends(config), *matrices], biases, (config.width,)
 
 
 def _ends(config: ModelConfig) -> list[str]:
     return ["embedding.weight", "embedding.weight" if config.tied else "head.weight"]
+
+
+KINDS = {"transformer": _transformer, "lstm": _lstm}
 
 
 @cache
@@ -151,9 +157,9 @@ def _load(path: Path) -> ctypes.CDLL:
         raise JaneLMError(f"{path} cannot be loaded ({error}): take another engine") from error
     place, count = ctypes.c_void_p, ctypes.c_int32
     start = [ctypes.POINTER(_Model), place, count, count]
-    functions.transformer.argtypes = [*start, ctypes.c_int64, place, place, count, place]
-    functions.lstm.argtypes = [*start, place, place, place]
-    functions.start_threads.argtypes, functions.stop_threads.argtypes = [count], [place]
-    functions.start_threads.restype = place
-    functions.transformer.restype = functions.lstm.restype = functions.stop_threads.restype = None
+    for kind in KINDS:
+        step = getattr(functions, kind)
+        step.argtypes, step.restype = [*start, ctypes.c_int64, place, place, count, place], None
+    functions.start_threads.argtypes, functions.start_threads.restype = [count], place
+    functions.stop_threads.argtypes, functions.stop_threads.restype = [place], None
     return functions
