@@ -28,7 +28,7 @@ def library(source: Path) -> Path:
     """
     made_by = compiler()
     if made_by is None:
-        raise JaneLMError(f"{source.name} needs a C++ compiler: install g++, or name yours in CXX")
+        raise JaneLMError("there is no C++ compiler here: install g++, or name yours in CXX")
     texts = [path.read_text(encoding="utf-8") for path in (source, *sorted(source.parent.glob("*.h")))]
     key = hashlib.sha256(repr((texts, made_by, FLAGS, _instructions())).encode()).hexdigest()
     path = cache_folder() / "compiled" / f"{source.stem}-{key[:16]}.so"

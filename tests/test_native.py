@@ -195,7 +195,7 @@ def test_another_source_or_processor_makes_another_library(own_cache, tmp_path, 
 
 def test_without_a_compiler_the_native_engine_is_refused_in_one_sentence(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(JaneLMError, match=r"needs a C\+\+ compiler: install g\+\+"):
+    with pytest.raises(JaneLMError, match=r"engine native needs a C\+\+ compiler: install g\+\+"):
         NativeEngine(random_run(SHAPES["lstm"]))
 
 

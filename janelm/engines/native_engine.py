@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compiler import library
+from ..compiler import compiler, library
 from ..config import LSTMConfig, ModelConfig, TransformerConfig
 from ..errors import JaneLMError, UsageError
 from ..rounding import rounded
@@ -69,6 +69,8 @@ class NativeEngine(Engine):
         self.config, self.vocab_size = run.config.model, run.tokenizer.vocab_size
         if self.config.kind not in KINDS:
             raise JaneLMError(f"{SOURCE.name} has no model of kind {self.config.kind}, but {' and '.join(KINDS)}")
+        if compiler() is None:
+            raise JaneLMError("the engine native needs a C++ compiler: install g++, or take engine onnx or torch")
         functions = _load(library(SOURCE))
         self._step_of = getattr(functions, self.config.kind)
         weights, self._kept = run.weights, []
