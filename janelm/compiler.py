@@ -20,15 +20,12 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "g++"))
 
 
-def library(source: Path) -> Path:
-    """The file of the library made of `source` and the headers beside it: compiled at first use, and kept in the cache
-    folder.
+def library(source: Path, made_by: str) -> Path:
+    """The file of the library that the compiler `made_by` makes of `source` and the headers beside it, at first use; it
+    is kept in the cache folder.
 
-    Raises JaneLMError where there is no compiler, or it fails.
+    Raises JaneLMError where the compiler fails.
     """
-    made_by = compiler()
-    if made_by is None:
-        raise JaneLMError("there is no C++ compiler here: install g++, or name yours in CXX")
     texts = [path.read_text(encoding="utf-8") for path in (source, *sorted(source.parent.glob("*.h")))]
     key = hashlib.sha256(repr((texts, made_by, FLAGS, _instructions())).encode()).hexdigest()
     path = cache_folder() / "compiled" / f"{source.stem}-{key[:16]}.so"

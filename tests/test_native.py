@@ -182,15 +182,15 @@ def test_an_architecture_that_is_not_there_in_cpp_is_one_sentence_and_auto_goes_
 
 def test_another_source_or_processor_makes_another_library(own_cache, tmp_path, monkeypatch):
     """A cache copied to another machine must not end in an illegal instruction."""
-    source = tmp_path / "one.cpp"
+    source, made_by = tmp_path / "one.cpp", compiler.compiler()
     source.write_text('extern "C" int one() { return 1; }')
-    first = library(source)
+    first = library(source, made_by)
     monkeypatch.setattr("janelm.compiler._instructions", lambda: "another processor's")
-    second = library(source)
+    second = library(source, made_by)
     source.write_text('extern "C" int one() { return 2; }')
-    third = library(source)
+    third = library(source, made_by)
     source.with_name("beside.h").write_text("// other")
-    assert len({first, second, third, library(source)}) == 4
+    assert len({first, second, third, library(source, made_by)}) == 4
 
 
 def test_without_a_compiler_the_native_engine_is_refused_in_one_sentence(monkeypatch):
@@ -213,7 +213,7 @@ def test_a_compiler_that_fails_is_one_sentence_and_auto_goes_on_without(own_cach
 
 
 def test_a_library_that_cannot_be_loaded_is_one_sentence(own_cache):
-    library(SOURCE).write_bytes(b"not a library")
+    library(SOURCE, compiler.compiler()).write_bytes(b"not a library")
     with pytest.raises(JaneLMError, match="cannot be loaded"):
         NativeEngine(random_run(SHAPES["lstm"]))
 

@@ -8,6 +8,7 @@ Shapes: B batch, T time, V vocabulary.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -18,6 +19,11 @@ from ..errors import UsageError
 
 CHUNK = 256  # tokens that are read at once: it bounds the memory that a long prompt takes
 State = Any  # each engine's own; whoever steps an engine only passes it on
+
+
+def default_threads() -> int:
+    """Two, or one where the machine has no more."""
+    return min(2, os.cpu_count() or 1)
 
 
 class Engine(ABC):

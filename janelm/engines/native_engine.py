@@ -6,7 +6,6 @@ Shapes: L layers, B batch, T time, D width, H heads, E = D / H, V vocabulary.
 from __future__ import annotations
 
 import ctypes
-import os
 import weakref
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +18,7 @@ from ..config import LSTMConfig, ModelConfig, TransformerConfig
 from ..errors import JaneLMError, UsageError
 from ..rounding import rounded
 from ..runs import LoadedRun
-from .base import Engine
+from .base import Engine, default_threads
 
 SOURCE = Path(__file__).with_name("native") / "step.cpp"
 ALIGNMENT = 64  # bytes: a vector that crosses two of the processor's cache lines takes it twice as long
@@ -69,9 +68,10 @@ class NativeEngine(Engine):
         self.config, self.vocab_size = run.config.model, run.tokenizer.vocab_size
         if self.config.kind not in KINDS:
             raise JaneLMError(f"{SOURCE.name} has no model of kind {self.config.kind}, but {' and '.join(KINDS)}")
-        if compiler() is None:
+        made_by = compiler()
+        if made_by is None:
             raise JaneLMError("the engine native needs a C++ compiler: install g++, or take engine onnx or torch")
-        functions = _load(library(SOURCE))
+        functions = _load(library(SOURCE, made_by))
         self._step_of = getattr(functions, self.config.kind)
         weights, self._kept = run.weights, []
         matrices, biases, self._state_shape = KINDS[self.config.kind](self.config)
@@ -84,7 +84,7 @@ class NativeEngine(Engine):
             layers=self.config.layers,
             heads=getattr(self.config, "heads", 0),
             rotary_base=getattr(self.config, "rotary_base", 0.0),
-            pool=functions.start_threads(threads or min(2, os.cpu_count() or 1)),
+            pool=functions.start_threads(threads or default_threads()),
         )
         weakref.finalize(self, functions.stop_threads, self._model.pool)
 

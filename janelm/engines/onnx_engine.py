@@ -8,7 +8,6 @@ Shapes: B batch, T time, E size of a head, V vocabulary.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..config import MODEL_CONFIGS, from_dict
 from ..errors import JaneLMError
-from .base import Engine
+from .base import Engine, default_threads
 
 if TYPE_CHECKING:
     import onnx
@@ -68,7 +67,7 @@ class OnnxEngine(Engine):
         self._session = _session(
             str(model) if path else model.SerializeToString(),
             str(model) if path else "the graph",
-            threads or min(2, os.cpu_count() or 1),
+            threads or default_threads(),
             weights or {},
         )
         description = self._session.get_modelmeta().custom_metadata_map.get("janelm")
