@@ -6,7 +6,9 @@ import os
 import platform
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -60,6 +62,11 @@ def choose_precision(config: TrainingConfig, device: torch.device) -> tuple[torc
     return torch.float32, f"this {device.type} has no bf16 of its own, where it would be slower"
 
 
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager:
+    """Within it products are made in `dtype`: bf16, or that of the weights."""
+    return torch.autocast(device.type, dtype) if dtype == torch.bfloat16 else nullcontext()
+
+
 def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, many_shapes: bool) -> tuple[bool, str]:
     """Whether to use torch.compile, and why."""
     if config.compile != "auto":
@@ -88,4 +95,16 @@ def compiled(function: Callable, many_shapes: bool, **options: Any) -> Callable:
     """`function` by torch.compile, for arguments of one shape or of many, with these options of the compiler."""
     # The processor says which vector instructions it has; torch would also compile programs to try each: ten seconds.
     os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
-    return torch.compile(function, dynamic=many_shapes, options=options or None)
+    return torch.compile(_own_copy(function), dynamic=many_shapes, options=options or None)
+
+
+def _own_copy(function: Callable) -> Callable:
+    """The same function with code of its own, beside which torch keeps what it compiles: that of another model would
+    count against the eight times that it compiles one function, and stay in memory with it."""
+    if isinstance(function, MethodType):
+        return MethodType(_own_copy(function.__func__), function.__self__)
+    if not isinstance(function, FunctionType):
+        return function
+    own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__)
+    own.__kwdefaults__ = function.__kwdefaults__
+    return own

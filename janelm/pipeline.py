@@ -33,7 +33,7 @@ from .errors import JaneLMError, UsageError
 from .evaluation import final_losses
 from .files import set_aside, write_atomically
 from .generation import Limits, generate, generate_samples
-from .hardware import choose_device, choose_precision, processor
+from .hardware import autocast, choose_device, choose_precision, processor
 from .overlap import MOST_TOKENS, TokenIndex, run_shares
 from .runs import LoadedRun, Run, RunConfig, load_weights, same_text
 from .training import Trainer
@@ -186,7 +186,7 @@ def _measure(
     """The figures of the finished model, which go to results.json, and a text that it writes."""
     network, state = loaded.model, trainer.state
     dtype, _ = choose_precision(loaded.config.training, network.device)
-    with torch.autocast(network.device.type, dtype, enabled=dtype != torch.float32):
+    with autocast(network.device, dtype):
         losses = final_losses(network, dataset)
     results = {
         "parameters": network.parameter_count(),

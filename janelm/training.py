@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from .distillation import Teachers, training_loss
 from .distributed import Team
 from .errors import JaneLMError
 from .evaluation import FINAL_TOKENS, Losses, cold_losses
-from .hardware import choose_compile, choose_precision, compiled
+from .hardware import autocast, choose_compile, choose_precision
 from .interrupts import Interrupt
 from .optimizers import (
     WeightAverage,
@@ -38,6 +38,7 @@ from .optimizers import (
 from .progress import ProgressBar
 from .runs import Run, load_weights, weights_of
 from .sharding import settle, shard
+from .trust import trusted
 
 FINAL_PASSES = 3.0  # what the evaluation at the end costs, in cold passes over the held-out text
 FRESH_STARTS = 0.01  # the share of windows that a carried state does not reach (Melis et al. 2020)
@@ -107,14 +108,11 @@ class Trainer:
         many_shapes = not isinstance(data, RunningText)
         self.compiled, why = choose_compile(self.config, model.device, model.compile_pays, many_shapes)
         say(f"compile: {'on' if self.compiled else 'off'} ({why})")
-        self._loss = compiled(training_loss, many_shapes) if self.compiled else training_loss
+        self._loss = training_loss  # until `_first_step`
         self.interrupt = Interrupt(say)
         self._started = time.perf_counter() if started is None else started
 
     # --- one step -----------------------------------------------------------------------------------------------
-
-    def _autocast(self) -> Any:
-        return torch.autocast(self.model.device.type, self.dtype) if self.dtype != torch.float32 else nullcontext()
 
     def step(self, batch: Batch) -> None:
         """One optimizer step on one batch."""
@@ -139,13 +137,14 @@ class Trainer:
         self.state.stepping += time.perf_counter() - began
         self.state.step += 1
 
-    def _loss_of(self, batch: Batch) -> tuple[Tensor, State | None]:
+    def _loss_of(self, batch: Batch, loss: Callable | None = None) -> tuple[Tensor, State | None]:
         """What this process's rows add to the loss of the batch, and the state after them."""
         count = (batch[1] != IGNORED).sum()
         inputs, targets = self.team.share(*batch)
-        with self._autocast():
+        with autocast(self.model.device, self.dtype):
             state = self._start_state(len(batch[0]))
-            return self._loss(self.model, inputs, targets, state, count, self.teachers, self.config.taught)
+            loss = loss or self._loss
+            return loss(self.model, inputs, targets, state, count, self.teachers, self.config.taught)
 
     def _start_state(self, rows: int) -> State | None:
         """The state that this process's rows of a batch start from: none, unless states are carried."""
@@ -159,19 +158,23 @@ class Trainer:
         return self.model.hand_on(self.carried, torch.from_numpy(fresh).to(self.model.device))
 
     def _first_step(self, batch: Batch) -> None:
-        """The first step, in which torch.compile does its work; where it cannot, go on without it."""
-        if not self.compiled:
-            return self.step(batch)
-        try:
-            # A trial, which must not use up random numbers: dropout of a resumed run would differ from then on.
-            with torch.random.fork_rng():
-                self._loss_of(batch)[0].backward()
-            for optimizer in self.optimizers:
-                optimizer.zero_grad()
-        except Exception as error:
-            self.say(f"compile: off after all (it failed with {type(error).__name__})")
-            self._loss, self.compiled = training_loss, False
+        """The first step, for which torch.compile does its work; where it cannot, training goes on without it."""
+        if self.compiled:
+            many_shapes = not isinstance(self.data, RunningText)
+            checked = {"dtype": self.dtype, "rows": len(batch[0]), "many_shapes": many_shapes, "say": self.say}
+            self._loss = trusted(training_loss, partial(self._trial, batch), self.model, **checked)
+            self.compiled = self._loss is not training_loss
         self.step(batch)
+
+    def _trial(
+        self, batch: Batch, function: Callable, rows: int | None = None, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """The loss of a batch by `function`, without a step; what the arguments are, `RunStep` says."""
+        if rows is None:
+            return self._loss_of(batch, function)[0]
+        inputs, targets = (part[:rows] for part in batch)
+        with autocast(self.model.device, dtype):
+            return function(self.model, inputs, targets, None, None, self.teachers, self.config.taught)[0]
 
     def tokens_per_second(self) -> float:
         """Speed of training alone, without evaluations: the median over the intervals between them."""
@@ -271,7 +274,7 @@ class Trainer:
         """Add a row of figures and a sample, and keep the weights if they are the best so far; returns whether."""
         state, config = self.state, self.config
         began = time.perf_counter()
-        with self._autocast():
+        with autocast(self.model.device, self.dtype):
             train = self._train_losses()
             validation = cold_losses(self.model, self.data.evaluation("validation", config.evaluation_tokens))
         settle(self.model)

@@ -4,6 +4,7 @@ import platform
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from janelm import compiler
 from janelm.compiler import library
 from janelm.config import SamplingConfig
 from janelm.engines import NativeEngine, OnnxEngine, TorchEngine, choose_engine
-from janelm.engines.native_engine import KINDS, SOURCE
+from janelm.engines.native_engine import KINDS, SOURCE, checked_library
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.graphs import export_graph
 from janelm.export.precision import quantise
@@ -79,8 +80,7 @@ def test_widths_that_fill_no_vector_do_too(width, layers, batch, sizes, tied):
 
 @pytest.mark.parametrize("instructions", INSTRUCTIONS)
 def test_a_processor_with_shorter_vectors_says_the_same(run, instructions, monkeypatch):
-    flags = [flag for flag in compiler.FLAGS if "march" not in flag]
-    monkeypatch.setattr("janelm.compiler.FLAGS", [*flags, f"-march={instructions}"])
+    monkeypatch.setattr("janelm.compiler.TARGETS", [[f"-march={instructions}"]])
     compare(run, 7, SIZES)
     expected, small = OnnxEngine(quantise(export_graph(run), "int8-weights")), NativeEngine(run, "int8-weights")
     tokens = random_tokens(small, 5, sum(SIZES))
@@ -169,7 +169,44 @@ def test_the_engine_is_compiled_once(own_cache, monkeypatch):
     monkeypatch.setattr("subprocess.run", lambda command, **more: calls.append(command) or call(command, **more))
     for _ in range(2):
         NativeEngine(run)
-    assert len(calls) == 1 and len(list(own_cache.iterdir())) == 1
+    compiled, checked = calls
+    assert "-march=native" in compiled and "janelm.engines.native_check" in checked
+    assert {path.suffix for path in own_cache.iterdir()} == {".so", ".txt"}
+
+
+WRONG = {  # what a compiler may make of the step: other numbers, an illegal instruction
+    "off": ("sum = std::fma(value, scale, sum);", "sum = std::fma(value, scale, sum * 1.001f);", "off, where rounding"),
+    "ends": (
+        "const int N = B * T, D = table->columns",
+        "__builtin_trap(); const int N = B * T, D = table->columns",
+        "signal",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_library_is_never_used_and_is_found_wrong_once(kind, own_cache, tmp_path, monkeypatch):
+    right, wrong, reason = WRONG[kind]
+    for path in [SOURCE, *SOURCE.parent.glob("*.h")]:
+        (tmp_path / path.name).write_text(path.read_text().replace(right, wrong))
+    monkeypatch.setattr("janelm.engines.native_engine.SOURCE", tmp_path / SOURCE.name)
+    run, said = random_run(SHAPES["transformer"]), []
+    with pytest.raises(JaneLMError, match="wrong here"):
+        NativeEngine(run, say=said.append)
+    assert len(said) == 2 and all(reason in line for line in said)  # for this processor, and for any
+    assert isinstance(choose_engine(run, "auto", say=said.append), OnnxEngine) and len(said) == 3
+    assert [path.suffix for path in own_cache.iterdir()] == [".txt"]
+
+
+def test_where_only_the_processors_own_vectors_are_wrong_shorter_ones_write(own_cache, monkeypatch):
+    monkeypatch.setattr("janelm.compiler.TARGETS", (["-DBROKEN=1"], []))
+    checks = iter(["it computes other numbers", ""])
+    monkeypatch.setattr("janelm.engines.native_engine._wrong", lambda made: next(checks))
+    run, said = random_run(SHAPES["lstm"]), []
+    compare(run, 3, SIZES)
+    NativeEngine(run, say=said.append)
+    assert not said, "it was compiled again"
+    assert "other numbers" in next(own_cache.glob("*.txt")).read_text()
 
 
 def test_an_architecture_that_is_not_there_in_cpp_is_one_sentence_and_auto_goes_on_without(monkeypatch):
@@ -182,15 +219,16 @@ def test_an_architecture_that_is_not_there_in_cpp_is_one_sentence_and_auto_goes_
 
 def test_another_source_or_processor_makes_another_library(own_cache, tmp_path, monkeypatch):
     """A cache copied to another machine must not end in an illegal instruction."""
-    source, made_by = tmp_path / "one.cpp", compiler.compiler()
+    source = tmp_path / "one.cpp"
+    made = partial(library, source, compiler.compiler(), lambda path: "", print)
     source.write_text('extern "C" int one() { return 1; }')
-    first = library(source, made_by)
+    first = made()
     monkeypatch.setattr("janelm.compiler._instructions", lambda: "another processor's")
-    second = library(source, made_by)
+    second = made()
     source.write_text('extern "C" int one() { return 2; }')
-    third = library(source, made_by)
+    third = made()
     source.with_name("beside.h").write_text("// other")
-    assert len({first, second, third, library(source, made_by)}) == 4
+    assert len({first, second, third, made()}) == 4
 
 
 def test_without_a_compiler_the_native_engine_is_refused_in_one_sentence(monkeypatch):
@@ -213,7 +251,7 @@ def test_a_compiler_that_fails_is_one_sentence_and_auto_goes_on_without(own_cach
 
 
 def test_a_library_that_cannot_be_loaded_is_one_sentence(own_cache):
-    library(SOURCE, compiler.compiler()).write_bytes(b"not a library")
+    checked_library(print).write_bytes(b"not a library")
     with pytest.raises(JaneLMError, match="cannot be loaded"):
         NativeEngine(random_run(SHAPES["lstm"]))
 

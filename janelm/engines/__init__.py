@@ -43,7 +43,7 @@ def choose_engine(
     JaneLMError where what is asked for does not work.
     """
     if name == "native":
-        return NativeEngine(run, precision)
+        return NativeEngine(run, precision, say=say)
     if name == "onnx":
         return _onnx_engine(run, precision)
     if name == "auto" and (precision != "fp32" or str(run.device) in ("auto", "cpu")):
@@ -52,14 +52,14 @@ def choose_engine(
             return engine
     from .torch_engine import CompiledTorchEngine, TorchEngine
 
-    return (CompiledTorchEngine if name == "torch-compiled" else TorchEngine)(run.model)
+    return CompiledTorchEngine(run.model, say) if name == "torch-compiled" else TorchEngine(run.model)
 
 
 def _fastest_on_cpu(run: LoadedRun, precision: str, say: Callable[[str], None]) -> Engine | None:
     """None where only torch is left, which writes at full precision."""
     if compiler() and precision in NativeEngine.precisions:
         try:
-            return NativeEngine(run, precision)
+            return NativeEngine(run, precision, say=say)
         except JaneLMError as error:
             say(f"the engine native does not work here ({error})")
     if precision != "fp32":

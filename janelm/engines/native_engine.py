@@ -6,7 +6,10 @@ Shapes: L layers, B batch, T time, D width, H heads, E = D / H, V vocabulary.
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +24,7 @@ from ..runs import LoadedRun
 from .base import Engine, default_threads
 
 SOURCE = Path(__file__).with_name("native") / "step.cpp"
+PRECISIONS = ("fp32", "int8-weights")
 ALIGNMENT = 64  # bytes: a vector that crosses two of the processor's cache lines takes it twice as long
 
 
@@ -62,16 +66,22 @@ class NativeEngine(Engine):
     is no C++ compiler, or it fails.
     """
 
-    precisions = ("fp32", "int8-weights")
+    precisions = PRECISIONS
 
-    def __init__(self, run: LoadedRun, precision: str = "fp32", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        run: LoadedRun,
+        precision: str = "fp32",
+        threads: int | None = None,
+        *,
+        made: Path | None = None,
+        say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
+    ) -> None:
+        """`made` is a library to be used unseen; `say` hears what is wrong with one that is compiled here."""
         self.config, self.vocab_size = run.config.model, run.tokenizer.vocab_size
         if self.config.kind not in KINDS:
             raise JaneLMError(f"{SOURCE.name} has no model of kind {self.config.kind}, but {' and '.join(KINDS)}")
-        made_by = compiler()
-        if made_by is None:
-            raise JaneLMError("the engine native needs a C++ compiler: install g++, or take engine onnx or torch")
-        functions = _load(library(SOURCE, made_by))
+        functions = _load(made or checked_library(say))
         self._step_of = getattr(functions, self.config.kind)
         weights, self._kept = run.weights, []
         matrices, biases, self._state_shape = KINDS[self.config.kind](self.config)
@@ -148,6 +158,24 @@ def _ends(config: ModelConfig) -> list[str]:
 
 
 KINDS = {"transformer": _transformer, "lstm": _lstm}
+
+
+def checked_library(say: Callable[[str], None]) -> Path:
+    """The library, compiled and checked at first use. Raises JaneLMError where that cannot be."""
+    made_by = compiler()
+    if made_by is None:
+        raise JaneLMError("the engine native needs a C++ compiler: install g++, or take engine onnx or torch")
+    return library(SOURCE, made_by, _wrong, say)
+
+
+def _wrong(made: Path) -> str:
+    """What is wrong with what a library computes. A process of its own asks, since a wrong one may end who calls it."""
+    asked = subprocess.run(
+        [sys.executable, "-m", f"{__package__}.native_check", str(made)], capture_output=True, text=True
+    )
+    if asked.returncode < 0:
+        return f"it ends the process by signal {-asked.returncode}"
+    return "" if asked.returncode == 0 else (asked.stdout + asked.stderr).strip().splitlines()[-1]
 
 
 @cache
