@@ -1,11 +1,13 @@
 """The package from Python, as its docstring shows it."""
 
+import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import SHAPES
+from small import SHAPES
 
 import janelm
 
@@ -41,63 +43,57 @@ sys.exit("torch._dynamo" in sys.modules)
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_rooms_import_only_rooms_above_them():
-    """The order of the rooms, from the foundation up. A module may import only what stands before it."""
-    import ast
+# From the foundation up: a wing may import only what stands before it, and a file of a wing only files before it there.
+WINGS = {
+    "errors": "",
+    "config": "",
+    "lazy": "",
+    "machine": "files compiler hardware trust",
+    "architectures": "base dropout crossentropy sharding lstm transformer",
+    "text": "rdata corpora tokenizers encoded data",
+    "runs": "checkpoints loaded folder pair dataset",
+    "export": "rounding parts lstm transformer graphs precision",
+    "engines": "base twins torch_engine onnx_engine native_engine native_check",
+    "measuring": "evaluation scoring overlap plots comparison cards",
+    "writing": "sampling generation interactive books",
+    "training": "presets interrupts progress distributed optimizers distillation loop pipeline",
+    "site": "change vendor models folder workflow server",
+    "commands": "shared train write compare score overlap export serve",
+    "cli": "",
+    "__main__": "",
+}
 
-    order = [
-        "errors",
-        "files",
-        "compiler",
-        "rounding",
-        "config",
-        "rdata",
-        "corpora",
-        "tokenizers",
-        "encoded",
-        "crossentropy",
-        "distributed",
-        "data",
-        "sharding",
-        "architectures",
-        "evaluation",
-        "hardware",
-        "optimizers",
-        "checkpoints",
-        "runs",
-        "export",
-        "engines",
-        "sampling",
-        "generation",
-        "interrupts",
-        "progress",
-        "distillation",
-        "training",
-        "presets",
-        "overlap",
-        "pipeline",
-        "plots",
-        "comparison",
-        "cards",
-        "books",
-        "scoring",
-        "interactive",
-        "site",
-        "commands",
-        "cli",
-    ]
-    package = Path(janelm.__file__).parent
-    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
-    modules |= {path.parent.name for path in package.glob("*/__init__.py")}
-    assert modules == set(order)
+
+def imported(path: Path, package: Path) -> set[str]:
+    """The files of the package that one of its files imports, as paths without ending: "text/data"."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1]
+            names = [node.module.replace(".", "/")] if node.module else [alias.name for alias in node.names]
+            found |= {(base / name).relative_to(package).as_posix() for name in names}
+    return found
+
+
+def test_wings_import_only_wings_above_them_and_files_only_files_above_them():
+    package, order = Path(janelm.__file__).parent, list(WINGS)
+    assert {path.stem for path in package.glob("*.py")} - {"__init__"} == {name for name in WINGS if not WINGS[name]}
     for path in package.rglob("*.py"):
-        relative = path.relative_to(package)
-        if relative.name == "__init__.py" and len(relative.parts) == 1:
+        wing, *inside = path.relative_to(package).with_suffix("").as_posix().split("/")
+        if wing == "__init__":
             continue
-        room = relative.parts[0].removesuffix(".py")
-        own_level = 1 if len(relative.parts) == 1 else 2
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.level == own_level:
-                names = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
-                for name in names:
-                    assert order.index(name) < order.index(room), f"{relative} imports {name}"
+        for other in imported(path, package):
+            theirs, *file = other.split("/")
+            if theirs != wing:
+                assert order.index(theirs) < order.index(wing), f"{path} imports {other}"
+            elif file and inside != ["__init__"]:
+                files = WINGS[wing].split()
+                assert files.index(file[0]) < files.index(inside[0]), f"{path} imports {other}"
+
+
+@pytest.mark.parametrize("wing", [name for name, files in WINGS.items() if files])
+def test_a_wing_has_the_files_named_here_says_what_it_is_for_and_hands_on_what_it_promises(wing):
+    module, folder = importlib.import_module(f"janelm.{wing}"), Path(janelm.__file__).parent / wing
+    assert {path.stem for path in folder.glob("*.py")} == {"__init__", *WINGS[wing].split()}
+    assert len(module.__doc__) > 60
+    assert all(getattr(module, name) is not None for name in getattr(module, "__all__", []))

@@ -27,9 +27,9 @@ def compare_command(arguments: list[str], program: str) -> int:
     options = parse(CompareOptions, arguments, program, "Compare runs: one table and one picture.")
     if not options.runs:
         raise UsageError("name at least one run, for instance: janelm compare model my_model")
-    from ..comparison import read_row, table, unfairness
-    from ..plots import plot_losses
-    from ..runs import find_run
+    from ..measuring.comparison import read_row, table, unfairness
+    from ..measuring.plots import plot_losses
+    from ..runs.folder import find_run
 
     runs = [find_run(name) for name in options.runs]
     print(table([read_row(run) for run in runs]))

@@ -38,7 +38,7 @@ def export_command(arguments: list[str], program: str) -> int:
     options = parse(ExportOptions, arguments, program, "Write a folder that any static host serves as a web page.")
     if not options.runs:
         raise UsageError("name at least one run, for instance: janelm export model --output site")
-    from ..runs import find_run
+    from ..runs.folder import find_run
     from ..site.folder import SiteOptions, write_site
     from ..site.workflow import write_workflow
 

@@ -24,9 +24,9 @@ def overlap_command(arguments: list[str], program: str) -> int:
     """Find what of a written text stands verbatim in the training text."""
     options = parse(OverlapOptions, arguments, program, "Find what of a written text stands in the training text.")
     from ..errors import JaneLMError
-    from ..overlap import MOST_TOKENS, TokenIndex, report
-    from ..pipeline import training_tokens
-    from ..runs import find_run
+    from ..measuring.overlap import MOST_TOKENS, TokenIndex, report
+    from ..runs.dataset import training_tokens
+    from ..runs.folder import find_run
 
     run = find_run(options.run)
     tokenizer = run.tokenizer()

@@ -46,10 +46,18 @@ def score_command(arguments: list[str], program: str) -> int:
     """Measure how well a model, or an ensemble, expects any text."""
     options = parse(ScoreOptions, arguments, program, "Measure how well a model expects any text.")
     check(options)
-    from ..evaluation import Losses
-    from ..pipeline import run_data
-    from ..runs import find_run
-    from ..scoring import DynamicReader, Reader, held_out, read_blocks, read_whole_documents, score, shared_tokenizer
+    from ..measuring.evaluation import Losses
+    from ..measuring.scoring import (
+        DynamicReader,
+        Reader,
+        held_out,
+        read_blocks,
+        read_whole_documents,
+        score,
+        shared_tokenizer,
+    )
+    from ..runs.dataset import run_data
+    from ..runs.folder import find_run
 
     found = [find_run(name) for name in options.run]
     runs, losses = [run.load() for run in found], Losses()

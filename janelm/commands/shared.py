@@ -40,7 +40,7 @@ def say(line: str) -> None:
 
 def read_text(file: str) -> str:
     """The text of a file, telling the user what was done to it. Raises JaneLMError where it cannot be read."""
-    from ..corpora import read_source
+    from ..text.corpora import read_source
 
     source = read_source(Path(file))
     for line in source.report:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import tyro
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
-from ..files import MODELS
-from ..presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
+from ..machine.files import MODELS
+from ..training.presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, say
 
 TEACHERS_PRESET = "medium"  # of the teachers that a preset begins with
@@ -86,8 +86,8 @@ def train_command(arguments: list[str], program: str) -> int:
     )
     files = options.files
     check(files)
-    from ..distributed import in_first_process
-    from ..pipeline import resume, train
+    from ..training.distributed import in_first_process
+    from ..training.pipeline import resume, train
 
     command = shlex.join([*(["python"] if program.endswith(".py") else []), *program.split(), *arguments])
     if files.resume:
@@ -121,7 +121,7 @@ def _with_teachers(options: Any, command: str) -> tuple[Any, float]:
     They take shares of its minutes. There are none where teachers are named, where steps or epochs are the budget, or
     where several processes train together.
     """
-    from ..pipeline import train
+    from ..training.pipeline import train
 
     training, shares, started = options.training, PRESETS[options.choice.preset].lessons, _BEGAN
     if not shares or training.teachers or training.minutes is None or os.environ.get("WORLD_SIZE", "1") != "1":
@@ -181,15 +181,16 @@ def _train_options(choice: Choice, budget_given: bool) -> type:
 
 def _finish(finished: Any, files: Files) -> int:
     """Write what people look at, and print the figures."""
-    from ..cards import model_card
-    from ..evaluation import summary
-    from ..files import write_atomically
-    from ..plots import plot_losses
+    from ..machine.files import write_atomically
+    from ..measuring.cards import model_card
+    from ..measuring.evaluation import summary
+    from ..measuring.plots import plot_losses
+    from ..runs.pair import write_pair
 
     run = finished.run
     plot_losses([run], run.folder / "loss.png")
     write_atomically(run.folder / "README.md", model_card(run))
-    run.write_pair(files.model_path, files.config_path)
+    write_pair(run, files.model_path, files.config_path)
     print(summary(finished.results["losses"]))
     print(f"\n{(run.folder / 'sample.txt').read_text(encoding='utf-8')[:600].strip()}\n")
     say(

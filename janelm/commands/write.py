@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..config import SamplingConfig, check
-from ..files import GENERATED, MODELS
+from ..machine.files import GENERATED, MODELS
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, read_text, say
 
 if TYPE_CHECKING:
     from ..engines import Engine
-    from ..generation import Limits
-    from ..runs import LoadedRun
+    from ..runs.loaded import LoadedRun
+    from ..writing.generation import Limits
 
 INTERACTIVE_TOKENS = 100  # written at a time
 
@@ -67,13 +67,13 @@ class WriteOptions:
 def write_command(arguments: list[str], program: str) -> int:
     """Write text with a trained model."""
     options = parse(WriteOptions, arguments, program, "Write text with a trained model.")
-    from ..generation import Limits
+    from ..writing.generation import Limits
 
     default = options.num_tokens == WriteOptions.num_tokens
     limits = Limits(INTERACTIVE_TOKENS if options.interactive and default else options.num_tokens, options.stop)
     check(options.sampling, limits, also=_contradictions(options))
     if options.format != "plain":
-        from ..books import check_library
+        from ..writing.books import check_library
 
         check_library(options.format)
     run, engine = _model_and_engine(options)
@@ -106,7 +106,8 @@ def _contradictions(options: WriteOptions) -> list[str]:
 def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
     """The model in the two files, or in the run's folder of that name where its training has not ended."""
     from ..engines import choose_engine
-    from ..runs import Run, load_pair, sample_run
+    from ..runs.folder import Run, sample_run
+    from ..runs.pair import load_pair
 
     model_path = MODELS / options.model_file
     folder = model_path.with_suffix("")
@@ -127,7 +128,7 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
 
     Raises UsageError where it knows none of them.
     """
-    from ..generation import prompt_tokens
+    from ..writing.generation import prompt_tokens
 
     prompt = options.text.encode("utf-8", "replace").decode()  # what is not UTF-8 comes as lone surrogates
     if options.text_file is not None:
@@ -145,7 +146,7 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
 
 
 def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine, prompt: str) -> int:
-    from ..generation import generate_samples
+    from ..writing.generation import generate_samples
 
     bold = ("\033[1m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "")
     live = options.stream and options.num_samples == 1
@@ -187,7 +188,7 @@ def _joined(prompt: str, texts: list[list[str]]) -> str:
 
 
 def _talk(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine, prompt: str) -> int:
-    from ..interactive import Session
+    from ..writing.interactive import Session
 
     output = _Output(options)
     session = Session(run, engine, options.sampling, prompt, limits, options.memory)
@@ -228,13 +229,13 @@ class _Output:
     def finish(self, text: str) -> None:
         self._write(text)
         if self._options.format != "plain":
-            from ..books import write_book
+            from ..writing.books import write_book
 
             for line in write_book(self.path, text, self._options.title, "JaneLM", self._options.format):
                 say(f"{self.path}: {line}")
 
     def _write(self, text: str) -> None:
-        from ..files import set_aside, write_atomically
+        from ..machine.files import set_aside, write_atomically
 
         if not self._begun:
             for old, new in set_aside(*dict.fromkeys((self.path, self._plain))).items():

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..compiler import compiler
 from ..errors import JaneLMError
-from ..runs import LoadedRun
+from ..machine.compiler import compiler
+from ..runs.loaded import LoadedRun
 from .base import Engine, State
 from .native_engine import NativeEngine
 from .onnx_engine import OnnxEngine

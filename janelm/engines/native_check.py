@@ -15,7 +15,7 @@ import torch
 
 from ..architectures import LanguageModel, build_model
 from ..config import LSTMConfig, ModelConfig, TransformerConfig
-from ..rounding import rounded
+from ..export.rounding import rounded
 from .native_engine import PRECISIONS, NativeEngine
 
 VOCAB_SIZE = 50

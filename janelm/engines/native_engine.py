@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compiler import compiler, library
 from ..config import LSTMConfig, ModelConfig, TransformerConfig
 from ..errors import JaneLMError, UsageError
-from ..rounding import rounded
-from ..runs import LoadedRun
+from ..export.rounding import rounded
+from ..machine.compiler import compiler, library
+from ..runs.loaded import LoadedRun
 from .base import Engine, default_threads
 
 SOURCE = Path(__file__).with_name("native") / "step.cpp"

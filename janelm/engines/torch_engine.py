@@ -14,8 +14,8 @@ from torch import nn
 
 from ..architectures import LanguageModel
 from ..errors import JaneLMError
-from ..hardware import can_compile, compiled
-from ..trust import ATTEMPTS, TIMES_NOISE
+from ..machine.hardware import can_compile, compiled
+from ..machine.trust import ATTEMPTS, TIMES_NOISE
 from .base import Engine, State
 from .twins import PackedLinear, packing_pays, plain_linear, twin_of
 

@@ -38,8 +38,8 @@ from onnx import helper
 
 from ..config import ModelConfig, to_dict
 from ..errors import JaneLMError
-from ..runs import LoadedRun
-from ..tokenizers import Tokenizer, tokenizer_from_json
+from ..runs.loaded import LoadedRun
+from ..text.tokenizers import Tokenizer, tokenizer_from_json
 from .lstm import lstm_graph
 from .parts import OPSET, GraphBuilder, Weights, join, outside
 from .transformer import transformer_graph

@@ -24,9 +24,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import JaneLMError, UsageError
-from ..rounding import rounded
 from .graphs import read_description, write_description
 from .parts import Weights, constant, join, outside, part
+from .rounding import rounded
 
 
 def quantise(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..crossentropy import IGNORED
-from ..data import Dataset
+from ..architectures.crossentropy import IGNORED
 from ..engines import Engine
-from ..evaluation import Losses
+from ..measuring.evaluation import Losses
+from ..text.data import Dataset
 
 TOKENS, SECONDS = 16_384, 25.0  # how much is read: so many tokens, or fewer where that would take longer
 Text = tuple[np.ndarray, np.ndarray]  # inputs and targets, each (T,) int64

@@ -28,7 +28,7 @@ from typing import Any
 
 from ..errors import JaneLMError, UsageError
 from ..export.graphs import janelm_version
-from ..runs import Run
+from ..runs.folder import Run
 from .models import SiteModel, make_model
 from .vendor import CDN, CHARTS, PACKAGES, RUNTIME, Package, fetch
 

@@ -14,15 +14,16 @@ import numpy as np
 import torch
 
 from ..config import DataConfig, SamplingConfig, to_dict
-from ..corpora import Source, load_sources
-from ..data import TITLE, Dataset, RunningText
 from ..engines import Engine, OnnxEngine
 from ..errors import JaneLMError
 from ..export.graphs import export_graph, read_description
 from ..export.precision import quantise
-from ..generation import Limits, generate_samples
-from ..pipeline import dataset_of
-from ..runs import LoadedRun, Run
+from ..runs.dataset import dataset_of
+from ..runs.folder import Run
+from ..runs.loaded import LoadedRun
+from ..text.corpora import Source, load_sources
+from ..text.data import TITLE, Dataset, RunningText
+from ..writing.generation import Limits, generate_samples
 from .change import measure
 
 EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import JaneLMError
-from ..files import cache_folder, write_atomically
+from ..machine.files import cache_folder, write_atomically
 
 CDN = "https://cdn.jsdelivr.net"
 

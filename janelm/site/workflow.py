@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UsageError
-from ..files import write_atomically
+from ..machine.files import write_atomically
 
 WORKFLOW = """\
 # Publishes the folder {folder}, which janelm export wrote, on GitHub Pages.

@@ -34,9 +34,9 @@ from janelm.config import DataConfig, LSTMConfig, ModelConfig, SamplingConfig, T
 from janelm.engines import CompiledTorchEngine, Engine, NativeEngine, OnnxEngine, TorchEngine
 from janelm.export.graphs import export_graph
 from janelm.export.precision import quantise
-from janelm.generation import Limits, generate_samples
 from janelm.runs import LoadedRun, Run, RunConfig
-from janelm.tokenizers import CharacterTokenizer
+from janelm.text.tokenizers import CharacterTokenizer
+from janelm.writing.generation import Limits, generate_samples
 
 SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)
 ROOT = Path(__file__).parents[2]

@@ -35,14 +35,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from janelm import crossentropy
-from janelm.architectures import build_model
+from janelm.architectures import build_model, crossentropy
 from janelm.config import LSTMConfig, ModelConfig, TiktokenTokenizerConfig, TrainingConfig, TransformerConfig
-from janelm.corpora import Source, load_sources
-from janelm.encoded import EncodedText, RunningSplits
 from janelm.runs import Run
-from janelm.tokenizers import train_tokenizer
-from janelm.training import Trainer
+from janelm.text.corpora import Source, load_sources
+from janelm.text.encoded import EncodedText, RunningSplits
+from janelm.text.tokenizers import train_tokenizer
+from janelm.training.loop import Trainer
 
 ROOT = Path(__file__).parents[2]
 SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)

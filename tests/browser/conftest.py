@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import write_text
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from small import write_text
 
 from browser.engine_site import open_engine, write_engine_site
 from browser.servers import served
@@ -23,9 +23,9 @@ from janelm.config import (
     TrainingConfig,
     TransformerConfig,
 )
-from janelm.pipeline import train
 from janelm.runs import Run
 from janelm.site.folder import SiteOptions, write_site
+from janelm.training.pipeline import train
 
 TRAINING = TrainingConfig(steps=60, batch_tokens=512, evaluations=3, evaluation_tokens=512, device="cpu", compile="off")
 TITLES = ("Morning", "The Second Evening", "Été")

@@ -1,6 +1,6 @@
 """What the tests of the page's engine share: models with random weights, a page with an engine, and golden texts.
 
-`python -m browser.engine_site` in the folder tests writes golden_tokenizers.json anew.
+`python -m browser.engine_site` in the folder tests writes golden/tokenizers.json anew.
 """
 
 from __future__ import annotations
@@ -14,25 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SHAPES, write_text
-from test_export import exported
-from test_generation import random_run
+from small import SHAPES, exported, random_run, write_text
 
 from janelm.config import SamplingConfig, TiktokenTokenizerConfig
 from janelm.export.graphs import _compact, export_graph, read_description
 from janelm.export.precision import quantise
-from janelm.generation import Limits, generate_samples, prompt_tokens, started
 from janelm.site.folder import SiteOptions, _vendor, site_files
 from janelm.site.models import SiteModel
-from janelm.tokenizers import (
+from janelm.text.tokenizers import (
     CharacterTokenizer,
     StreamDecoder,
     TiktokenTokenizer,
     train_byte_pairs,
 )
+from janelm.writing.generation import Limits, generate_samples, prompt_tokens
 
 TESTS = Path(__file__).parents[1]
-GOLDEN = TESTS / "golden_tokenizers.json"
+GOLDEN = TESTS / "golden/tokenizers.json"
 BOTH = pytest.mark.parametrize("tokenizer", ["character", "tiktoken"])
 KINDS = pytest.mark.parametrize("kind", ["transformer", "lstm"])
 
@@ -215,7 +213,7 @@ def python_tokens(run, engine, prompt: str, count: int, settings: dict, stop=(),
 
 
 def python_logits(engine, tokenizer, text: str) -> np.ndarray:
-    context = np.array([started(tokenizer, prompt_tokens(tokenizer, text))], np.int64)
+    context = np.array([tokenizer.started(prompt_tokens(tokenizer, text))], np.int64)
     return engine.step(context, engine.initial_state(1))[0][0]
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import onnx
 import pytest
-from conftest import write_text
+from small import write_text
 
 from browser.engine_site import (
     BOTH,
@@ -27,14 +27,13 @@ from browser.engine_site import (
 )
 from janelm.config import SamplingConfig
 from janelm.engines import OnnxEngine, TorchEngine
-from janelm.evaluation import Losses
 from janelm.export.graphs import read_description, read_tokenizer
-from janelm.generation import started
-from janelm.sampling import adjusted, weights
-from janelm.scoring import Block, Reader, score
-from janelm.tokenizers import (
+from janelm.measuring.evaluation import Losses
+from janelm.measuring.scoring import Block, Reader, score
+from janelm.text.tokenizers import (
     UNKNOWN_CHARACTER_BITS,
 )
+from janelm.writing.sampling import adjusted, weights
 
 
 @KINDS
@@ -248,7 +247,7 @@ def test_trained_models_have_the_bits_per_byte_of_python(browser, site, address)
 def python_bits(graph, text: str) -> float:
     """What a graph makes of a text token by token, in bits, as `janelm score` counts them."""
     reference, tokenizer = OnnxEngine(graph, threads=1), read_tokenizer(read_description(graph))
-    bits, state, previous = 0.0, reference.initial_state(1), started(tokenizer, [])[0]
+    bits, state, previous = 0.0, reference.initial_state(1), tokenizer.started([])[0]
     for token in tokenizer.encode(text).tolist():
         logits, state = reference.step(np.array([[previous]]), state)
         logits = logits[0].astype(np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 from browser.engine_site import GOLDEN, TESTS, golden_tokenizers, model_run, module, sampling
 from janelm.config import SamplingConfig
 from janelm.export.graphs import _compact
-from janelm.sampling import Sampler
+from janelm.writing.sampling import Sampler
 
 
 def test_the_golden_tokenizers_are_what_python_says():
@@ -109,7 +109,7 @@ CHECK_SAMPLER = """async ([folder, golden, base]) => {
 
 
 def test_random_numbers_and_draws_agree_with_the_golden_vectors(engine):
-    golden = json.loads((TESTS / "golden_sampling.json").read_text())
+    golden = json.loads((TESTS / "golden/sampling.json").read_text())
     found = engine.evaluate(CHECK_SAMPLER, [module(engine, ""), golden, sampling()])
     assert found["uniform"] == [case["outputs"] for case in golden["uniform"]]
     assert found["draws"] == [case["tokens"] for case in golden["draws"]]

@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 import onnx
 import pytest
-from test_generation import random_run
+from small import random_run
 
 from browser.engine_site import (
     KEPT,

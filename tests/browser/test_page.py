@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from browser.conftest import TITLES
 from janelm.config import SamplingConfig
 from janelm.engines import TorchEngine
-from janelm.generation import generate
 from janelm.runs import Run
 from janelm.site.folder import SiteOptions, write_site
 from janelm.site.vendor import Package, fetch
+from janelm.writing.generation import generate
 
 WAIT = 30_000  # milliseconds: for a model to load, or a text to be written, on a busy machine
 TABS = ("Write", "Look inside", "Compare", "About")

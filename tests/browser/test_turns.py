@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import write_text
+from small import write_text
 
 from browser.engine_site import open_engine, options, sampling, write
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 
 from browser.engine_site import TESTS
-from janelm.files import cache_folder
+from janelm.machine.files import cache_folder
 
 
 def test_the_page_passes_the_type_checker(tmp_path):

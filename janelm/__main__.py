@@ -1,0 +1,7 @@
+"""`python -m janelm` is `janelm`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

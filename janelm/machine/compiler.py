@@ -1,0 +1,75 @@
+"""The machine's C++ compiler, and libraries that it makes for this very processor."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..errors import JaneLMError
+from .files import cache_folder, write_atomically
+
+FLAGS = ["-std=c++20", "-O3", "-fno-math-errno", "-pthread", "-shared", "-fPIC"]
+# For this very processor; or, should that come out wrong, for any of its kind, with shorter vectors.
+TARGETS = (["-march=native"], [])
+
+
+def compiler() -> str | None:
+    """The path of what CXX names, or else of g++, where it is there."""
+    return shutil.which(os.environ.get("CXX", "g++"))
+
+
+def library(source: Path, made_by: str, wrong: Callable[[Path], str], say: Callable[[str], None]) -> Path:
+    """The file of the library that the compiler `made_by` makes of `source` and the headers beside it, at first use; it
+    is kept in the cache folder, and beside it what was found when it was checked.
+
+    `wrong` says what is wrong with what a library computes, or nothing; one that computes wrong numbers is never used,
+    and `say` hears of it. Raises JaneLMError where the compiler fails or whatever it makes is wrong.
+    """
+    texts = [path.read_text(encoding="utf-8") for path in (source, *sorted(source.parent.glob("*.h")))]
+    key = hashlib.sha256(repr((texts, made_by, FLAGS, TARGETS, _instructions())).encode()).hexdigest()
+    path = cache_folder() / "compiled" / f"{source.stem}-{key[:16]}.so"
+    verdict = path.with_suffix(".txt")
+    if not path.exists() and not verdict.exists():
+        write_atomically(verdict, "\n".join(_make(source, path, made_by, wrong, say)) + "\n")
+    if not path.exists():
+        raise JaneLMError(f"what {made_by} makes of {source.name} is wrong here ({verdict.read_text().strip()})")
+    return path
+
+
+def _make(
+    source: Path, path: Path, made_by: str, wrong: Callable[[Path], str], say: Callable[[str], None]
+) -> Iterator[str]:
+    """Leave the first right library at `path`; gives what was found, a line for each that was tried."""
+    for target in TARGETS:
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / path.name
+            _compile(made_by, [*FLAGS, *target], source, made)
+            found = wrong(made)
+            if not found:
+                write_atomically(path, made.read_bytes())
+                yield f"{' '.join(target) or 'any processor'}: checked, right"
+                return
+        say(f"the C++ step compiled with {' '.join(target) or 'no option for this processor'} is wrong here: {found}")
+        yield f"{' '.join(target) or 'any processor'}: {found}"
+
+
+def _compile(made_by: str, flags: list[str], source: Path, path: Path) -> None:
+    done = subprocess.run([made_by, *flags, str(source), "-o", str(path)], capture_output=True, text=True)
+    if done.returncode:
+        reason = next((line for line in done.stderr.splitlines() if "error" in line), "it does not say why")[:160]
+        raise JaneLMError(f"{made_by} cannot compile {source.name} ({reason}): name another C++ compiler in CXX")
+
+
+def _instructions() -> str:
+    """What tells this processor's instructions from another's: caches may be shared or copied between machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())

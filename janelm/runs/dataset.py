@@ -1,0 +1,45 @@
+"""The text of a run, found again where it was and cut up as its training did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import JaneLMError, UsageError
+from ..text.corpora import Source, load_sources
+from ..text.data import Dataset, load_dataset
+from ..text.encoded import text_digest
+from .folder import Run
+from .loaded import RunConfig
+
+
+def training_tokens(run: Run) -> np.ndarray:
+    """The tokens (T,) int64 that a run was trained on. Raises JaneLMError where its text has changed since."""
+    return run_data(run).training_tokens()
+
+
+def run_data(run: Run, *others: Run) -> Dataset:
+    """The text of a run, split and encoded as its training did.
+
+    Raises JaneLMError where the text has changed since, and UsageError where other runs had another text or split.
+    """
+    config = run.config()
+    facts = run.read_json("config.json")["facts"]
+    for other in others:
+        if not same_text(facts, other.read_json("config.json")["facts"]):
+            raise UsageError(f"{run.name} and {other.name} were trained on different texts or splits: name a file")
+    return dataset_of(run, config, load_sources(config.data.data), torch.device("cpu"))
+
+
+def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch.device) -> Dataset:
+    """The data of a run as it was, from the same text."""
+    if text_digest(sources) != run.read_json("config.json")["facts"]["text_sha256"]:
+        raise JaneLMError(f"the text is not the one that {run.folder} was trained on: restore it, or start a new run")
+    return load_dataset(sources, config.data, run.tokenizer(), config.model.context_length, config.training, device)
+
+
+def same_text(facts: dict[str, Any], others: dict[str, Any]) -> bool:
+    """Whether two runs, by the facts in their config.json, had the same text with splits of the same sizes."""
+    return all(facts[name] == others[name] for name in ("text_sha256", "split"))

@@ -1,0 +1,220 @@
+"""What a training run leaves on disk, and how it is read back safely.
+
+A run is a folder that is complete in itself:
+
+    config.json        shape, data, training settings, split, versions
+    tokenizer.json     the whole tokenizer
+    best.safetensors   the weights with the lowest validation loss
+    resume.pt          the last weights and their average, the optimizers' state and where training stands
+    metrics.csv        a row for each evaluation
+    results.json       the final figures
+    samples.txt        what the model wrote at each evaluation, from the same start
+    loss.png, sample.txt, README.md
+
+Every file is written as a whole or not at all, so a kill at any instant leaves a run that loads. Nothing read here can
+run code: weights are safetensors or torch's tensors and nothing else, settings are JSON, and the pickled config that
+`--config_file` names may hold plain data only.
+
+Reading a run does not import torch: that takes a second and 180 MB, and writing text can do without.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from ..errors import JaneLMError
+from ..machine.files import MODELS, write_atomically
+from ..text.tokenizers import Tokenizer, tokenizer_from_json
+from .loaded import LoadedRun, RunConfig, arrays_of, widened
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..architectures import LanguageModel
+
+SAMPLES = Path(__file__).parents[1] / "samples"  # runs that come with the package, by architecture
+SAMPLE_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "metrics.csv",
+    "results.json",
+    "samples.txt",
+    "loss.png",
+    "sample.txt",
+    "README.md",
+)
+
+
+class Run:
+    """A run's folder."""
+
+    def __init__(self, folder: Path, silent: bool = False) -> None:
+        """A `silent` one writes nothing: that of a process which helps the first one to measure."""
+        self.folder, self._silent = Path(folder), silent
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def write_settings(self, config: RunConfig, tokenizer: Tokenizer, facts: dict[str, Any]) -> None:
+        """Write config.json (with `facts` about the text and the machine beside it) and tokenizer.json."""
+        self._write_json("tokenizer.json", tokenizer.to_json())
+        self._write_json("config.json", config.to_json() | {"facts": facts})
+
+    def _write(self, name: str, content: Any) -> None:
+        if not self._silent:
+            write_atomically(self.folder / name, content)
+
+    def _write_json(self, name: str, values: Any) -> None:
+        self._write(name, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+
+    def write_best(self, model: LanguageModel) -> None:
+        weights = arrays_of(model)
+        self._write("best.safetensors", lambda path: save_file(weights, path))
+
+    def write_resume_state(self, state: dict[str, Any]) -> None:
+        import torch
+
+        self._write("resume.pt", lambda path: torch.save(state, path))
+
+    def write_metrics(self, rows: list[dict[str, float]]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self._write("metrics.csv", text.getvalue())
+
+    def write_samples(self, rows: list[dict[str, float]], samples: list[str]) -> None:
+        """What the model wrote from the same start, with the same seed, at each evaluation."""
+        parts = [
+            f"--- step {row['step']:,}, validation {row['validation_bits_per_byte']:.3f} bits per byte ---\n{sample}\n"
+            for row, sample in zip(rows, samples, strict=True)
+        ]
+        self._write("samples.txt", "\n".join(parts))
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        self._write_json("results.json", results)
+
+    def read_json(self, name: str) -> dict:
+        """config.json, tokenizer.json or results.json. Raises JaneLMError where it is missing or damaged."""
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise JaneLMError(
+                f"there is no {name} in {self.folder}, so it is not a finished run: {_choices()}"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise JaneLMError(f"{path} is damaged ({error}): train the model again") from error
+
+    def config(self) -> RunConfig:
+        values = self.read_json("config.json")
+        try:
+            return RunConfig.from_json(values)
+        except (KeyError, TypeError) as error:
+            raise JaneLMError(f"{self.folder / 'config.json'} is not a run's config ({error!r})") from error
+
+    def tokenizer(self) -> Tokenizer:
+        return tokenizer_from_json(self.read_json("tokenizer.json"))
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The rows of metrics.csv. Raises JaneLMError where there are none."""
+        path = self.folder / "metrics.csv"
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        except (OSError, ValueError, TypeError) as error:
+            raise JaneLMError(f"{path} cannot be read ({error}): name the folder of a run. {_choices()}") from error
+        if not rows:
+            raise JaneLMError(f"{path} has no rows yet: let the run reach its first evaluation")
+        return rows
+
+    def resume_state(self) -> dict[str, Any]:
+        """What `write_resume_state` wrote. Raises JaneLMError where it is missing or damaged."""
+        import torch
+
+        def load(path: Path) -> Any:
+            return torch.load(path, map_location="cpu", weights_only=True)
+
+        remedy = "the run cannot be resumed: start it again without --resume"
+        return load_tensors(self.folder / "resume.pt", load, remedy)
+
+    def load(self, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:
+        """The run's model with its best or its last weights.
+
+        Raises JaneLMError where a file is missing, damaged, or does not fit the others.
+        """
+        config, tokenizer = self.config(), self.tokenizer()
+        if which == "last":
+            state = self.resume_state()
+            tensors = state.get("average") or state["weights"]
+            weights = widened({name: tensor.numpy() for name, tensor in tensors.items()})
+        else:
+            weights = self.best_weights()
+        return LoadedRun(self.name, config, tokenizer, weights, device)
+
+    def best_weights(self) -> dict[str, np.ndarray]:
+        """The arrays that `write_best` wrote, as float32. Raises JaneLMError where they are missing or damaged."""
+        path = self.folder / "best.safetensors"
+        try:
+            return widened(load_file(path))
+        except FileNotFoundError:
+            raise JaneLMError(f"{self.folder} has no weights yet: train it first. {_choices()}") from None
+        except Exception as error:
+            raise JaneLMError(f"{path} is damaged ({error}): train the model again or fetch it anew") from error
+
+
+def load_run(name: str | Path, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:
+    """A run by its folder, or by its name under `models`."""
+    return find_run(name).load(which, device)
+
+
+def find_run(name: str | Path) -> Run:
+    """The run in the folder `name`, in `models/name`, or the sample of that name. Raises JaneLMError where there is
+    none."""
+    for folder in (Path(name), MODELS / name, SAMPLES / name):
+        if (folder / "config.json").exists():
+            return Run(folder)
+    raise JaneLMError(f"there is no run at {name} nor at {MODELS / name}: {_choices()}")
+
+
+def sample_run(architecture: str = "transformer") -> Run | None:
+    """The trained model of this architecture that comes with the package, if it does."""
+    folder = SAMPLES / architecture
+    return Run(folder) if (folder / "best.safetensors").exists() else None
+
+
+def write_sample(run: Run, folder: Path) -> Run:
+    """Copy a finished run without what only resuming needs, its weights in half precision: half the size on disk.
+
+    Loading widens them to float32 again.
+    """
+    for name in SAMPLE_FILES:
+        if (run.folder / name).exists():
+            write_atomically(folder / name, (run.folder / name).read_bytes())
+    weights = {name: weight.astype(np.float16) for name, weight in run.load().weights.items()}
+    write_atomically(folder / "best.safetensors", lambda path: save_file(weights, path))
+    return Run(folder)
+
+
+def _choices() -> str:
+    names = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+    return f"runs here are {', '.join(names)}" if names else "train one with python traineval.py"
+
+
+def load_tensors(path: Path, load: Callable[[Path], Any], remedy: str) -> Any:
+    try:
+        return load(path)
+    except FileNotFoundError:
+        raise JaneLMError(f"there is no {path}: {remedy}") from None
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise JaneLMError(f"{path} is damaged or holds more than tensors ({reason[:100]}): {remedy}") from error

@@ -1,0 +1,328 @@
+"""Tokens cut into splits, batches and evaluation windows: as running text, or as whole documents.
+
+The split is 90/5/5: training; validation, which steers; test, which is read once at the end. Running text is split by
+position, documents by a seeded shuffle. Everything here is a pure function of the text, the settings and a step
+number, so that a resumed run sees exactly the batches of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..architectures.crossentropy import IGNORED
+from ..config import CharacterTokenizerConfig, DataConfig, TokenizerConfig, TrainingConfig
+from ..errors import JaneLMError, UsageError
+from .corpora import Source
+from .encoded import SHARES, SPLITS, EncodedText, RunningSplits
+from .tokenizers import CharacterTokenizer, Tokenizer, train_tokenizer, undo_merges
+
+TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it
+BPE_DROPOUT_STREAM = 1  # sets its random numbers apart from those of other uses of the seed
+PAD = 8  # the lengths of documents are padded to a multiple of this
+Batch = tuple[Tensor, Tensor]  # inputs and targets, each (B, T) int64
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A batch for evaluation, with what its targets weigh."""
+
+    inputs: Tensor  # (B, T) int64
+    targets: Tensor  # (B, T) int64, IGNORED where nothing is scored
+    bytes: int  # UTF-8 bytes that the targets stand for
+    unknown: int  # characters among them that the vocabulary lacks
+
+
+class Dataset:
+    """What the trainer asks of either kind of data."""
+
+    context_length: int
+    batches_per_epoch: int
+    train_tokens: int
+    tokens_per_step: int
+    """Tokens in a training batch, padding not counted; of documents on average."""
+    split_bytes: dict[str, int]
+    held_out: tuple[str, ...]
+    """The splits that training does not see: validation and, if there is one, test."""
+
+    def __init__(self, tokenizer: Tokenizer, training: TrainingConfig, device: torch.device) -> None:
+        self.tokenizer, self._seed, self._bpe_dropout = tokenizer, training.seed, training.bpe_dropout
+        self.device = device
+
+    def batch(self, step: int) -> Batch:
+        """The training batch of this step, drawn without replacement within each epoch."""
+        raise NotImplementedError
+
+    def respelled(self, rows: list[np.ndarray], step: int) -> list[np.ndarray]:
+        """The rows of this step's batch with some byte pairs undone, if that is asked for."""
+        if not self._bpe_dropout:
+            return rows
+        random = np.random.default_rng((self._seed, step, BPE_DROPOUT_STREAM))
+        return [undo_merges(row, self.tokenizer.pairs, self._bpe_dropout, random) for row in rows]
+
+    def training_tokens(self) -> np.ndarray:
+        """All tokens of the training split in a row, int64 (T,)."""
+        raise NotImplementedError
+
+    def evaluation(self, split: str, limit: int | None = None) -> Iterator[Scored]:
+        """Batches that score a split ("train", "validation", "test") from a cold start, each token once.
+
+        With a limit, about that many tokens in windows or documents spread evenly over the split; always the same.
+        """
+        raise NotImplementedError
+
+
+def load_dataset(
+    sources: list[Source],
+    config: DataConfig,
+    tokenizer: TokenizerConfig | Tokenizer,
+    context_length: int,
+    training: TrainingConfig,
+    device: torch.device,
+) -> Dataset:
+    """Split the text, train a tokenizer on the training split (unless one is given), and encode it all.
+
+    With `training.carry_state`, each row of a training batch of running text goes on where it ended in the batch
+    before; with `training.bpe_dropout`, byte pairs come undone in training batches: see `tokenizers.undo_merges`.
+    Raises JaneLMError where the text is too short for the context length, and UsageError where characters should come
+    undone.
+    """
+    if training.bpe_dropout and isinstance(tokenizer, (CharacterTokenizer, CharacterTokenizerConfig)):
+        raise UsageError("bpe_dropout undoes byte pairs, of which characters have none: take --tokenization tiktoken")
+    if config.documents:
+        pieces = split_documents(sources, config)
+        if not isinstance(tokenizer, Tokenizer):
+            tokenizer = train_tokenizer(tokenizer, pieces[0], documents=True)
+        return Documents(pieces, tokenizer, config, context_length, training, device)
+    splits = RunningSplits(sources, config.split)
+    if not isinstance(tokenizer, Tokenizer):
+        every = 1 if tokenizer.kind == "character" else -(-splits.length // TOKENIZER_TEXT)
+        tokenizer = train_tokenizer(tokenizer, islice(splits.blocks("train"), 0, None, every))
+    text = EncodedText(splits, tokenizer)
+    return RunningText(text, tokenizer, context_length, training, device)
+
+
+TITLE = re.compile(r"<([^<>\t\n]+)>\t")
+
+
+def read_documents(sources: list[Source], config: DataConfig) -> list[str]:
+    """One document to a line or to a paragraph, titles kept, shortened or dropped."""
+    separator = r"\n" if config.documents == "lines" else r"\n[ \t]*\n\s*"
+    found = [piece.strip("\n ") for source in sources for piece in re.split(separator, source.text)]
+    documents = [piece for piece in found if piece.strip()]
+    replacement = {"keep": None, "shorten": r"\1\t", "drop": "\t"}[config.titles]
+    if replacement is None:
+        return documents
+    return [
+        TITLE.sub(replacement, document, count=1) if document.startswith("<") else document for document in documents
+    ]
+
+
+def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str], list[str], list[str]]:
+    """The documents of the text, split by a seeded shuffle. Raises JaneLMError where they are too few for that."""
+    documents = read_documents(sources, config)
+    if len(documents) < 20:
+        raise JaneLMError(
+            f"the text has {len(documents)} documents ({config.documents}), too few to hold some out (20 at least): "
+            "choose the other kind of --documents, or leave it out to train on running text"
+        )
+    order = np.random.default_rng(config.split_seed).permutation(len(documents))
+    first, second = (int(len(documents) * share) for share in SHARES[config.split])
+    return tuple([documents[i] for i in part] for part in (order[:first], order[first:second], order[second:]))
+
+
+class RunningText(Dataset):
+    """One long text. Training reads windows of it without replacement, from a new random offset in each epoch: in
+    shuffled order, or so that each row of a batch goes on where it ended in the one before."""
+
+    def __init__(
+        self,
+        text: EncodedText,
+        tokenizer: Tokenizer,
+        context_length: int,
+        training: TrainingConfig,
+        device: torch.device,
+    ) -> None:
+        super().__init__(tokenizer, training, device)
+        self.context_length, self._text, self._carry_state = context_length, text, training.carry_state
+        self.split_bytes = dict(zip(SPLITS, text.extent.bytes, strict=True))
+        bounds = text.extent.bounds
+        # The first token of all has nothing before it, so it is never scored.
+        self._bounds = {"train": (1, bounds[1]), "validation": tuple(bounds[1:3])}
+        if bounds[3] > bounds[2]:
+            self._bounds["test"] = tuple(bounds[2:4])
+        self.held_out = tuple(self._bounds)[1:]
+        self.train_tokens = bounds[1]
+        windows = (self.train_tokens - context_length) // context_length
+        if windows < 1 or min(b - a for a, b in self._bounds.values()) < 2:
+            raise JaneLMError(
+                f"the training text has {self.train_tokens:,} tokens, too few for a context length of "
+                f"{context_length}: give a longer text, or a --context_length of at most "
+                f"{max(2, self.train_tokens // 4)}"
+            )
+        self._rows = max(1, min(training.batch_tokens // context_length, windows))
+        self.batches_per_epoch = windows // self._rows
+        self.tokens_per_step = self._rows * context_length
+        self._epoch: tuple[int, np.ndarray] | None = None
+
+    def _starts(self, epoch: int) -> np.ndarray:
+        """Where this epoch's windows start, in the order in which they are read."""
+        if self._epoch is None or self._epoch[0] != epoch:
+            rng = np.random.default_rng((self._seed, epoch))
+            T = self.context_length
+            offset = rng.integers(T)
+            count = (self.train_tokens - T) // T
+            if self._carry_state:
+                # The text as a ring, opened at a random place and cut into one stretch for each row.
+                ring = np.roll(np.arange(count), rng.integers(count))
+                order = ring[: self.batches_per_epoch * self._rows].reshape(self._rows, -1).T.ravel()
+            else:
+                order = rng.permutation(count)
+            self._epoch = epoch, order * T + offset
+        return self._epoch[1]
+
+    def batch(self, step: int) -> Batch:
+        epoch, index = divmod(step, self.batches_per_epoch)
+        starts = self._starts(epoch)[index * self._rows : (index + 1) * self._rows]
+        T = self.context_length + 1
+        rows = [self._text.tokens[start : start + T].astype(np.int64) for start in starts]
+        tokens = torch.from_numpy(np.stack([row[:T] for row in self.respelled(rows, step)])).to(self.device)
+        return tokens[:, :-1], tokens[:, 1:]
+
+    def take(self, places: np.ndarray) -> Tensor:
+        """The tokens at these places of the text, int64 of the same shape."""
+        return torch.from_numpy(self._text.tokens[places].astype(np.int64)).to(self.device)
+
+    def training_tokens(self) -> np.ndarray:
+        return self._text.tokens[: self.train_tokens].astype(np.int64)
+
+    def range(self, split: str) -> tuple[int, int]:
+        """The places of the first token that is scored and of the one after the last."""
+        return self._bounds[split]
+
+    def weigh(self, first: int, last: int) -> tuple[int, int]:
+        """Bytes and unknown characters of the tokens from place `first` to before `last`."""
+        return self._text.weigh(first, last)
+
+    def evaluation(self, split: str, limit: int | None = None) -> Iterator[Scored]:
+        first, last = self._bounds[split]
+        T = self.context_length
+        starts = np.arange(first, last, T)
+        if limit is not None and len(starts) * T > limit:
+            whole = len(starts) - 1
+            starts = starts[np.linspace(0, whole - 1, max(1, limit // T)).astype(int)]
+        for block in np.array_split(starts, -(-len(starts) // self._rows)):
+            place = block[:, None] + np.arange(T)  # of the targets
+            outside = torch.from_numpy(place >= last).to(self.device)
+            place = np.minimum(place, last - 1)
+            targets = self.take(place).masked_fill(outside, IGNORED)
+            weights = [self.weigh(int(start), min(int(start) + T, last)) for start in block]
+            yield Scored(self.take(place - 1), targets, *map(sum, zip(*weights, strict=True)))
+
+
+class Documents(Dataset):
+    """Verses, posts, tweets: each whole document is one sequence, from an end token to an end token, never split."""
+
+    def __init__(
+        self,
+        pieces: tuple[list[str], list[str], list[str]],
+        tokenizer: Tokenizer,
+        config: DataConfig,
+        context_length: int,
+        training: TrainingConfig,
+        device: torch.device,
+    ) -> None:
+        super().__init__(tokenizer, training, device)
+        self._right = config.align == "right"
+        self._end = tokenizer.end_token
+        self._documents = {
+            name: [tokenizer.encode(document) for document in piece] for name, piece in zip(SPLITS, pieces, strict=True)
+        }
+        # The end token stands for the newline (or blank line) after a document: one byte.
+        self._bytes = {
+            name: [len(document.encode("utf-8", "replace")) + 1 for document in piece]
+            for name, piece in zip(SPLITS, pieces, strict=True)
+        }
+        self.split_bytes = {name: sum(sizes) for name, sizes in self._bytes.items()}
+        self.held_out = tuple(name for name in SPLITS[1:] if self._documents[name])
+        longest = padded_length(1 + max(len(document) for part in self._documents.values() for document in part))
+        if longest > max(context_length, training.batch_tokens):
+            raise JaneLMError(
+                f"the longest of the {config.documents} has {longest:,} tokens, more than a whole batch: raise "
+                f"--batch_tokens to that if memory allows, split it, or leave out --documents for running text"
+            )
+        self.context_length = max(context_length, longest)
+        train = self._documents["train"]
+        self.train_tokens = sum(len(document) + 1 for document in train)
+        self._batch_tokens = training.batch_tokens
+        self.batches_per_epoch = len(self._batches(train, np.arange(len(train))))
+        self.tokens_per_step = round(self.train_tokens / self.batches_per_epoch)
+        self._epoch: tuple[int, list[np.ndarray]] | None = None
+
+    def _batches(self, documents: list[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:
+        """The chosen documents (numbers) in batches of about equal length and as many tokens, padding counted.
+
+        Longest first, otherwise in their order: so all epochs have batches of the same few shapes, where each new
+        shape would cost memory for good.
+        """
+        lengths = np.array([padded_length(len(documents[number]) + 1) for number in chosen])
+        order = np.argsort(-lengths, kind="stable")
+        cuts, start = [], 0
+        while start < len(chosen):
+            start += max(1, self._batch_tokens // lengths[order[start]])
+            cuts.append(start)
+        return np.split(chosen[order], cuts[:-1])
+
+    def _plan(self, epoch: int) -> list[np.ndarray]:
+        """This epoch's batches as document numbers, in shuffled order."""
+        if self._epoch is None or self._epoch[0] != epoch:
+            rng = np.random.default_rng((self._seed, epoch))
+            train = self._documents["train"]
+            batches = self._batches(train, rng.permutation(len(train)))
+            self._epoch = epoch, [batches[number] for number in rng.permutation(len(batches))]
+        return self._epoch[1]
+
+    def batch(self, step: int) -> Batch:
+        epoch, index = divmod(step, self.batches_per_epoch)
+        train = self._documents["train"]
+        return self._padded(self.respelled([train[number] for number in self._plan(epoch)[index]], step))
+
+    def training_tokens(self) -> np.ndarray:
+        return np.concatenate([part for document in self._documents["train"] for part in (document, [self._end])])
+
+    def whole(self, split: str) -> Iterator[tuple[np.ndarray, int]]:
+        """Each document of a split: its tokens (T,), the end token last, and the bytes that they stand for."""
+        for document, size in zip(self._documents[split], self._bytes[split], strict=True):
+            yield np.append(document, self._end), size
+
+    def _padded(self, documents: list[np.ndarray]) -> Batch:
+        end, pad = self._end, self.tokenizer.pad_token
+        T = padded_length(max(map(len, documents)) + 1)
+        inputs = np.full((len(documents), T), pad, np.int64)
+        targets = np.full((len(documents), T), IGNORED, np.int64)
+        for row, document in enumerate(documents):
+            size = len(document) + 1
+            place = slice(T - size, T) if self._right else slice(0, size)
+            inputs[row, place] = np.concatenate(([end], document))
+            targets[row, place] = np.concatenate((document, [end]))
+        return torch.from_numpy(inputs).to(self.device), torch.from_numpy(targets).to(self.device)
+
+    def evaluation(self, split: str, limit: int | None = None) -> Iterator[Scored]:
+        documents, sizes = self._documents[split], self._bytes[split]
+        mean = sum(map(len, documents)) / len(documents) + 1
+        count = len(documents) if limit is None else min(len(documents), max(1, round(limit / mean)))
+        for block in self._batches(documents, np.linspace(0, len(documents) - 1, count).astype(int)):
+            batch = [documents[number] for number in block]
+            unknown = sum(int((document == self.tokenizer.unknown_token).sum()) for document in batch)
+            yield Scored(*self._padded(batch), sum(sizes[number] for number in block), unknown)
+
+
+def padded_length(tokens: int) -> int:
+    """The length that so many tokens are padded to."""
+    return -(-tokens // PAD) * PAD

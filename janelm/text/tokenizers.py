@@ -1,0 +1,313 @@
+"""Text to tokens and back: characters, or byte pairs by tiktoken. One interface, and JSON that holds all of it."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import islice, pairwise
+
+import numpy as np
+
+from ..config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig
+from ..errors import JaneLMError, UsageError
+
+REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
+UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `evaluation.bits_per_byte`
+
+
+class Tokenizer:
+    """Encodes text as token ids and decodes ids as text.
+
+    `vocabulary[i]` is token i as UTF-8 bytes. Special tokens are the last ids: `pad_token` fills up short documents,
+    `end_token` stands before and after each document; both are None where a model trains on running text.
+    """
+
+    config: TokenizerConfig
+    vocabulary: list[bytes]
+    unknown_token: int | None = None
+
+    def __init__(self, documents: bool) -> None:
+        size = len(self.vocabulary)
+        self.documents = documents
+        self.pad_token, self.end_token = (size, size + 1) if documents else (None, None)
+        if documents:
+            self.vocabulary = [*self.vocabulary, b"", b""]
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self.vocabulary)
+
+    @property
+    def never_written(self) -> list[int]:
+        """Tokens that generation must not choose."""
+        return [token for token in (self.unknown_token, self.pad_token) if token is not None]
+
+    def started(self, tokens: list[int]) -> list[int]:
+        """What a model reads of a text's tokens: a document begins with the end token, other text, if it is empty, with
+        a line break, neither of which is part of the text."""
+        if self.end_token is not None:
+            return [self.end_token, *tokens]
+        return tokens or self.encode("\n").tolist()
+
+    def encode(self, text: str) -> np.ndarray:
+        """Token ids, int64 of shape (T,). Never fails: see each tokenizer for what becomes of strange characters."""
+        raise NotImplementedError
+
+    def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Each block of a long text with its tokens."""
+        for block in blocks:
+            yield block, self.encode(block)
+
+    def unknown_characters(self, text: str) -> list[str]:
+        """The characters of `text` that the vocabulary cannot say, each once, in order of appearance."""
+        return []
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of `tokens`; bytes that are not UTF-8 become U+FFFD, special tokens nothing."""
+        return b"".join(self.vocabulary[token] for token in tokens).decode("utf-8", errors="replace")
+
+    def to_json(self) -> dict:
+        """All that is needed to rebuild the tokenizer, as plain data."""
+        raise NotImplementedError
+
+
+class StreamDecoder:
+    """Decodes token by token and never gives out part of a character.
+
+    >>> decoder = StreamDecoder(tokenizer)
+    >>> decoder.feed(first_half_of_é), decoder.feed(second_half_of_é), decoder.finish()
+    ('', 'é', '')
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._vocabulary = tokenizer.vocabulary
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def feed(self, token: int) -> str:
+        return self._decoder.decode(self._vocabulary[token])
+
+    def finish(self) -> str:
+        """What an unfinished character at the end comes to."""
+        return self._decoder.decode(b"", final=True)
+
+
+class CharacterTokenizer(Tokenizer):
+    """The sorted characters of the training text, then one token for every other character.
+
+    >>> tokenizer = CharacterTokenizer("cab")
+    >>> tokenizer.encode("abba!").tolist(), tokenizer.decode([2, 0, 1, 3])
+    ([0, 1, 1, 0, 3], 'cab�')
+    """
+
+    def __init__(self, characters: Iterable[str], documents: bool = False) -> None:
+        self.config = CharacterTokenizerConfig()
+        self.characters = "".join(sorted(set(characters)))
+        self.unknown_token = len(self.characters)
+        self.vocabulary = [_utf8(character) for character in self.characters] + [REPLACEMENT.encode()]
+        super().__init__(documents)
+        codes = np.frombuffer(self.characters.encode("utf-32-le", "surrogatepass"), np.uint32)
+        self._lookup = np.full(max(codes, default=0) + 2, self.unknown_token, np.int64)
+        self._lookup[codes] = np.arange(len(codes))
+
+    def encode(self, text: str) -> np.ndarray:
+        """One id for each character; a character that the training text lacks becomes `unknown_token`."""
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        return self._lookup[np.minimum(codes, len(self._lookup) - 1)]
+
+    def unknown_characters(self, text: str) -> list[str]:
+        known = set(self.characters)
+        return [character for character in dict.fromkeys(text) if character not in known]
+
+    def to_json(self) -> dict:
+        return {"kind": self.config.kind, "characters": self.characters, "documents": self.documents}
+
+
+class TiktokenTokenizer(Tokenizer):
+    """Byte pairs, encoded by tiktoken. Any text encodes: what has no token of its own falls back to bytes."""
+
+    def __init__(self, config: TiktokenTokenizerConfig, ranks: list[bytes], documents: bool = False) -> None:
+        import tiktoken
+
+        self.config = config
+        self.vocabulary = list(ranks)
+        super().__init__(documents)
+        self._encoding = tiktoken.Encoding(
+            config.encoding or "janelm",
+            pat_str=config.pattern,
+            mergeable_ranks={token: rank for rank, token in enumerate(ranks)},
+            special_tokens={},
+        )
+
+    @property
+    def ranks(self) -> list[bytes]:
+        """The tokens in the order in which pairs merge, without special tokens."""
+        return self.vocabulary[:-2] if self.documents else self.vocabulary
+
+    @cached_property
+    def pairs(self) -> np.ndarray:
+        """The two tokens that each token was merged from: (V, 2) int64, -1 where it is a byte or special."""
+        ranks = {token: rank for rank, token in enumerate(self.ranks)}
+        pairs = np.full((self.vocab_size, 2), -1, np.int64)
+        for token, rank in ranks.items():
+            parts = [token[i : i + 1] for i in range(len(token))]
+            while len(parts) > 2:
+                merged = [ranks.get(a + b, rank) for a, b in pairwise(parts)]
+                if min(merged) >= rank:  # of a stock vocabulary, whose merges do not lead to this token
+                    break
+                first = merged.index(min(merged))
+                parts[first : first + 2] = [parts[first] + parts[first + 1]]
+            if len(parts) == 2:
+                pairs[rank] = [ranks[part] for part in parts]
+        return pairs
+
+    def encode(self, text: str) -> np.ndarray:
+        return np.asarray(self._encoding.encode_ordinary(_without_surrogates(text)), np.int64)
+
+    def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+        threads, waiting = os.cpu_count() or 1, iter(blocks)
+        while several := list(islice(waiting, 4 * threads)):
+            clean = [_without_surrogates(block) for block in several]
+            encoded = self._encoding.encode_ordinary_batch(clean, num_threads=threads)
+            yield from zip(several, (np.asarray(tokens, np.int64) for tokens in encoded), strict=True)
+
+    def to_json(self) -> dict:
+        return {
+            "kind": self.config.kind,
+            "encoding": self.config.encoding,
+            "pattern": self.config.pattern,
+            "ranks": [base64.b64encode(token).decode() for token in self.ranks],
+            "documents": self.documents,
+        }
+
+
+def undo_merges(tokens: np.ndarray, pairs: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """The same bytes in more tokens: each token (T,) of two parts comes undone with probability `share`, and so do the
+    parts.
+
+    As in BPE-dropout (Provilkov et al. 2020), a model thus meets each word in many spellings; but it is finished
+    tokens that come apart here, not merges that are left out on the way, so that it takes no text and little time.
+    """
+    fresh = np.ones(len(tokens), bool)
+    while fresh.any():
+        undone = fresh & (pairs[tokens, 0] >= 0) & (random.random(len(tokens)) < share)
+        first = np.arange(len(tokens)) + np.cumsum(undone) - undone  # where each token, or its first part, goes
+        fresh = np.repeat(undone, 1 + undone)
+        parts = np.repeat(tokens, 1 + undone)
+        parts[first[undone]], parts[first[undone] + 1] = pairs[tokens[undone]].T
+        tokens = parts
+    return tokens
+
+
+def _without_surrogates(text: str) -> str:
+    """A lone surrogate has no bytes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def train_tokenizer(config: TokenizerConfig, texts: Iterable[str], documents: bool = False) -> Tokenizer:
+    """A tokenizer for `texts`, the training split: nothing of the held-out text enters it.
+
+    Raises JaneLMError where a stock encoding is unknown or cannot be fetched, and UsageError for a pattern that cannot
+    be used.
+    """
+    if isinstance(config, CharacterTokenizerConfig):
+        characters: set[str] = set()
+        for text in texts:
+            characters.update(text)
+        return CharacterTokenizer(characters, documents)
+    if config.encoding is not None:
+        config, ranks = _stock_encoding(config)
+    else:
+        _check_pattern(config.pattern)
+        ranks = train_byte_pairs(texts, config.vocab_size, config.pattern)
+    return TiktokenTokenizer(config, ranks, documents)
+
+
+def _check_pattern(pattern: str) -> None:
+    """Raise UsageError unless the pattern can be read, by both libraries, and leaves nothing of a text out."""
+    import tiktoken
+    from tokenizers import Regex
+
+    text = "It's 1 naïve 漢字,\t(🙂)  \n\n A_z-9\r\n"
+    try:
+        Regex(pattern)
+        plain = tiktoken.Encoding(
+            "plain", pat_str=pattern, mergeable_ranks={bytes([value]): value for value in range(256)}, special_tokens={}
+        )
+    except Exception as error:  # neither library has a class of its own for it
+        raise UsageError(f"the pattern {pattern!r} is no regular expression ({str(error).splitlines()[0]})") from error
+    if plain.decode(plain.encode_ordinary(text)) != text:
+        raise UsageError(rf"the pattern {pattern!r} leaves out parts of a text: let it end with |\s+|\S to take in all")
+
+
+def train_byte_pairs(texts: Iterable[str], vocab_size: int, pattern: str) -> list[bytes]:
+    """Byte-pair encoding (Sennrich et al. 2016) over bytes: the 256 bytes, then the merges in order.
+
+    A short text may have fewer pairs than asked for; the vocabulary is then smaller.
+    """
+    from tokenizers import Regex, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer as Trainable
+
+    trainable = Trainable(models.BPE())
+    trainable.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    trainable.train_from_iterator(texts, trainer)
+    to_byte = _byte_level_alphabet()
+    merges = json.loads(trainable.to_str())["model"]["merges"]
+    merged = (bytes(to_byte[sign] for sign in left + right) for left, right in merges)
+    return list(dict.fromkeys([*(bytes([value]) for value in range(256)), *merged]))
+
+
+def _byte_level_alphabet() -> dict[str, int]:
+    """Which printable sign stands for which byte in the trainer: itself where printable, else U+0100 and on."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [value for value in range(256) if value not in printable]
+    return {chr(value): value for value in printable} | {chr(256 + i): value for i, value in enumerate(others)}
+
+
+def _stock_encoding(config: TiktokenTokenizerConfig) -> tuple[TiktokenTokenizerConfig, list[bytes]]:
+    import tiktoken
+
+    if config.encoding not in tiktoken.list_encoding_names():
+        names = ", ".join(tiktoken.list_encoding_names())
+        raise JaneLMError(f"tiktoken has no encoding named {config.encoding!r}: choose one of {names}")
+    try:
+        stock = tiktoken.get_encoding(config.encoding)
+    except Exception as error:  # whatever the network stack of the day raises
+        raise JaneLMError(
+            f"the encoding {config.encoding} could not be fetched by tiktoken ({type(error).__name__}): connect to the "
+            "network once, or leave --encoding out to train a vocabulary on your own text"
+        ) from error
+    ranks = sorted(stock._mergeable_ranks, key=stock._mergeable_ranks.get)
+    return TiktokenTokenizerConfig(len(ranks), config.encoding, stock._pat_str), ranks
+
+
+def tokenizer_from_json(values: dict) -> Tokenizer:
+    """The inverse of `Tokenizer.to_json`. Raises JaneLMError on data that is not a tokenizer."""
+    try:
+        if values["kind"] == "character":
+            return CharacterTokenizer(values["characters"], values["documents"])
+        if values["kind"] == "tiktoken":
+            ranks = [base64.b64decode(token, validate=True) for token in values["ranks"]]
+            size = len(ranks)
+            config = TiktokenTokenizerConfig(size, values["encoding"], values["pattern"])
+            return TiktokenTokenizer(config, ranks, values["documents"])
+        problem = f"its kind is {values['kind']!r}"
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    raise JaneLMError(f"the tokenizer cannot be read ({problem}): train the model again or fetch it anew")
+
+
+def _utf8(character: str) -> bytes:
+    return character.encode("utf-8", "replace")

@@ -1,0 +1,100 @@
+"""Sizes by name, with the settings that were found to suit them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..config import MODEL_CONFIGS, ModelConfig, TrainingConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A shape for each architecture, and what its training changes from the defaults."""
+
+    transformer: dict[str, Any]
+    lstm: dict[str, Any]
+    tokenizer: dict[str, Any]
+    training: dict[str, Any]
+    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By architecture: what its training changes besides."""
+    lessons: dict[str, float] = field(default_factory=dict)
+    """The architectures that are trained first to be its teachers, each with its share of the minutes."""
+
+
+PRESETS = {
+    "nano": Preset(
+        transformer={"layers": 3, "width": 128, "heads": 2, "context_length": 64},
+        lstm={"layers": 1, "width": 256, "context_length": 64},
+        tokenizer={"vocab_size": 512},
+        training={"batch_tokens": 1024, "minutes": 0.3, "warmup_steps": 5, "decay": 1.0}
+        | {"evaluations": 4, "evaluation_tokens": 4096},
+        recipes={"transformer": {"learning_rate": 0.02, "matrix_learning_rate": 0.05}},
+    ),
+    "tiny": Preset(
+        transformer={"layers": 4, "width": 160, "heads": 2, "context_length": 128},
+        lstm={"layers": 1, "width": 384, "context_length": 128},
+        tokenizer={"vocab_size": 512},
+        training={"batch_tokens": 2048, "minutes": 2.0, "decay": 1.0, "evaluations": 10, "evaluation_tokens": 8192},
+        recipes={"transformer": {"learning_rate": 0.015, "matrix_learning_rate": 0.05}},
+    ),
+    "mini": Preset(
+        transformer={"layers": 4, "heads": 2},
+        lstm={"width": 432},
+        tokenizer={},
+        training={"minutes": 5.0, "evaluations": 10},
+    ),
+    "small": Preset(transformer={}, lstm={}, tokenizer={}, training={"minutes": 10.0}),
+    "medium": Preset(
+        transformer={"heads": 2, "dropout": 0.1},
+        lstm={"dropout": 0.15},
+        tokenizer={},
+        training={"minutes": 30.0},
+    ),
+    "large": Preset(
+        transformer={"heads": 2, "dropout": 0.1},
+        lstm={"dropout": 0.15},
+        tokenizer={},
+        # By then a text of a few MB has been read fifty times, and a larger shape, or more of the same, learns it by
+        # heart. What helps is to learn from two other models what else could have come.
+        training={"minutes": 120.0},
+        lessons={"transformer": 0.25, "lstm": 0.17},
+    ),
+    "70m": Preset(  # the shape and the encoding of the model that this project began with
+        transformer={"layers": 6, "width": 512, "heads": 8, "context_length": 96, "tied": False, "dropout": 0.2},
+        lstm={"layers": 4, "width": 1024, "context_length": 96, "tied": False, "dropout": 0.2},
+        tokenizer={"encoding": "gpt2"},
+        training={"minutes": 120.0, "batch_tokens": 4096},
+    ),
+}
+DEFAULT_PRESET = "small"
+BUDGETS = ("minutes", "steps", "epochs")
+# From how many minutes on which size is the best that can be had; the last row that is reached holds.
+PRESETS_BY_MINUTES = ((0, "nano"), (1, "tiny"), (3, "mini"), (8, "small"), (20, "medium"), (60, "large"))
+
+
+def choose_preset(budget: dict[str, float]) -> tuple[str, str]:
+    """The preset for a budget (minutes, steps or epochs) when none is named, and why."""
+    if "minutes" not in budget:
+        return DEFAULT_PRESET, "the default"
+    minutes = budget["minutes"]
+    name = [name for least, name in PRESETS_BY_MINUTES if least <= max(0, minutes)][-1]
+    return name, f"it suits a budget of {minutes:g} minutes"
+
+
+def model_preset(architecture: str, preset: str) -> ModelConfig:
+    """The shape of this architecture in this size."""
+    return MODEL_CONFIGS[architecture](**getattr(PRESETS[preset], architecture))
+
+
+# Each architecture's own learning rate, found on Austen: see tests/benchmarks/EXPERIMENTS.md.
+LEARNING_RATES = {
+    "transformer": {"learning_rate": 0.01, "matrix_learning_rate": 0.02},
+    "lstm": {"learning_rate": 0.02, "matrix_learning_rate": 0.05},
+}
+
+
+def training_preset(architecture: str, preset: str) -> TrainingConfig:
+    """The settings of training in this size."""
+    changes = PRESETS[preset].training | PRESETS[preset].recipes.get(architecture, {})
+    return TrainingConfig(**(LEARNING_RATES[architecture] | changes))

@@ -1,0 +1,178 @@
+"""Writing text: one token after the other, each in one step of the model, without end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..config import SamplingConfig, check
+from ..errors import UsageError
+from ..runs.loaded import LoadedRun
+from ..text.tokenizers import StreamDecoder, Tokenizer
+from .sampling import Sampler
+
+if TYPE_CHECKING:
+    from ..engines import Engine
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When writing ends."""
+
+    num_tokens: int = 500
+    """Tokens to write."""
+    stop: tuple[str, ...] = ()
+    """Texts at which writing ends; they are not part of what is written."""
+
+    def problems(self) -> list[str]:
+        found = [] if self.num_tokens >= 1 else [f"num_tokens is {self.num_tokens}, but must be at least 1"]
+        return found + (["a stop text is empty"] if "" in self.stop else [])
+
+
+class Piece(NamedTuple):
+    """One token drawn, and the text that is certain with it: often a word, sometimes nothing yet."""
+
+    sample: int
+    token: int
+    text: str
+
+
+class StopScanner:
+    """Passes text on up to a stop text, and holds back what may yet become one.
+
+    >>> scanner = StopScanner(("END",))
+    >>> scanner.feed("one E"), scanner.feed("NE"), scanner.feed("ND"), scanner.stopped
+    ('one ', 'EN', '', True)
+    """
+
+    def __init__(self, stops: tuple[str, ...]) -> None:
+        self._stops = stops
+        self._held = ""
+        self.stopped = False
+
+    def feed(self, text: str) -> str:
+        if not self._stops:
+            return text
+        text, self._held = self._held + text, ""
+        places = [place for place in (text.find(stop) for stop in self._stops) if place >= 0]
+        if places:
+            self.stopped = True
+            return text[: min(places)]
+        longest = max(map(len, self._stops)) - 1
+        for size in range(min(longest, len(text)), 0, -1):
+            if any(stop.startswith(text[-size:]) for stop in self._stops):
+                text, self._held = text[:-size], text[-size:]
+                break
+        return text
+
+    def finish(self) -> str:
+        """What was held back when the text ends otherwise."""
+        held, self._held = self._held, ""
+        return held
+
+
+class Stream:
+    """One text in the making: draws its tokens and gives out its characters."""
+
+    def __init__(self, tokenizer: Tokenizer, sampling: SamplingConfig, prompt: list[int], limits: Limits) -> None:
+        self._end_token = tokenizer.end_token
+        self._sampler = Sampler(sampling, tokenizer.never_written)
+        self._sampler.note(prompt)
+        self._decoder = StreamDecoder(tokenizer)
+        self._scanner = StopScanner(limits.stop)
+        self._left = limits.num_tokens
+        self.done = False
+
+    def advance(self, logits: np.ndarray) -> tuple[int, str]:
+        """The next token after logits (V,), and the text that is certain with it."""
+        token = self._sampler.draw(logits)
+        self._left -= 1
+        ended = token == self._end_token
+        piece = "" if ended else self._scanner.feed(self._decoder.feed(token))
+        self.done = ended or self._left == 0 or self._scanner.stopped
+        if self.done and not self._scanner.stopped:
+            piece += self._scanner.feed(self._decoder.finish()) + self._scanner.finish()
+        return token, piece
+
+
+def generate(
+    run: LoadedRun,
+    prompt: str = "",
+    num_tokens: int = 500,
+    sampling: SamplingConfig | None = None,
+    *,
+    stop: tuple[str, ...] = (),
+    memory: int | None = None,
+    engine: Engine | None = None,
+) -> Iterator[str]:
+    """Write up to `num_tokens` tokens after `prompt`, and yield the text piece by piece as it is written.
+
+    A piece is whole characters, never part of one. The prompt itself is not yielded. A model of documents starts a
+    new document with the prompt and stops where it ends it. `memory` limits how many past tokens the model sees.
+    Raises UsageError on settings that make no sense.
+    """
+    limits = Limits(num_tokens, stop)
+    for piece in generate_samples(run, prompt, limits, sampling, memory=memory, engine=engine):
+        if piece.text:
+            yield piece.text
+
+
+def generate_samples(
+    run: LoadedRun,
+    prompt: str,
+    limits: Limits,
+    sampling: SamplingConfig | None = None,
+    *,
+    num_samples: int = 1,
+    memory: int | None = None,
+    engine: Engine | None = None,
+) -> Iterator[Piece]:
+    """Write several texts side by side after the same prompt, and yield each token as it is drawn.
+
+    Text i is drawn with the seed plus i, so that text 0 is what `generate` writes (but for int8, which rounds what
+    stands side by side together).
+    """
+    sampling = sampling or SamplingConfig()
+    check(sampling, limits, also=_problems(num_samples, memory))
+    if engine is None:
+        from ..engines import TorchEngine
+
+        engine = TorchEngine(run.model)
+    written = prompt_tokens(run.tokenizer, prompt)  # all that the rules against repetition count
+    context = run.tokenizer.started(written)
+    streams = [
+        Stream(run.tokenizer, replace(sampling, seed=sampling.seed + i), written, limits) for i in range(num_samples)
+    ]
+    state = engine.initial_state(num_samples, memory)
+    logits, state = engine.step(np.array([context] * num_samples, np.int64), state)
+    while True:
+        tokens = np.zeros((num_samples, 1), np.int64)
+        for number, stream in enumerate(streams):
+            if not stream.done:
+                token, text = stream.advance(logits[number])
+                tokens[number] = token
+                yield Piece(number, token, text)
+        if all(stream.done for stream in streams):
+            return
+        logits, state = engine.step(tokens, state)
+
+
+def _problems(num_samples: int, memory: int | None) -> list[str]:
+    found = [] if num_samples >= 1 else [f"num_samples is {num_samples}, but must be at least 1"]
+    if memory is not None and memory < 1:
+        found.append(f"memory is {memory}, but must be at least 1 token")
+    return found
+
+
+def prompt_tokens(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """The tokens of the prompt. Raises UsageError where the vocabulary knows nothing of it."""
+    unknown = tokenizer.unknown_characters(prompt)
+    if unknown and all(character in unknown for character in prompt):
+        raise UsageError(
+            f"the model knows none of the characters of the prompt {prompt!r}: it was trained on other ones, so start "
+            "with a word of its own text"
+        )
+    return tokenizer.encode(prompt).tolist()

@@ -1,0 +1,159 @@
+"""From logits to a token: specified here once, for Python and for the browser.
+
+One draw takes the logits of V tokens (float32), the tokens written so far, and one random number, and works in float64:
+
+1. **Never written.** The logits of tokens that must not be chosen become minus infinity.
+2. **Repetition penalty** r (Keskar et al. 2019): the logit of each token that already stands in the text is divided
+   by r if it is positive and multiplied by r if it is negative. Skipped when r = 1.
+3. **No repeated n-grams**: a token that would complete n tokens in a row which already stand in the text is ruled out
+   like those of step 1; if that leaves none, this step is passed over. Skipped when n = 0.
+4. **Greedy.** If the temperature is 0, the token with the largest logit is taken, the lowest id among equals. Done.
+5. **Temperature** t: logits are divided by t, the largest is subtracted, and p = exp(logit) is not yet normalised.
+6. **Top-k**: all but the k largest are set to 0; among equals, lower ids stay.
+7. **Min-p**: p below min_p times the largest p becomes 0.
+8. **Top-p**: in order of falling p (lower ids first among equals), the tokens are kept whose predecessors together
+   have less than top_p of the sum that is left after steps 6 and 7. The likeliest token always stays.
+9. **Draw**: the random number u in [0, 1) times the sum of p; the token is the first, by id, whose running sum of p
+   exceeds it.
+
+The random numbers are those of xoshiro128** (Blackman and Vigna 2018), its four 32-bit words filled by four steps of
+splitmix32 from the seed; u is an output divided by 2**32. Both fit into 32-bit integers, so they run in any language.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..config import SamplingConfig
+from ..errors import JaneLMError
+
+MASK = 0xFFFFFFFF
+
+
+class Random:
+    """xoshiro128**, seeded by splitmix32.
+
+    >>> Random(1).uniform() == Random(1).uniform()
+    True
+    """
+
+    def __init__(self, seed: int) -> None:
+        words = []
+        for step in range(1, 5):
+            z = (seed + step * 0x9E3779B9) & MASK
+            z = ((z ^ z >> 16) * 0x85EBCA6B) & MASK
+            z = ((z ^ z >> 13) * 0xC2B2AE35) & MASK
+            words.append(z ^ z >> 16)
+        self._words = words
+
+    def uniform(self) -> float:
+        """The next number in [0, 1), a multiple of 2**-32."""
+        a, b, c, d = self._words
+        result = (_rotate_left(b * 5 & MASK, 7) * 9) & MASK
+        shifted = (b << 9) & MASK
+        c ^= a
+        d ^= b
+        self._words = [a ^ d, b ^ c, c ^ shifted, _rotate_left(d, 11)]
+        return result / 2**32
+
+
+def _rotate_left(value: int, count: int) -> int:
+    return (value << count | value >> (32 - count)) & MASK
+
+
+class Sampler:
+    """Draws tokens one after the other for one text."""
+
+    def __init__(self, config: SamplingConfig, never: Iterable[int] = ()) -> None:
+        self.config = config
+        self._never = list(never)
+        self._random = Random(config.seed)
+        self._written: set[int] = set()
+        self._ngrams = NGrams(config.no_repeat_ngram_size) if config.no_repeat_ngram_size else None
+
+    def note(self, tokens: Iterable[int]) -> None:
+        """Count `tokens`, the prompt's for instance, as written."""
+        for token in tokens:
+            self._written.add(token)
+            if self._ngrams:
+                self._ngrams.note(token)
+
+    def draw(self, logits: np.ndarray) -> int:
+        """The next token after logits (V,). Raises JaneLMError where they are not numbers."""
+        config = self.config
+        logits = adjusted(logits, self._written, config.repetition_penalty, self._never)
+        if self._ngrams:
+            self._ngrams.rule_out(logits)
+        if config.temperature == 0:
+            token = int(logits.argmax())
+        else:
+            running = np.cumsum(weights(logits, config))
+            token = int(np.searchsorted(running, self._random.uniform() * running[-1], side="right"))
+        self.note((token,))
+        return token
+
+
+class NGrams:
+    """Which token would repeat n tokens in a row."""
+
+    def __init__(self, size: int) -> None:
+        self._last: deque[int] = deque(maxlen=size - 1)
+        self._size = size
+        self._followers: dict[tuple[int, ...], set[int]] = defaultdict(set)
+
+    def note(self, token: int) -> None:
+        if len(self._last) == self._size - 1:
+            self._followers[tuple(self._last)].add(token)
+        self._last.append(token)
+
+    def rule_out(self, logits: np.ndarray) -> None:
+        """Set the logits (V,) of such tokens to minus infinity, unless that would leave none."""
+        if len(self._last) == self._size - 1:
+            banned = list(self._followers.get(tuple(self._last), ()))
+            kept = logits[banned]
+            logits[banned] = -np.inf
+            if np.isneginf(logits).all():
+                logits[banned] = kept
+
+
+def adjusted(logits: np.ndarray, written: set[int], penalty: float, never: list[int]) -> np.ndarray:
+    """Steps 1 and 2: logits as float64 (V,), with the penalty on `written` and minus infinity at `never`."""
+    logits = np.array(logits, np.float64)
+    if not np.isfinite(logits).all():
+        raise JaneLMError("the model's logits are not all numbers: its weights are damaged, so train or fetch it anew")
+    if penalty != 1 and written:
+        seen = list(written)
+        logits[seen] = np.where(logits[seen] > 0, logits[seen] / penalty, logits[seen] * penalty)
+    logits[never] = -np.inf
+    return logits
+
+
+def weights(logits: np.ndarray, config: SamplingConfig) -> np.ndarray:
+    """Steps 5 to 8: each token's probability (V,) float64, not normalised; 0 where it is ruled out."""
+    scaled = logits / config.temperature
+    p = np.exp(scaled - scaled.max())
+    if not (config.top_k or config.min_p or config.top_p < 1):
+        return p
+    if 0 < config.top_k < len(p):
+        _keep_largest(p, config.top_k, np.partition(p, -config.top_k)[-config.top_k])
+    if config.min_p:
+        p[p < config.min_p * p.max()] = 0
+    if config.top_p < 1:
+        falling = np.sort(p)[::-1]
+        running = np.cumsum(falling)
+        count = np.count_nonzero(running - falling < config.top_p * running[-1])
+        _keep_largest(p, count, falling[count - 1])
+    return p
+
+
+def _keep_largest(p: np.ndarray, count: int, smallest: float) -> None:
+    """Set all but the `count` largest of p (V,), of which the last is `smallest`, to 0; among equals, lower ids stay.
+
+    Putting ids in order, where values will do, would take five times as long with a thousand tokens.
+    """
+    p[p < smallest] = 0
+    equals = np.flatnonzero(p == smallest)
+    p[equals[count - np.count_nonzero(p > smallest) :]] = 0

