@@ -48,7 +48,7 @@ WINGS = {
     "errors": "",
     "config": "",
     "lazy": "",
-    "machine": "files compiler hardware trust",
+    "machine": "locks files streams compiler hardware trust",
     "architectures": "base dropout crossentropy sharding lstm transformer",
     "text": "rdata corpora tokenizers encoded data",
     "runs": "checkpoints loaded folder pair dataset",
@@ -56,9 +56,10 @@ WINGS = {
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive books",
-    "training": "presets interrupts progress distributed optimizers distillation loop pipeline",
+    "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
+    "pipeline lessons",
     "site": "change vendor models folder workflow server",
-    "commands": "shared train write compare score overlap export serve",
+    "commands": "shared resuming train write compare score overlap export serve",
     "cli": "",
     "__main__": "",
 }

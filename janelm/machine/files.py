@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import JaneLMError
+from .locks import lock
 
+PART = ".part"  # in the name of a file that is being written, before its ending
 MODELS, GENERATED = Path("models"), Path("generated")  # where a person's runs and texts go
 
 
@@ -25,12 +28,13 @@ def write_atomically(path: Path, content: str | bytes | Callable[[Path], None]) 
     Raises JaneLMError where the folder cannot be written or the disk is full; what stood there before stays.
     """
     path = Path(path)
-    temporary = None
+    temporary, handle = None, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        remove_strays(path.parent, path.name)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f"{PART}{path.suffix}", dir=path.parent)
         temporary = Path(name)
-        os.close(handle)
+        lock(handle)  # while it is held, this is no stray
         if callable(content):
             content(temporary)
         else:
@@ -39,7 +43,9 @@ def write_atomically(path: Path, content: str | bytes | Callable[[Path], None]) 
         with open(temporary, "rb+") as written:  # Windows flushes only what may be written
             os.fsync(written.fileno())
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+    except Exception as error:  # libraries have errors of their own for a full disk
+        if not isinstance(error, OSError | RuntimeError) and type(error).__name__ != "SafetensorError":
+            raise
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise JaneLMError(
             f"cannot write {path} ({reason}): make the folder writable, free some space, or choose another place"
@@ -47,6 +53,22 @@ def write_atomically(path: Path, content: str | bytes | Callable[[Path], None]) 
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def remove_strays(folder: Path, name: str = "*") -> None:
+    """Remove what killed processes left of the files that they were writing: all in a folder, or of one name."""
+    for path in folder.glob(f".{glob.escape(name) if name != '*' else '*'}.*{PART}*"):
+        try:
+            handle = os.open(path, os.O_RDWR)
+        except OSError:
+            continue
+        try:
+            if lock(handle):  # or somebody is writing it now
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -161,7 +161,7 @@ def _train_and_finish(
         dataset,
         config.training,
         run,
-        sample=lambda: "" if trainer.sharded else sample_text(loaded, 60),
+        sample=lambda: "" if trainer.stepper.sharded else sample_text(loaded, 60),
         say=say,
         started=started,
         team=team,
@@ -174,7 +174,7 @@ def _train_and_finish(
     if not team.first:
         return None
     say(f"training ended after {state.step:,} steps: {state.finished}")
-    if trainer.sharded:  # the processes have parted: the first has the whole model from here on
+    if trainer.stepper.sharded:  # the processes have parted: the first has the whole model from here on
         network = untrained(config, dataset)
         load_weights(network, run.best_weights())
         loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
@@ -193,9 +193,9 @@ def _measure(
         "parameters": network.parameter_count(),
         "steps": state.step,
         "tokens": state.rows[-1]["tokens"],
-        "tokens_per_second": trainer.tokens_per_second(),
-        "seconds": round(trainer.seconds, 1),
-        "best": trainer.best_row(),
+        "tokens_per_second": state.tokens_per_second(),
+        "seconds": round(trainer.clock.seconds, 1),
+        "best": trainer.records.best(state),
         "ended": state.finished,
         "command": command,
         "teachers": taught_by,

@@ -21,7 +21,7 @@ from janelm.text.corpora import Source
 from janelm.text.data import load_dataset
 from janelm.training.distillation import training_loss
 from janelm.training.distributed import Team
-from janelm.training.loop import FRESH_STARTS, Trainer
+from janelm.training.loop import Trainer
 from janelm.training.optimizers import (
     NEWTON_SCHULZ,
     AdamW,
@@ -32,6 +32,7 @@ from janelm.training.optimizers import (
     orthogonalise,
 )
 from janelm.training.pipeline import resume, train
+from janelm.training.step import FRESH_STARTS
 
 CPU = torch.device("cpu")
 
@@ -497,8 +498,8 @@ def test_a_carried_state_is_what_the_batch_before_ended_with(text):
     losses = []
     for step in range(2):
         trainer.state.step = step
-        start = trainer._start_state(4)
-        loss, trainer.carried = training_loss(model, *data.batch(step), start)
+        start = trainer.stepper.start_state(4, trainer.state.step)
+        loss, trainer.stepper.carried = training_loss(model, *data.batch(step), start)
         losses.append(loss.item())
     assert not any(part.requires_grad for part in start)
     (first, _), (second, targets) = data.batch(0), data.batch(1)
@@ -512,10 +513,10 @@ def test_a_carried_state_starts_afresh_in_each_epoch_and_now_and_then(text):
     data = load_dataset([Source("t", text)], DataConfig(), CharacterTokenizerConfig(), 16, training, CPU)
     model = build_model(SHAPES["lstm"], data.tokenizer.vocab_size)
     trainer = Trainer(model, data, training, Run(Path("run")), say=quiet)
-    trainer.carried = tuple(torch.ones_like(part) for part in model.initial_state(4))
+    trainer.stepper.carried = tuple(torch.ones_like(part) for part in model.initial_state(4))
     fresh = []
     for trainer.state.step in range(data.batches_per_epoch + 1):
-        hidden, cell = trainer._start_state(4)
+        hidden, cell = trainer.stepper.start_state(4, trainer.state.step)
         assert torch.equal(hidden, cell) and set(hidden.flatten().tolist()) <= {0.0, 1.0}
         fresh.append([not row.any() for row in hidden.unbind(1)])
     assert all(fresh[0]) and all(fresh[-1])
