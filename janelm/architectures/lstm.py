@@ -2,6 +2,9 @@
 
 Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 
+Its twins are export/lstm.py, the same as a graph, and `lstm` in engines/native/step.cpp, the same in C++;
+tests/engines/ compares what all of them say.
+
 Shapes: B batch, T time, D width, V vocabulary.
 """
 

@@ -4,6 +4,9 @@ Vaswani et al. 2017, "Attention Is All You Need", as a language model: prenorm b
 2021), normalised queries and keys (Henry et al. 2020), RMSNorm (Zhang and Sennrich 2019), squared ReLU (So et al.
 2021), no biases.
 
+Its twins are export/transformer.py, the same as a graph, and `transformer` in engines/native/step.cpp, the same in C++;
+tests/engines/ compares what all of them say.
+
 Shapes: B batch, T time, S tokens looked back on (cached ones and these), D width, H heads, E = D / H, V vocabulary.
 """
 

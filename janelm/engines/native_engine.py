@@ -1,5 +1,7 @@
 """A step written in C++ (native/step.cpp), which the machine's own compiler makes for its own processor at first use.
 
+The order of its matrices and its structures are those of step.cpp, and must change with them.
+
 Shapes: L layers, B batch, T time, D width, H heads, E = D / H, V vocabulary.
 """
 

@@ -1,6 +1,7 @@
 """An exported graph, stepped by ONNX Runtime.
 
-It reads in the graph's metadata what the states are and how each is carried: see `export/graphs.py`.
+It reads in the graph's metadata what the states are and how each is carried: see `export/graphs.py`. Its twins are
+web/engine/model.js and web/engine/states.js: tests/browser/test_exactness.py compares their logits.
 
 Shapes: B batch, T time, E size of a head, V vocabulary.
 """

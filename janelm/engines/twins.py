@@ -18,7 +18,7 @@ class PackedLinear(nn.Module):
     """A linear without gradients, its weight in oneDNN's order.
 
     Writing asks for a row or a few at a time. There F.linear, which is MKL's, takes two to three times as long: see
-    tests/benchmarks/EXPERIMENTS.md.
+    docs/experiments.md.
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:

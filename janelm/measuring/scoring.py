@@ -5,7 +5,8 @@ Besides one model that reads with carried state there are two kinds of scores, e
 - dynamic evaluation (Krause et al. 2018): after each chunk has been judged, the model takes a step of learning on it;
 - an ensemble: several models of one tokenizer read side by side, and their probabilities are averaged.
 
-No token is ever judged by anything that has seen it.
+No token is ever judged by anything that has seen it. For one model the twin of this is web/engine/reading.js:
+tests/browser/test_exactness.py compares their bits per byte.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ..text.data import Dataset, Documents, read_documents
 from ..text.tokenizers import Tokenizer
 from .evaluation import Losses
 
-# Learning rates of dynamic evaluation, found on a tenth of Austen's held-out text: see tests/benchmarks/EXPERIMENTS.md.
+# Learning rates of dynamic evaluation, found on a tenth of Austen's held-out text: see docs/experiments.md.
 DYNAMIC_RATES = {"transformer": 1e-4, "lstm": 3e-4}
 
 

@@ -1,4 +1,7 @@
-"""Text to tokens and back: characters, or byte pairs by tiktoken. One interface, and JSON that holds all of it."""
+"""Text to tokens and back: characters, or byte pairs by tiktoken. One interface, and JSON that holds all of it.
+
+Its twins are web/engine/tokenizer.js and web/engine/byte_pairs.js; tests/golden/tokenizers.json holds them together.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from ..config import CharacterTokenizerConfig, TiktokenTokenizerConfig, Tokenize
 from ..errors import JaneLMError, UsageError
 
 REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
-UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `evaluation.bits_per_byte`
+UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `Losses.bits_per_byte`
 
 
 class Tokenizer:

@@ -87,7 +87,7 @@ def model_preset(architecture: str, preset: str) -> ModelConfig:
     return MODEL_CONFIGS[architecture](**getattr(PRESETS[preset], architecture))
 
 
-# Each architecture's own learning rate, found on Austen: see tests/benchmarks/EXPERIMENTS.md.
+# Each architecture's own learning rate, found on Austen: see docs/experiments.md.
 LEARNING_RATES = {
     "transformer": {"learning_rate": 0.01, "matrix_learning_rate": 0.02},
     "lstm": {"learning_rate": 0.02, "matrix_learning_rate": 0.05},

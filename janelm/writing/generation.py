@@ -1,4 +1,7 @@
-"""Writing text: one token after the other, each in one step of the model, without end."""
+"""Writing text: one token after the other, each in one step of the model, without end.
+
+Its twin is web/engine/generation.js: tests/browser/test_exactness.py compares what both write.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """From logits to a token: specified here once, for Python and for the browser.
 
+Its twins are web/engine/sampler.js and web/engine/random.js; tests/golden/sampling.json holds them together.
+
 One draw takes the logits of V tokens (float32), the tokens written so far, and one random number, and works in float64:
 
 1. **Never written.** The logits of tokens that must not be chosen become minus infinity.

@@ -34,7 +34,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 import onnx
 from generation import random_run
-from gpt2 import write_gpt2
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from janelm.config import LSTMConfig
@@ -170,6 +169,8 @@ def prepare(root: Path, transformer: str, lstm: str) -> dict[str, OnnxEngine]:
     listed = json.loads((root / "speed/manifest.json").read_text())
     listed["models"] = [add_model(root / "speed", listed["models"][0], *pair) for pair in graphs.items()]
     (root / "speed/manifest.json").write_text(json.dumps(listed))
+    from gpt2 import write_gpt2  # which needs transformers
+
     write_gpt2(root / "peer/models/gpt2", loaded.model.config, loaded.model.vocab_size)
     for package in (PEER, PEER_RUNTIME):
         for path, content in fetch(package).items():

@@ -1,7 +1,7 @@
 // The step of a trained model, for the processor this is compiled on: read the next tokens, say what comes after them.
 //
-// Read `transformer` and `lstm` at the end first: they do what the modules in janelm/architectures do, to the last
-// operation.
+// Read `transformer` and `lstm` at the end first: they do what their twins janelm/architectures/transformer.py and
+// lstm.py do, to the last operation. tests/engines/test_native.py holds them together.
 //
 // Shapes, rows first: B texts of T new tokens each, N = B * T tokens in all, text by text; D width, H heads, E = D / H,
 // W slots of the ring of keys and values, V vocabulary. Everything is float32 but for weights, which may be int8, one

@@ -1,5 +1,6 @@
 /**
- * Byte-pair encoding (Sennrich et al. 2016) of one piece of text.
+ * Byte-pair encoding (Sennrich et al. 2016) of one piece of text, as tiktoken does it for the twin of this,
+ * `TiktokenTokenizer` in janelm/text/tokenizers.py. tests/golden/tokenizers.json holds both together.
  *
  * Of all neighbours that together make a token, the pair of the lowest rank merges first, the leftmost among equals.
  * Parts are a linked list and pairs wait in a heap, so that a piece of n bytes takes n log n steps: a person may paste

@@ -1,5 +1,6 @@
 /**
- * Writing text one token after the other, as janelm/generation.py does it.
+ * Writing text one token after the other, as its twin janelm/writing/generation.py does it:
+ * tests/browser/test_exactness.py compares what both write.
  *
  * @import { Frame, Sampling, Summary, TokenInfo, WriteOptions } from "./types.js"
  * @import { Context, Expectation } from "./context.js"

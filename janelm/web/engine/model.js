@@ -1,5 +1,5 @@
 /**
- * A graph that JaneLM exported, run one step at a time.
+ * A graph that JaneLM exported, run one step at a time, as its twin janelm/engines/onnx_engine.py runs it.
  *
  * @import { Description } from "./types.js"
  * @import { HeapTensor, Output, Runtime } from "./session.js"

@@ -1,4 +1,7 @@
-/** The random numbers of janelm/sampling.py: xoshiro128** (Blackman and Vigna 2018), seeded by splitmix32. */
+/**
+ * xoshiro128** (Blackman and Vigna 2018), seeded by splitmix32: twin of `Random` in janelm/writing/sampling.py.
+ * tests/golden/sampling.json holds both together.
+ */
 
 export class Random {
   #words = new Uint32Array(4);

@@ -1,5 +1,6 @@
 /**
- * Reading a text: how well each token was expected, how well all of it, and what the inside looks like at its end.
+ * Reading a text: how well each token was expected, how well all of it, and what the inside looks like at its end. Its
+ * bits per byte are those of its twin janelm/measuring/scoring.py: tests/browser/test_exactness.py compares them.
  *
  * @import { Look, ReadOptions, Reading, Score, TokenInfo } from "./types.js"
  * @import { Context, Expectation } from "./context.js"
@@ -9,7 +10,7 @@
 
 import { EngineError } from "./errors.js";
 
-const UNKNOWN_CHARACTER_BITS = Math.log2(0x110000); // naming any one Unicode character, as janelm/tokenizers.py counts
+const UNKNOWN_CHARACTER_BITS = Math.log2(0x110000); // naming any one character, as janelm/text/tokenizers.py counts
 
 /**
  * @param {Context} context

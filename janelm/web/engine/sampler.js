@@ -1,5 +1,6 @@
 /**
- * From logits to a token, step by step as janelm/sampling.py specifies: the numbers of its steps stand here too.
+ * From logits to a token, step by step as its twin janelm/writing/sampling.py specifies: the numbers of its steps stand
+ * here too. tests/golden/sampling.json holds both together.
  *
  * @import { Sampling } from "./types.js"
  */

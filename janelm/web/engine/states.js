@@ -1,5 +1,6 @@
 /**
- * What a model carries from step to step, as its graph describes it: see janelm/export/graphs.py.
+ * What a model carries from step to step, as its graph describes it: see janelm/export/graphs.py. Its twin is
+ * janelm/engines/onnx_engine.py: tests/browser/test_exactness.py compares their logits.
  *
  * A state gives a step its inputs, takes in its outputs, and can go back to an earlier position, so that a text that
  * was changed near its end need not be read anew.

@@ -1,5 +1,5 @@
 /**
- * Text to tokens and back, as janelm/tokenizers.py does it.
+ * Text to tokens and back, as its twin janelm/text/tokenizers.py does it; tests/golden/tokenizers.json holds both together.
  *
  * @import { BytePairJSON, CharacterJSON, Span, TokenizerJSON } from "./types.js"
  */
