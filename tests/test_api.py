@@ -57,7 +57,7 @@ WINGS = {
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive books",
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
-    "pipeline lessons",
+    "finish pipeline lessons",
     "site": "change vendor models folder workflow server",
     "commands": "shared resuming train write compare score overlap export serve",
     "cli": "",

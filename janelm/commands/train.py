@@ -7,18 +7,24 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
 from ..machine.files import MODELS
+from ..machine.streams import Steady
 from ..training.presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, say
 
-TEACHERS_PRESET = "medium"  # of the teachers that a preset begins with
+if TYPE_CHECKING:
+    from ..training.lessons import Plan
+
+GONE = 141  # the exit code where all is well but whoever read the output has gone, as a shell says it of SIGPIPE
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
 
 
@@ -58,12 +64,55 @@ class Files:
         return MODELS / self.model_file
 
     @property
+    def folder(self) -> Path:
+        return self.model_path.with_suffix("")
+
+    @property
     def config_path(self) -> Path:
         return MODELS / config_name(self.model_file, self.config_file)
 
 
 def train_command(arguments: list[str], program: str) -> int:
     """Train a transformer or an LSTM on a text, and measure it."""
+    options, given, why = _read(arguments, program)
+    files = options.files
+    check(files)
+    from ..training.distributed import in_first_process
+    from ..training.lessons import Plan, unfinished
+
+    command = shlex.join([*(["python"] if program.endswith(".py") else []), *program.split(), *arguments])
+    with _steady_streams() as lost:
+        if files.resume and not unfinished(files.folder):
+            finished = _resume(options, given, arguments, command)
+        else:
+            plan = Plan.read(files.folder) if files.resume else Plan.of(files.folder, arguments)
+            options, _, why = _read(plan.arguments, program)
+            if in_first_process():
+                say(f"preset: {options.choice.preset} ({why})")
+            finished = _train(options, plan, command)
+        code = 0 if finished is None else _finish(finished, files)
+    if lost():
+        code = code or GONE
+    if os.environ.get("WORLD_SIZE", "1") != "1":  # what FSDP leaves running has been seen to abort Python's own end
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+@contextmanager
+def _steady_streams() -> Iterator[Callable[[], bool]]:
+    """Within it, output that nobody reads any more ends nothing; gives what tells whether any was lost."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = steady = [Steady(stream) for stream in streams]
+    try:
+        yield lambda: any(stream.lost for stream in steady)
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+def _read(arguments: list[str], program: str) -> tuple[Any, dict[str, float], str]:
+    """The options, the budget among them that was named, and why the preset is the one it is."""
     budget = tyro.cli(
         make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]),
         args=arguments,
@@ -84,78 +133,51 @@ def train_command(arguments: list[str], program: str) -> int:
         "Train a language model from scratch on your own text. The defaults shown are those of the chosen "
         "architecture, tokenization and preset.",
     )
-    files = options.files
-    check(files)
-    from ..training.distributed import in_first_process
-    from ..training.pipeline import resume, train
-
-    command = shlex.join([*(["python"] if program.endswith(".py") else []), *program.split(), *arguments])
-    if files.resume:
-        finished = resume(files.model_path.with_suffix(""), budget=given, say=say, started=_BEGAN, command=command)
-    else:
-        if in_first_process():
-            say(f"preset: {preset} ({why})")
-        options, started = _with_teachers(options, command)
-        finished = train(
-            options.model,
-            options.training,
-            files.model_path.with_suffix(""),
-            data=options.data,
-            tokenizer=options.tokenizer,
-            say=say,
-            started=started,
-            command=command,
-            beside=(files.model_path, files.config_path),
-        )
-    code = 0 if finished is None else _finish(finished, files)
-    if os.environ.get("WORLD_SIZE", "1") != "1":  # what FSDP leaves running has been seen to abort Python's own end
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+    return options, given, why
 
 
-def _with_teachers(options: Any, command: str) -> tuple[Any, float]:
-    """The options of the model itself, once the teachers that its preset begins with are trained, and when that was.
+def _resume(options: Any, given: dict[str, float], arguments: list[str], command: str) -> Any:
+    from ..runs.folder import Run
+    from ..training.pipeline import resume
+    from .resuming import changes
 
-    They take shares of its minutes. There are none where teachers are named, where steps or epochs are the budget, or
-    where several processes train together.
+    folder = options.files.folder
+    changed = changes(arguments, options, Run(folder))
+    data = options.data.data if any(word.startswith("--data") for word in arguments) else ()
+    return resume(folder, budget=given, changes=changed, data=data, say=say, started=_BEGAN, command=command)
+
+
+def _train(options: Any, plan: Plan, command: str) -> Any:
+    """Train what the options say, and before it the teachers that its preset begins with, if it does.
+
+    There are none where teachers are named, where steps or epochs are the budget, or where several processes train
+    together.
     """
+    from ..training.lessons import Pupil, teach
     from ..training.pipeline import train
 
-    training, shares, started = options.training, PRESETS[options.choice.preset].lessons, _BEGAN
-    if not shares or training.teachers or training.minutes is None or os.environ.get("WORLD_SIZE", "1") != "1":
-        return options, started
-    folder, teachers = options.files.model_path.with_suffix(""), []
-    same = {name: getattr(training, name) for name in ("batch_tokens", "bpe_dropout", "seed", "device")}
-    same |= {name: getattr(training, name) for name in ("precision", "compile")}
-    for kind, share in shares.items():
-        preset = replace(model_preset(kind, TEACHERS_PRESET), context_length=options.model.context_length)
-        teacher = folder.with_name(f"{folder.name}-{kind}")
-        minutes = share * training.minutes
-        say(f"first the {kind} that is to be one of its teachers, {minutes:.1f} minutes: {teacher}")
-        finished = train(
-            options.model if kind == options.model.kind else preset,
-            replace(training_preset(kind, TEACHERS_PRESET), minutes=minutes, **same),
-            teacher,
-            data=options.data,
-            tokenizer=options.tokenizer,
-            say=say,
-            started=started,
-            command=command,
-        )
-        if finished.interrupted:
-            say(
-                f"{folder} itself has not begun. Finish this teacher with --resume --model_file {teacher.name}.pth; "
-                "whatever is finished can be named after --teachers"
-            )
+    files, training, started = options.files, options.training, _BEGAN
+    lessons = PRESETS[options.choice.preset].lessons
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    if lessons and not training.teachers and training.minutes is not None and alone:
+        pupil = Pupil(files.folder, options.model, training, options.data, options.tokenizer)
+        training = teach(pupil, lessons, plan, say=say, started=started, command=command)
+        if training is None:
+            say(f"{files.folder} itself has not begun; go on with --resume --model_file {files.model_file}")
             raise KeyboardInterrupt
-        teachers.append(str(teacher))
         started = time.perf_counter()
-    rest = training.minutes * (1 - sum(shares.values()))
-    options.training = replace(training, teachers=tuple(teachers), minutes=rest)
-    say(f"now the model itself, {rest:.1f} minutes:")
-    return options, started
+    return train(
+        options.model,
+        training,
+        files.folder,
+        data=options.data,
+        tokenizer=options.tokenizer,
+        say=say,
+        started=started,
+        command=command,
+        beside=(files.model_path, files.config_path),
+        begun=plan.close,
+    )
 
 
 def _train_options(choice: Choice, budget_given: bool) -> type:
@@ -197,4 +219,4 @@ def _finish(finished: Any, files: Files) -> int:
         f"the run is in {run.folder}; write with it: python inference.py --model_file {files.model_file} "
         f"--config_file {config_name(files.model_file, files.config_file)} --num_tokens 500"
     )
-    return 130 if finished.interrupted else 0
+    return 128 + finished.signal if finished.interrupted else 0

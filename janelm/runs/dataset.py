@@ -15,13 +15,13 @@ from .folder import Run
 from .loaded import RunConfig
 
 
-def training_tokens(run: Run) -> np.ndarray:
+def training_tokens(run: Run, data: tuple[str, ...] = ()) -> np.ndarray:
     """The tokens (T,) int64 that a run was trained on. Raises JaneLMError where its text has changed since."""
-    return run_data(run).training_tokens()
+    return run_data(run, data=data).training_tokens()
 
 
-def run_data(run: Run, *others: Run) -> Dataset:
-    """The text of a run, split and encoded as its training did.
+def run_data(run: Run, *others: Run, data: tuple[str, ...] = ()) -> Dataset:
+    """The text of a run, split and encoded as its training did; `data` says where it lies now, if it has moved.
 
     Raises JaneLMError where the text has changed since, and UsageError where other runs had another text or split.
     """
@@ -30,7 +30,17 @@ def run_data(run: Run, *others: Run) -> Dataset:
     for other in others:
         if not same_text(facts, other.read_json("config.json")["facts"]):
             raise UsageError(f"{run.name} and {other.name} were trained on different texts or splits: name a file")
-    return dataset_of(run, config, load_sources(config.data.data), torch.device("cpu"))
+    return dataset_of(run, config, sources_of(config, data), torch.device("cpu"))
+
+
+def sources_of(config: RunConfig, data: tuple[str, ...] = ()) -> list[Source]:
+    """The text that a run was trained on, from where it lay or from `data`. Raises JaneLMError if it is not there."""
+    try:
+        return load_sources(data or config.data.data)
+    except UsageError:
+        raise
+    except JaneLMError as error:
+        raise JaneLMError(f"{error} (if the text has moved, say where it is now with --data)") from error
 
 
 def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch.device) -> Dataset:

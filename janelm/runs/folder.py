@@ -137,6 +137,14 @@ class Run:
             raise JaneLMError(f"{path} has no rows yet: let the run reach its first evaluation")
         return rows
 
+    def learned(self) -> bool:
+        """Whether any evaluation found better weights than the start's."""
+        try:
+            first, *later = (row["validation_loss"] for row in self.metrics())
+        except (JaneLMError, KeyError):
+            return False
+        return any(loss < first for loss in later)
+
     def resume_state(self) -> dict[str, Any]:
         """What `write_resume_state` wrote. Raises JaneLMError where it is missing or damaged."""
         import torch

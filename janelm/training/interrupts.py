@@ -23,8 +23,12 @@ class Interrupt:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.asked = False
-        self.signal = signal.SIGINT  # which one it was
+        self.signal = 0  # which one it was
         self._say = say
+
+    def heard(self) -> None:
+        """Another process of the team was asked to end."""
+        self.asked, self.signal = True, self.signal or signal.SIGINT
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -39,7 +43,7 @@ class Interrupt:
             if time.monotonic() > pressed + SAME_PRESS:
                 raise KeyboardInterrupt
             if not self.asked:
-                pressed, self.asked, self.signal = time.monotonic(), True, signal.Signals(number)
+                pressed, self.asked, self.signal = time.monotonic(), True, number
                 self._say("stopping: evaluating and saving; press Ctrl-C again to stop at once")
 
         # What is ignored stays so: nohup ignores SIGHUP, and a shell's background Ctrl-C.

@@ -96,7 +96,7 @@ class Trainer:
         done = self.team.tell(self.clock.progress(state))
         asked = self.team.any(self.interrupt.asked)  # what all agree on, whoever hears of it meanwhile
         if asked:
-            self.interrupt.asked = True
+            self.interrupt.heard()
         if done >= 1:
             state.finished = "the budget is spent"
         if state.finished or done >= state.evaluations_done / self.config.evaluations:

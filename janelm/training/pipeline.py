@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 
 from ..architectures import LanguageModel, build_model
-from ..architectures.crossentropy import IGNORED
 from ..config import (
     CharacterTokenizerConfig,
     DataConfig,
     ModelConfig,
-    SamplingConfig,
     TokenizerConfig,
     TrainingConfig,
     check,
 )
-from ..machine.files import set_aside, write_atomically
-from ..machine.hardware import autocast, choose_device, choose_precision, processor
-from ..measuring.evaluation import final_losses
-from ..measuring.overlap import MOST_TOKENS, TokenIndex, run_shares
-from ..runs.dataset import dataset_of
+from ..errors import JaneLMError
+from ..machine.files import free_names, remove_strays, set_aside
+from ..machine.hardware import choose_device, processor
+from ..machine.locks import FolderLock
+from ..runs.dataset import dataset_of, sources_of
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun, RunConfig, load_weights
 from ..text.corpora import GIVEN, Source, given_source, load_sources
 from ..text.data import Dataset, load_dataset
 from ..text.encoded import text_digest
-from ..writing.generation import Limits, generate, generate_samples
 from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
+from .finish import measure, sample_text
 from .loop import Trainer
+from .presets import BUDGETS
+
+ANOTHER_NAME = "wait until it has ended, or give this one a --model_file of its own"
 
 
 @dataclass
 class Finished:
-    """A finished run, the figures of its best weights, and whether Ctrl-C ended it."""
+    """A finished run, the figures of its best weights, and the signal that ended it: SIGINT after Ctrl-C, 0 if none."""
 
     run: Run
     results: dict
-    interrupted: bool = False
+    signal: int = 0
+
+    @property
+    def interrupted(self) -> bool:
+        return self.signal != 0
 
 
 def train(
@@ -61,13 +68,16 @@ def train(
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     started: float | None = None,
     command: str | None = None,
+    begun: Callable[[], None] = lambda: None,
 ) -> Finished | None:
     """Train a model from scratch and leave a run in `folder`.
 
     The text is `text` if given, else what `data` names. What already stands at `folder` and at the paths `beside` is
-    renamed to the next free number. `command` is what the user typed, for the model card. Where torchrun started
-    several processes, they train together, and all but the first get None. Raises UsageError with every wrong setting,
-    and JaneLMError where the text or the folder cannot be used.
+    renamed to the next free number. `command` is what the user typed, for the model card; `begun` is called when the
+    run's folder is there. Where torchrun started several processes, they train together, and all but the first get
+    None. Raises UsageError with every wrong setting, or where another process is writing this run, and JaneLMError
+    where the text or the folder cannot be used or the training fails; if it had learned nothing, what was renamed then
+    has its name again.
     """
     folder, data = Path(folder), data or DataConfig()
     if text is not None:
@@ -78,29 +88,38 @@ def train(
     team = join_team(device)
     say = say if team.first else _silence
     torch.manual_seed(training.seed)
-    sources = [given_source(text)] if text is not None else load_sources(data.data)
-    for source in sources:
-        for line in source.report:
-            say(f"{source.name}: {line}")
-    with team.first_before_others():
-        dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
-    config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
-    run = Run(folder)
-    network = untrained(config, dataset)
-    facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
-    teachers = find_teachers(run, config, dataset.tokenizer, facts)
-    if team.first:
-        for old, new in set_aside(folder, *beside).items():
-            say(f"the earlier {old} is now {new}")
-        run.write_settings(config, dataset.tokenizer, facts)
-    say(describe(config, dataset, network.parameter_count()))
-    return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=False)
+    with FolderLock(folder, ANOTHER_NAME) if team.first else nullcontext() as lock:
+        sources = [given_source(text)] if text is not None else load_sources(data.data)
+        for source in sources:
+            for line in source.report:
+                say(f"{source.name}: {line}")
+        with team.first_before_others():
+            dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
+        config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
+        run, moved = Run(folder), {}
+        network = untrained(config, dataset)
+        facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
+        teachers = find_teachers(run, config, dataset.tokenizer, facts)
+        if team.first:
+            moved = set_aside(folder, *beside)
+            for old, new in moved.items():
+                say(f"the earlier {old} is now {new}")
+            lock.take()
+            run.write_settings(config, dataset.tokenizer, facts)
+            begun()
+        say(describe(config, dataset, network.parameter_count()))
+        try:
+            return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=False)
+        except JaneLMError as error:
+            raise JaneLMError(f"{error}; {_what_is_left(run, moved)}" if team.first else str(error)) from error
 
 
 def resume(
     folder: Path,
     *,
     budget: dict[str, float] | None = None,
+    changes: dict[str, Any] | None = None,
+    data: tuple[str, ...] = (),
     text: str | None = None,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     started: float | None = None,
@@ -108,28 +127,46 @@ def resume(
 ) -> Finished | None:
     """Go on with a run that was interrupted, or that gets a larger `budget` (minutes, steps or epochs) now.
 
-    Raises JaneLMError where the run cannot be read or its text has changed.
+    `changes` are settings of training that hold from now on, such as patience or device, and `data` says where the
+    text lies now if it has moved. Raises UsageError where another process is writing the run, and JaneLMError where
+    the run cannot be read or its text has changed.
     """
     run = Run(folder)
     config = run.config()
     if budget:
-        config = replace(
-            config, training=replace(config.training, **{"minutes": None, "steps": None, "epochs": None} | budget)
-        )
+        changes = dict.fromkeys(BUDGETS) | budget | (changes or {})
+    config = replace(config, training=replace(config.training, **(changes or {})))
     training = config.training
     check(config.model, training, config.data, also=_contradictions(config.model, training, config.data))
     device = choose_device(training.device)
     team = join_team(device)
     say = say if team.first else _silence
-    sources = [given_source(text)] if text is not None else load_sources(config.data.data)
-    facts = run.read_json("config.json")["facts"]
-    with team.first_before_others():
-        dataset = dataset_of(run, config, sources, device)
-        if team.first:
-            run.write_settings(config, dataset.tokenizer, facts)
-    teachers = find_teachers(run, config, dataset.tokenizer, facts)
-    network = untrained(config, dataset)
-    return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=True)
+    with FolderLock(run.folder, "wait until it has ended") if team.first else nullcontext():
+        sources = [given_source(text)] if text is not None else sources_of(config, data)
+        if data:
+            config = replace(config, data=replace(config.data, data=data))
+        facts = run.read_json("config.json")["facts"]
+        with team.first_before_others():
+            dataset = dataset_of(run, config, sources, device)
+            if team.first:
+                remove_strays(run.folder)
+                run.write_settings(config, dataset.tokenizer, facts)
+        teachers = find_teachers(run, config, dataset.tokenizer, facts)
+        network = untrained(config, dataset)
+        return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=True)
+
+
+def _what_is_left(run: Run, moved: dict[Path, Path]) -> str:
+    """What a training that failed leaves: its best weights; or, where it had learned nothing, a folder under another
+    name, so that nobody takes its noise for a model, and the earlier run under its own."""
+    if run.learned():
+        return f"the best weights so far are in {run.folder}"
+    failed = free_names(run.folder.with_name(f"{run.folder.name}-failed"))[0]
+    os.replace(run.folder, failed)
+    for old, new in moved.items():
+        os.replace(new, old)
+    again = f", and the earlier {next(iter(moved))} has its name again" if moved else ""
+    return f"it had learned nothing yet, so what there is of it is in {failed}{again}"
 
 
 def untrained(config: RunConfig, data: Dataset) -> LanguageModel:
@@ -178,50 +215,11 @@ def _train_and_finish(
         network = untrained(config, dataset)
         load_weights(network, run.best_weights())
         loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
-    return Finished(run, _measure(run, loaded, dataset, trainer, taught_by, command), trainer.interrupt.asked)
-
-
-def _measure(
-    run: Run, loaded: LoadedRun, dataset: Dataset, trainer: Trainer, taught_by: list[dict], command: str | None
-) -> dict:
-    """The figures of the finished model, which go to results.json, and a text that it writes."""
-    network, state = loaded.model, trainer.state
-    dtype, _ = choose_precision(loaded.config.training, network.device)
-    with autocast(network.device, dtype):
-        losses = final_losses(network, dataset)
-    results = {
-        "parameters": network.parameter_count(),
-        "steps": state.step,
-        "tokens": state.rows[-1]["tokens"],
-        "tokens_per_second": state.tokens_per_second(),
-        "seconds": round(trainer.clock.seconds, 1),
-        "best": trainer.records.best(state),
-        "ended": state.finished,
-        "command": command,
-        "teachers": taught_by,
-        "losses": losses,
-        "overlap": {},
-    }
-    run.write_results(results)  # what follows takes a while
-    network.eval()
-    if dataset.train_tokens <= MOST_TOKENS:
-        results["overlap"] = originality(loaded, dataset)
-        run.write_results(results)
-    write_atomically(run.folder / "sample.txt", sample_text(loaded, 500))
-    return results
+    return Finished(run, measure(run, loaded, dataset, trainer, taught_by, command), trainer.interrupt.signal)
 
 
 def _silence(line: str) -> None:
     pass
-
-
-def sample_text(run: LoadedRun, num_tokens: int) -> str:
-    """The text that the model writes from a fixed start, with a fixed seed: comparable from one to the next."""
-    training = run.model.training
-    run.model.eval()
-    text = "".join(generate(run, "", num_tokens, SamplingConfig(seed=1)))
-    run.model.train(training)
-    return text
 
 
 def describe(config: RunConfig, data: Dataset, parameters: int) -> str:
@@ -243,25 +241,6 @@ def _contradictions(model: ModelConfig, training: TrainingConfig, data: DataConf
     if training.carry_state and training.overfit_one_batch:
         found.append("carry_state reads on, but overfit_one_batch reads one batch again and again")
     return found
-
-
-def originality(run: LoadedRun, data: Dataset) -> dict[str, dict[str, float]]:
-    """How much of what the model writes stands in the training text: the share of its runs of 8, 16 and 32 tokens, and
-    the longest, at two temperatures; and the same of held-out text, which is what not copying looks like."""
-    index = TokenIndex(data.training_tokens())
-    held_out = next(data.evaluation("validation", 2000)).targets.cpu().numpy()
-    texts = {"held-out text": [row[row != IGNORED] for row in held_out]}
-    for temperature in (1.0, 0.7):
-        written: list[list[int]] = [[] for _ in range(8)]
-        for piece in generate_samples(run, "", Limits(250), SamplingConfig(temperature=temperature), num_samples=8):
-            written[piece.sample].append(piece.token)
-        texts[f"temperature {temperature}"] = [np.array(tokens, np.int64) for tokens in written]
-    figures = {}
-    for name, pieces in texts.items():
-        lengths = [index.matches(piece)[0] for piece in pieces]
-        figures[name] = {f"runs_of_{size}": share for size, share in run_shares(lengths).items()}
-        figures[name]["longest"] = max(int(part.max(initial=0)) for part in lengths)
-    return figures
 
 
 def _facts(sources: list[Source], data: Dataset) -> dict:

@@ -25,11 +25,6 @@ class TrainingState:
     rows: list[Row] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)  # what the model wrote at each evaluation
 
-    @property
-    def learned(self) -> bool:
-        """Whether any evaluation was better than the one before the first step."""
-        return self.since_best < len(self.rows) - 1
-
     def tokens_per_second(self) -> float:
         """Speed of training alone, without evaluations: the median over the intervals between them."""
         speeds = sorted(row["tokens_per_second"] for row in self.rows if row["tokens_per_second"] > 0)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from small import SHAPES, press_ctrl_c, random_run, write_text
 
-import janelm.commands.train
 from janelm import runs
 from janelm.cli import main
 from janelm.config import TiktokenTokenizerConfig
@@ -113,7 +112,7 @@ def test_without_a_model_of_ones_own_the_sample_writes_and_says_so(book, capsys,
 def test_a_budget_chooses_a_preset_and_says_so(budget, preset, monkeypatch, capsys):
     """The shape, the settings and the vocabulary are all the preset's, and what is named is obeyed."""
     seen = []
-    monkeypatch.setattr(janelm.commands.train, "_with_teachers", lambda options, command: (options, 0.0))
+    monkeypatch.setattr("janelm.training.lessons.teach", lambda pupil, *rest, **more: pupil.training)
     monkeypatch.setattr(pipeline, "train", lambda *what, **more: seen.append((*what, more)) or exit(0))
     for more in ([], ["--preset", "tiny"], ["--architecture", "lstm", "--tokenization", "tiktoken"]):
         with pytest.raises(SystemExit):
