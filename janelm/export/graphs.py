@@ -28,22 +28,29 @@ Shapes: B batch, T time, L layers, D width, H heads, E = D / H, V vocabulary.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import helper
 
-from ..config import ModelConfig, to_dict
+from ..config import to_dict
 from ..errors import JaneLMError
+from ..machine.files import cache_folder, write_atomically
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
-from .lstm import lstm_graph
-from .parts import OPSET, GraphBuilder, Weights, join, outside
-from .transformer import transformer_graph
+from .lstm import LSTMGraph
+from .parts import Graph, Weights, constant, join, outside
+from .transformer import TransformerGraph
 
+EXPORTERS: dict[str, type[Graph]] = {"transformer": TransformerGraph, "lstm": LSTMGraph}
+OPSET = 23  # the first with RMSNormalization and RotaryEmbedding; run by ONNX Runtime 1.23 and onnxruntime-web 1.30
+IR_VERSION = 11  # the one that came with opset 23
 KEY = "janelm"
 
 
@@ -61,27 +68,63 @@ def export_graph(run: LoadedRun) -> onnx.ModelProto:
 def export_apart(run: LoadedRun) -> tuple[onnx.ModelProto, Weights]:
     """The same, unchecked and without its matrices, and these by their names in the graph: what `OnnxEngine` runs
     without copying them once more."""
-    config = run.config.model
-    kind = config.kind
+    config, kind, vocab_size, trained = run.config.model, run.config.model.kind, run.tokenizer.vocab_size, run.weights
     if kind not in EXPORTERS:
         raise JaneLMError(f"a model of kind {kind} cannot be exported: there are graphs for {', '.join(EXPORTERS)}")
-    graph, states = EXPORTERS[kind](config, run.weights)
-    model = graph.model(kind)
+    graph = EXPORTERS[kind](config)
+    weights = graph.arrays({name: trained[name] for name in config.weight_shapes(vocab_size)})
+    model = _without_weights(graph, vocab_size, {name: array.shape for name, array in weights.items()})
     model.producer_name, model.producer_version = "janelm", janelm_version()
-    write_description(
-        model,
-        {
-            "name": run.name,
-            "kind": kind,
-            "config": to_dict(config),
-            "vocab_size": run.tokenizer.vocab_size,
-            "tokenizer": _compact(run.tokenizer),
-            "opset": OPSET,
-            "precision": "fp32",
-        }
-        | states,
+    model.graph.initializer.extend(constant(name, array) for name, array in weights.items())
+    description = {"name": run.name, "kind": kind, "config": to_dict(config), "vocab_size": vocab_size}
+    description |= {"tokenizer": _compact(run.tokenizer), "opset": OPSET, "precision": "fp32"}
+    write_description(model, description | graph.states())
+    return model, {tensor.name: weights[tensor.name] for tensor in outside(model)}
+
+
+def _without_weights(graph: Graph, vocab_size: int, shapes: dict[str, Any]) -> onnx.ModelProto:
+    """The graph without its weights, which have these shapes.
+
+    Kept in the cache folder: importing onnxscript takes as long as all else before the first character of a text.
+    """
+    sources = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
+    key = hashlib.sha256(repr((graph.config, vocab_size, sources)).encode()).hexdigest()
+    path = cache_folder() / "graphs" / f"{graph.config.kind}-{key[:16]}.onnx"
+    with contextlib.suppress(OSError, DecodeError):
+        return onnx.load(path)
+    model = _authored(graph, vocab_size, shapes)
+    with contextlib.suppress(JaneLMError):  # where nothing can be kept, it is authored each time
+        write_atomically(path, model.SerializeToString())
+    return model
+
+
+def _authored(graph: Graph, vocab_size: int, shapes: dict[str, Any]) -> onnx.ModelProto:
+    from onnxscript import build_graph, ir
+
+    def values(shapes: dict[str, Any]) -> list[ir.Value]:
+        return [ir.val(name, ir.DataType.FLOAT, shape) for name, shape in shapes.items()]
+
+    described = graph.states()
+    ring, states = described.get("ring", {"inputs": {}})["inputs"], described["states"]
+    inputs = {name: ring[name]["shape"] for name in ring} | {state["name"]: state["shape"] for state in states}
+    outputs = {"logits": ["batch", vocab_size]}
+    outputs |= {s["output"]: ["time" if size == "past" else size for size in s["shape"]] for s in states}
+    for name in described.get("attention", []):
+        outputs[name] = ["batch", graph.config.heads, "time", "past + time"]
+    named = {value.name: value for value in values(shapes)}
+    built = build_graph(
+        lambda op, *inputs: graph.author(op, named, *inputs),
+        [ir.val("tokens", ir.DataType.INT64, ["batch", "time"]), *values(inputs)],
+        values(outputs),
+        opset_imports={"": OPSET},
+        name=graph.config.kind,
     )
-    return model, {tensor.name: graph.weights[tensor.name] for tensor in outside(model)}
+    model = ir.to_proto(ir.Model(built, ir_version=IR_VERSION))
+    model.graph.ClearField("value_info")  # engines find it out by themselves, and quantising changes it
+    for node in model.graph.node:
+        node.ClearField("name")
+        node.ClearField("metadata_props")
+    return model
 
 
 def read_description(model: onnx.ModelProto) -> dict[str, Any]:
@@ -118,9 +161,3 @@ def janelm_version() -> str:
         return version("janelm")
     except PackageNotFoundError:  # run from a folder that was never installed
         return "unknown"
-
-
-EXPORTERS: dict[str, Callable[[ModelConfig, Weights], tuple[GraphBuilder, dict]]] = {
-    "transformer": transformer_graph,
-    "lstm": lstm_graph,
-}

@@ -1,57 +1,44 @@
-"""What the graphs of all architectures are built from."""
+"""What the graphs of all architectures have in common, and their matrices, which stand beside them until they are asked
+for: so they need not be copied."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 23  # the first with RMSNormalization and RotaryEmbedding; run by ONNX Runtime 1.23 and onnxruntime-web 1.30
-IR_VERSION = 11  # the one that came with opset 23
+if TYPE_CHECKING:
+    from onnxscript import OpBuilder
+    from onnxscript.ir import Value
 
-Shape = list[int | str]  # sizes that are free have a name
 Weights = dict[str, np.ndarray]  # arrays by name
 
 
-class GraphBuilder:
-    """Nodes, inputs, outputs and weights of a graph in the making; results are known by their names.
+class Graph:
+    """An architecture as a graph, which onnxscript is told node by node."""
 
-    Matrices stay beside the graph, which only says which there are: so they need not be copied into it. See `join`.
-    """
+    forward: Callable[..., list[Value]]
+    """All inputs to all outputs, in the order of graphs.py."""
 
-    def __init__(self) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._inputs: list[onnx.ValueInfoProto] = []
-        self._outputs: list[onnx.ValueInfoProto] = []
-        self.weights: Weights = {}
+    def __init__(self, config: Any) -> None:
+        self.config = config
 
-    def input(self, name: str, shape: Shape, dtype: int = TensorProto.FLOAT) -> str:
-        self._inputs.append(helper.make_tensor_value_info(name, dtype, shape))
-        return name
+    def states(self) -> dict[str, Any]:
+        """What the description says of the states: see graphs.py."""
+        raise NotImplementedError
 
-    def output(self, name: str, shape: Shape) -> None:
-        """Give out the result of this name."""
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    def arrays(self, weights: Weights) -> Weights:
+        """The weights of a run as the graph reads them, by their names there."""
+        raise NotImplementedError
 
-    def weight(self, name: str, values: np.ndarray) -> str:
-        """A constant of the graph; the same name again is the same constant."""
-        self.weights.setdefault(name, values)
-        return name
-
-    def node(self, operator: str, inputs: list[str], outputs: str | list[str], **attributes: Any) -> Any:
-        """Add a node, and return the name or the names of its results."""
-        names = [outputs] if isinstance(outputs, str) else outputs
-        self._nodes.append(helper.make_node(operator, inputs, names, **attributes))
-        return outputs
-
-    def model(self, name: str) -> onnx.ModelProto:
-        constants = [constant(name, values) for name, values in self.weights.items()]
-        graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    def author(self, op: OpBuilder, weights: dict[str, Value], *inputs: Value) -> list[Value]:
+        """The same, where `op` makes the nodes and `weights` are the values of `arrays`."""
+        self.op, self.weights = op, weights
+        return self.forward(*inputs)
 
 
 def constant(name: str, values: np.ndarray) -> onnx.TensorProto:
@@ -89,6 +76,6 @@ def part(model: onnx.ModelProto) -> Weights:
     return weights
 
 
-def state(name: str, output: str, shape: Shape, update: str) -> dict[str, Any]:
-    """A state's entry in the description."""
+def state(name: str, output: str, shape: list[int | str], update: str) -> dict[str, Any]:
+    """A state's entry in the description; sizes that are free have a name."""
     return {"name": name, "output": output, "shape": shape, "dtype": "float32", "update": update}

@@ -57,28 +57,25 @@ def quantise_apart(model: onnx.ModelProto, weights: Weights, precision: str) -> 
 
 
 def _fp16(model: onnx.ModelProto, weights: Weights) -> None:
-    casts = []
-    for tensor in outside(model):
+    for place, tensor in enumerate(outside(model)):
         name = tensor.name
         weight = weights.pop(name)
         if np.abs(weight).max() > np.finfo(np.float16).max:
             raise JaneLMError(f"{name} holds weights too large for fp16: the model has gone astray, so train it again")
         _set(weights, tensor, f"{name}_fp16", weight.astype(np.float16))
-        casts.append(helper.make_node("Cast", [f"{name}_fp16"], [name], to=TensorProto.FLOAT))
-    _replace(model.graph.node, [*casts, *model.graph.node])
+        model.graph.node.insert(place, helper.make_node("Cast", [f"{name}_fp16"], [name], to=TensorProto.FLOAT))
 
 
 def _int8_weights(model: onnx.ModelProto, weights: Weights) -> None:
-    graph, widened, make = model.graph, [], helper.make_node
+    graph, make = model.graph, helper.make_node
     by_column = {node.input[1] for node in graph.node if node.op_type == "MatMul"}
-    for tensor in outside(model):
+    for place, tensor in enumerate(outside(model)):
         name = tensor.name
         rows, scale = rounded(weights.pop(name), axis=0 if name in by_column else -1)
         _set(weights, tensor, f"{name}_int8", rows)
         graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
-        widened.append(make("Cast", [f"{name}_int8"], [f"{name}_float"], to=TensorProto.FLOAT))
-        widened.append(make("Mul", [f"{name}_float", f"{name}_scale"], [name]))
-    _replace(graph.node, [*widened, *graph.node])
+        graph.node.insert(2 * place, make("Cast", [f"{name}_int8"], [f"{name}_float"], to=TensorProto.FLOAT))
+        graph.node.insert(2 * place + 1, make("Mul", [f"{name}_float", f"{name}_scale"], [name]))
 
 
 def _set(weights: Weights, tensor: onnx.TensorProto, name: str, values: np.ndarray) -> None:
@@ -93,11 +90,13 @@ def _int8(model: onnx.ModelProto, weights: Weights) -> None:
     A table (V, D) that embedding and head share gets one scale to each token. That is a scale to each row where the
     embedding looks rows up, and to each column where the head multiplies by the transposed table: one serves both.
     """
-    graph, nodes, uses = model.graph, [], {}
-    for node in graph.node:
+    graph, uses = model.graph, {}
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.node]
+    graph.ClearField("node")
+    for node in nodes:
         matrices = [name for name in node.input if name in weights]
         uses |= dict.fromkeys(matrices, node.op_type)
-        nodes += INT8_NODES[node.op_type](node) if matrices else [node]
+        graph.node.extend(INT8_NODES[node.op_type](node) if matrices else [node])
     for tensor in outside(model):
         name = tensor.name
         rows, scale = rounded(weights.pop(name), axis=0 if uses[name] == "MatMul" else -1)
@@ -110,7 +109,6 @@ def _int8(model: onnx.ModelProto, weights: Weights) -> None:
     graph.initializer.append(numpy_helper.from_array(np.array([-1], np.int64), "last_axis"))
     if "LSTM" in uses.values():
         model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-    _replace(graph.node, nodes)
 
 
 def _int8_gather(node: onnx.NodeProto) -> list[onnx.NodeProto]:
@@ -163,12 +161,6 @@ def _int8_lstm(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     )  # fmt: skip
     smaller.attribute.extend(node.attribute)
     return [smaller]
-
-
-def _replace(nodes: object, by: list[onnx.NodeProto]) -> None:
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in by]  # clearing empties the old ones
-    del nodes[:]
-    nodes.extend(copies)
 
 
 INT8_NODES: dict[str, Callable[[onnx.NodeProto], list[onnx.NodeProto]]] = {

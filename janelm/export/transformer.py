@@ -1,4 +1,4 @@
-"""The transformer as a graph, around a ring of keys and values that the host owns.
+"""The transformer of architectures/transformer.py as a graph, around a ring of keys and values that the host owns.
 
 Written by hand for speed where a step is one token: what torch's exporter makes of the model has more than twice as
 many nodes, which cost more in a browser than the products do, and copies the whole ring before it looks at it. Here
@@ -10,99 +10,80 @@ Shapes: B batch, T time, past slots of the ring, S = past + T, D width, H heads,
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import TensorProto
 
 from ..config import TransformerConfig
-from .parts import GraphBuilder, Weights, state
+from .parts import Graph, Weights, state
+
+if TYPE_CHECKING:
+    from onnxscript.ir import Value
 
 EPSILON = float(np.finfo(np.float32).eps)  # what F.rms_norm adds under the root
 
 
-def transformer_graph(config: TransformerConfig, weights: Weights) -> tuple[GraphBuilder, dict[str, Any]]:
-    """The graph, and what the description says of its states."""
-    graph = _Graph()
-    H, E = config.heads, config.width // config.heads
-    graph.input("tokens", ["batch", "time"], TensorProto.INT64)
-    ring = _ring(config.context_length, config.rotary_base, E)
-    for name, described in ring["inputs"].items():
-        graph.input(name, described["shape"])
-    sizes = [graph.node("Shape", ["values0"], "past", start=2, end=3), graph.node("Shape", ["tokens"], "time", start=1)]
-    graph.node("Concat", sizes, "sizes", axis=0)
-    table = graph.weight("embedding", weights["embedding.weight"])
-    x = graph.norm(graph.node("Gather", [table, "tokens"], "embedded"), config.width)  # (B, T, D)
-    for i in range(config.layers):
-        attention, feed_forward = f"blocks.{i}.attention", f"blocks.{i}.feed_forward"
-        heads = graph.attention(i, graph.norm(x, config.width), weights[f"{attention}.query_key_value.weight"], H, E)
-        x = graph.add(x, graph.product(heads, f"attention_output{i}", weights[f"{attention}.output.weight"]))
-        wide = graph.product(graph.norm(x, config.width), f"widen{i}", weights[f"{feed_forward}.widen.weight"])
-        positive = graph.node("Relu", [wide], f"positive{i}")  # (B, T, 4D)
-        squared = graph.node("Mul", [positive, positive], f"squared{i}")
-        x = graph.add(x, graph.product(squared, f"narrow{i}", weights[f"{feed_forward}.output.weight"]))
-    x = graph.node("Gather", [x, graph.constant("last", -1)], "last_token", axis=1)  # (B, D)
-    head = table if config.tied else graph.weight("head", weights["head.weight"])
-    graph.node("Gemm", [graph.norm(x, config.width), head], "logits", transB=1)
-    graph.output("logits", ["batch", len(weights["embedding.weight"])])
-    states = []
-    for i in range(config.layers):
-        for name, sizes in (("keys", [E, "past"]), ("values", ["past", E])):
-            shape = ["batch", H, *sizes]
-            graph.output(f"new_{name}{i}", ["time" if size == "past" else size for size in shape])
-            states.append(state(f"{name}{i}", f"new_{name}{i}", shape, "ring"))
-    looks = [f"attention{i}" for i in range(config.layers)]
-    for name in looks:
-        graph.output(name, ["batch", H, "time", "past + time"])
-    return graph, {"states": states, "ring": ring, "attention": looks}
+class TransformerGraph(Graph):
+    config: TransformerConfig
 
+    def states(self) -> dict[str, Any]:
+        H, E, layers = self.config.heads, self.config.width // self.config.heads, range(self.config.layers)
+        shapes = {"keys": ["batch", H, E, "past"], "values": ["batch", H, "past", E]}
+        return {
+            "states": [state(f"{name}{i}", f"new_{name}{i}", shapes[name], "ring") for i in layers for name in shapes],
+            "ring": _ring(self.config.context_length, self.config.rotary_base, E),
+            "attention": [f"attention{i}" for i in layers],
+        }
 
-class _Graph(GraphBuilder):
-    """The transformer's parts."""
+    def arrays(self, weights: Weights) -> Weights:
+        """Matrices as (in, out), save for the table of embedding and head."""
+        return {name: array.T if name.startswith("blocks.") else array for name, array in weights.items()}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._norms = self._sums = 0
+    def forward(self, tokens: Value, cosine: Value, sine: Value, mask: Value, *past: Value) -> list[Value]:
+        """tokens (B, T), cosine and sine (B, T, E/2), mask (T, S), each layer's keys (B, H, E, past) and values
+        (B, H, past, E) -> logits (B, V), each layer's new keys and values, and each layer's attention (B, H, T, S)."""
+        op, weights, new, looks = self.op, self.weights, [], []
+        sizes = op.Concat(op.Shape(past[1], start=2, end=3), op.Shape(tokens, start=1), axis=0)  # past and T
+        x = self.norm(op.Gather(weights["embedding.weight"], tokens))  # (B, T, D)
+        for i in range(self.config.layers):
+            keys, values = past[2 * i : 2 * i + 2]
+            heads, key, value, look = self.attention(i, self.norm(x), (cosine, sine), mask, sizes, keys, values)
+            x = op.Add(x, heads)
+            x = op.Add(x, self.feed_forward(i, self.norm(x)))
+            new, looks = [*new, key, value], [*looks, look]
+        x = self.norm(op.Gather(x, -1, axis=1))  # (B, D)
+        head = weights["embedding.weight" if self.config.tied else "head.weight"]
+        return [op.Gemm(x, head, transB=1), *new, *looks]
 
-    def constant(self, name: str, value: Any) -> str:
-        return self.weight(name, np.array(value, np.int64))
-
-    def norm(self, x: str, size: int, scale: float = 1.0) -> str:
-        """Scale each vector of the last axis to a root mean square of `scale`."""
-        self._norms += 1
-        weight = self.weight(f"scale_{size}_{scale:g}", np.full(size, scale, np.float32))
-        return self.node("RMSNormalization", [x, weight], f"norm{self._norms}", axis=-1, epsilon=EPSILON)
-
-    def add(self, x: str, y: str) -> str:
-        self._sums += 1
-        return self.node("Add", [x, y], f"sum{self._sums}")
-
-    def product(self, x: str, name: str, weight: np.ndarray) -> str:
-        """What a Linear without bias does to x."""
-        return self.node("MatMul", [x, self.weight(f"{name}_weight", weight.T)], name)
-
-    def attention(self, i: int, x: str, weight: np.ndarray, H: int, E: int) -> str:
-        """x (B, T, D) -> what the heads of layer i found, (B, T, D), before their output matrix."""
-        keys = self.input(f"keys{i}", ["batch", H, E, "past"])
-        values = self.input(f"values{i}", ["batch", H, "past", E])
-        qkv = self.product(x, f"query_key_value{i}", weight)  # (B, T, 3D)
-        split = self.node("Reshape", [qkv, self.constant("as_heads", [0, 0, 3 * H, E])], f"heads_in_time{i}")
-        heads = self.node("Transpose", [split], f"heads{i}", perm=[0, 2, 1, 3])  # (B, 3H, T, E)
-        both, value = [f"query_key{i}", f"new_values{i}"]
-        self.node("Split", [heads, self.constant("two_and_one", [2 * H, H])], [both, value], axis=1)
+    def attention(
+        self, i: int, x: Value, table: tuple[Value, Value], mask: Value, sizes: Value, keys: Value, values: Value
+    ) -> tuple[Value, Value, Value, Value]:
+        """x (B, T, D) -> the same, the keys and values of these tokens, and how much they look at each slot and at each
+        other (B, H, T, S)."""
+        op, H, E = self.op, self.config.heads, self.config.width // self.config.heads
+        qkv = op.Reshape(self.linear(x, f"blocks.{i}.attention.query_key_value"), [0, 0, 3 * H, E])
+        both, value = op.Split(op.Transpose(qkv, perm=[0, 2, 1, 3]), [2 * H, H], axis=1, _outputs=2)
         # Queries and keys are normalised and turned together; each takes half of the scale 1 / sqrt(E) of the scores.
-        turned = [self.norm(both, E, E**-0.25), "cosine", "sine"]
-        self.node("RotaryEmbedding", turned, f"turned{i}")  # (B, 2H, T, E)
-        query, key = self.node("Split", [f"turned{i}"], [f"query{i}", f"key{i}"], axis=1, num_outputs=2)
-        key = self.node("Transpose", [key], f"new_keys{i}", perm=[0, 1, 3, 2])  # (B, H, E, T)
-        scores = [self.node("MatMul", [query, columns], f"scores_of_{columns}") for columns in (keys, key)]
-        self.node("Concat", scores, f"scores{i}", axis=3)  # (B, H, T, S)
-        self.node("Add", [f"scores{i}", "mask"], f"masked{i}")
-        self.node("Softmax", [f"masked{i}"], f"attention{i}", axis=-1)
-        old, new = self.node("Split", [f"attention{i}", "sizes"], [f"old_weights{i}", f"new_weights{i}"], axis=3)
-        parts = [self.node("MatMul", pair, f"found_by_{pair[0]}") for pair in ([old, values], [new, value])]
-        found = self.node("Transpose", [self.add(*parts)], f"found{i}", perm=[0, 2, 1, 3])  # (B, T, H, E)
-        return self.node("Reshape", [found, self.constant("as_one", [0, 0, H * E])], f"joined{i}")
+        both = op.RotaryEmbedding(self.norm(both, E**-0.25), *table)  # (B, 2H, T, E)
+        query, key = op.Split(both, axis=1, num_outputs=2, _outputs=2)
+        key = op.Transpose(key, perm=[0, 1, 3, 2])  # (B, H, E, T)
+        scores = op.Concat(op.MatMul(query, keys), op.MatMul(query, key), axis=3)  # (B, H, T, S)
+        weights = op.Softmax(op.Add(scores, mask), axis=-1)
+        old, new = op.Split(weights, sizes, axis=3, _outputs=2)
+        found = op.Transpose(op.Add(op.MatMul(old, values), op.MatMul(new, value)), perm=[0, 2, 1, 3])  # (B, T, H, E)
+        output = self.linear(op.Reshape(found, [0, 0, H * E]), f"blocks.{i}.attention.output")
+        return output, key, value, weights
+
+    def feed_forward(self, i: int, x: Value) -> Value:
+        positive = self.op.Relu(self.linear(x, f"blocks.{i}.feed_forward.widen"))  # (B, T, 4D)
+        return self.linear(self.op.Mul(positive, positive), f"blocks.{i}.feed_forward.output")
+
+    def linear(self, x: Value, name: str) -> Value:
+        return self.op.MatMul(x, self.weights[f"{name}.weight"])
+
+    def norm(self, x: Value, scale: float = 1.0) -> Value:
+        """Scale each vector of the last axis to a root mean square of `scale`."""
+        return self.op.RMSNormalization(x, [scale] * x.shape[-1], axis=-1, epsilon=EPSILON)
 
 
 def _ring(window: int, base: float, size: int) -> dict[str, Any]:

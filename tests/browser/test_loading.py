@@ -223,7 +223,7 @@ def test_a_damaged_model_is_told_when_it_writes(page, small_site):
     run, graph = model_run("lstm", "character")
     damaged = onnx.ModelProto()
     damaged.CopyFrom(graph)
-    weight = next(tensor for tensor in damaged.graph.initializer if tensor.name == "head_bias")
+    weight = next(tensor for tensor in damaged.graph.initializer if tensor.name == "head.bias")
     weight.CopyFrom(onnx.numpy_helper.from_array(np.full(weight.dims, np.nan, np.float32), weight.name))
     put(folder, *model_entry("lstm-character", run, damaged))
     open_engine(page, address)

@@ -1,5 +1,8 @@
 """The exported graph: what it promises, what it says about itself, and how small it gets."""
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -205,7 +208,8 @@ def test_int8_weights_keep_to_seven_bits(kind, precision):
 
 def test_the_lstm_is_one_operator_to_a_layer_and_int8_reaches_it():
     _, graph = exported("lstm")
-    assert operators(graph).count("LSTM") == LAYERS
+    layers = [node for node in graph.graph.node if node.op_type == "LSTM"]
+    assert len(layers) == LAYERS and layers[-1].output[0] == ""  # all its steps, which nobody reads
     small = operators(quantise(graph, "int8"))
     assert small.count("DynamicQuantizeLSTM") == LAYERS and "LSTM" not in small and small.count("MatMulInteger") == 1
 
@@ -226,6 +230,29 @@ def test_untied_models_export_too(kind):
     for precision, tolerance in (("fp32", 1e-4), ("fp16", 0.05), ("int8-weights", 0.5), ("int8", 0.5)):
         engine = OnnxEngine(graph if precision == "fp32" else quantise(graph, precision), threads=1)
         np.testing.assert_allclose(engine.step(tokens, engine.initial_state(1))[0], expected, atol=tolerance)
+
+
+def test_a_graph_is_authored_once_for_all_models_of_its_shape(kind, tmp_path, monkeypatch):
+    """Importing onnxscript takes as long as all else before the first character that ONNX Runtime writes."""
+    monkeypatch.setenv("JANELM_CACHE", str(tmp_path))
+    first = export_graph(random_run(SHAPES[kind]))
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # importing it is an error from now on
+    second = export_graph(random_run(SHAPES[kind], seed=1))
+    assert first != second and first.graph.node == second.graph.node
+    with pytest.raises(ImportError):
+        export_graph(random_run(replace(SHAPES[kind], layers=1)))
+
+
+def test_a_kept_graph_that_is_damaged_or_cannot_be_kept_is_authored_again(tmp_path, monkeypatch):
+    run = random_run(SHAPES["lstm"])
+    monkeypatch.setenv("JANELM_CACHE", str(tmp_path / "cache"))
+    expected = export_graph(run)
+    (kept,) = tmp_path.glob("cache/graphs/*")
+    kept.write_bytes(b"not a graph")
+    assert export_graph(run) == expected
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("JANELM_CACHE", str(tmp_path / "file"))
+    assert export_graph(run) == expected
 
 
 def test_exporting_and_quantising_leave_what_they_are_given_as_it_was():
