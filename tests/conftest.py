@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from hypothesis import settings
 from small import SHAPES, write_text
 
-torch.set_num_threads(1)  # small models: more threads only get in each other's way
+torch.set_num_threads(1)  # small models: more threads only get in each other's way,
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # and so they do in processes that tests start
 
 # Who runs in a shell's background ignores Ctrl-C, and so would all that the tests start there.
 signal.signal(signal.SIGINT, signal.default_int_handler)

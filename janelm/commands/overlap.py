@@ -18,6 +18,8 @@ class OverlapOptions:
     """The written text, for instance generated/output.txt."""
     run: str = "model"
     """Folder of a run, or its name under ./models."""
+    data: tuple[str, ...] = ()
+    """Where the text of the run's training lies now, if it has moved."""
 
 
 def overlap_command(arguments: list[str], program: str) -> int:
@@ -31,7 +33,7 @@ def overlap_command(arguments: list[str], program: str) -> int:
     run = find_run(options.run)
     tokenizer = run.tokenizer()
     query = tokenizer.encode(read_text(options.file))
-    tokens = training_tokens(run)
+    tokens = training_tokens(run, options.data)
     if len(tokens) > MOST_TOKENS:
         raise JaneLMError(f"the training text has {len(tokens):,} tokens, too many to search: {MOST_TOKENS:,} can be")
     lengths, places = TokenIndex(tokens).matches(query)

@@ -24,6 +24,8 @@ class ScoreOptions:
     """Score all of the text that the run's training held out, instead of a file."""
     run: tuple[str, ...] = ("model",)
     """Folder of a run, or its name under ./models; several are an ensemble, whose probabilities are averaged."""
+    data: tuple[str, ...] = ()
+    """With --heldout, where the text of the run's training lies now, if it has moved."""
     dynamic: bool = False
     """Dynamic evaluation: the model goes on learning from what it has been scored on. The run stays as it is."""
     dynamic_rate: float | None = None
@@ -63,7 +65,9 @@ def score_command(arguments: list[str], program: str) -> int:
     runs, losses = [run.load() for run in found], Losses()
     tokenizer = shared_tokenizer(runs)
     if options.heldout:
-        text, before = held_out(run_data(*found), max(run.model.config.context_length for run in runs))
+        text, before = held_out(
+            run_data(*found, data=options.data), max(run.model.config.context_length for run in runs)
+        )
     elif tokenizer.documents:
         text, before = read_whole_documents(Path(options.file), tokenizer, runs[0].config.data), None
     else:

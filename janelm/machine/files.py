@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import JaneLMError
+from ..errors import JaneLMError, cannot_write
 from .locks import lock
 
 PART = ".part"  # in the name of a file that is being written, before its ending
@@ -46,10 +46,7 @@ def write_atomically(path: Path, content: str | bytes | Callable[[Path], None]) 
     except Exception as error:  # libraries have errors of their own for a full disk
         if not isinstance(error, OSError | RuntimeError) and type(error).__name__ != "SafetensorError":
             raise
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise JaneLMError(
-            f"cannot write {path} ({reason}): make the folder writable, free some space, or choose another place"
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -41,7 +41,7 @@ def choose_device(name: str) -> torch.device:
         device = None
     if device is None or not available.get(device.type, False):
         here = ", ".join(kind for kind, there in available.items() if there)
-        raise UsageError(f"device is {name}, but this machine has {here}")
+        raise UsageError(f"device is {name}, but this machine has {here}: name one of these with --device")
     return device
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import UsageError
+from ..errors import UsageError, cannot_write
 
 try:
     import fcntl
@@ -41,8 +41,14 @@ class FolderLock:
         return self
 
     def take(self) -> None:
-        """Make the folder, which may have been renamed since, and lock it. Raises UsageError where another has it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Make the folder, which may have been renamed since, and lock it.
+
+        Raises UsageError where another process has it, and JaneLMError where it cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
         self._lock()
 
     def _lock(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -17,6 +18,10 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..architectures.crossentropy import IGNORED
+
+# How long one process waits for the others. The first alone learns the tokens of a text and evaluates, which may take
+# longer than the ten or thirty minutes that torch allows; torchrun ends them all anyway where one of them fails.
+PATIENCE = timedelta(days=1)
 
 
 class Team:
@@ -95,7 +100,7 @@ def join_team(device: torch.device) -> Team:
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     return Team(dist.get_rank(), size, device)
 
 
