@@ -1,13 +1,23 @@
-"""The registry of architectures. A new one is one new file, one config and one line here."""
+"""Language models: a function from tokens and a state to logits and a state. A new one is a file here, with its config,
+and one line that registers it."""
 
 from __future__ import annotations
 
-from ..config import ModelConfig
+from ..config import MODEL_CONFIGS, LSTMConfig, ModelConfig, TransformerConfig
 from .base import LanguageModel, State
 from .lstm import LSTM
 from .transformer import Transformer
 
-ARCHITECTURES: dict[str, type[LanguageModel]] = {"transformer": Transformer, "lstm": LSTM}
+ARCHITECTURES: dict[str, type[LanguageModel]] = {}
+
+
+def register(config: type[ModelConfig], model: type[LanguageModel]) -> None:
+    """Make an architecture known by the `kind` of its config: to training, evaluation, writing and comparison."""
+    MODEL_CONFIGS[config.kind], ARCHITECTURES[config.kind] = config, model
+
+
+register(TransformerConfig, Transformer)
+register(LSTMConfig, LSTM)
 
 
 def build_model(config: ModelConfig, vocab_size: int, pad_token: int | None = None) -> LanguageModel:
@@ -15,4 +25,4 @@ def build_model(config: ModelConfig, vocab_size: int, pad_token: int | None = No
     return ARCHITECTURES[config.kind](config, vocab_size, pad_token)
 
 
-__all__ = ["ARCHITECTURES", "LanguageModel", "State", "build_model"]
+__all__ = ["ARCHITECTURES", "LanguageModel", "State", "build_model", "register"]

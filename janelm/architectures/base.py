@@ -19,7 +19,7 @@ class LanguageModel(nn.Module):
     `copy.deepcopy` to come back to it.
     """
 
-    compile_pays: ClassVar[bool]
+    compile_pays: ClassVar[bool] = False
     """Whether torch.compile makes training steps faster."""
     step_part: ClassVar[str] = "features"
     """The method to compile where steps of one token are to be faster: it gets tensors of the same shapes each time."""
@@ -60,8 +60,9 @@ class LanguageModel(nn.Module):
         return []
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """The weights that Muon may take: matrices between hidden layers, not the embedding nor the head."""
-        raise NotImplementedError
+        """The weights that Muon may take: matrices between hidden layers, not the embedding nor the head. By default
+        there are none, and AdamW takes all."""
+        return []
 
     @property
     def device(self) -> torch.device:

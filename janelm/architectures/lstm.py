@@ -22,9 +22,8 @@ LSTMState = tuple[Tensor, Tensor]  # hidden and cell, each (layers, B, D)
 
 
 class LSTM(LanguageModel):
-    """Embedding, dropout, LSTM layers with dropout between them, dropout, head."""
-
-    compile_pays = False  # torch.compile leaves nn.LSTM as it is
+    """Embedding, dropout, LSTM layers with dropout between them, dropout, head; torch.compile leaves nn.LSTM as it
+    is."""
 
     def __init__(self, config: LSTMConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)

@@ -80,7 +80,7 @@ class DynamicReader(Reader):
 
     def __init__(self, model: LanguageModel, learning_rate: float | None = None) -> None:
         super().__init__(copy.deepcopy(model))
-        rate = DYNAMIC_RATES[model.config.kind] if learning_rate is None else learning_rate
+        rate = DYNAMIC_RATES.get(model.config.kind, 1e-4) if learning_rate is None else learning_rate
         self._optimizer = torch.optim.Adam(self.model.parameters(), rate, betas=(0.0, 0.999))
         self._go_on = torch.zeros(1, dtype=torch.bool, device=model.device)
 

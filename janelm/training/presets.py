@@ -83,8 +83,8 @@ def choose_preset(budget: dict[str, float]) -> tuple[str, str]:
 
 
 def model_preset(architecture: str, preset: str) -> ModelConfig:
-    """The shape of this architecture in this size."""
-    return MODEL_CONFIGS[architecture](**getattr(PRESETS[preset], architecture))
+    """The shape of this architecture in this size; its config's defaults, where no preset names it."""
+    return MODEL_CONFIGS[architecture](**getattr(PRESETS[preset], architecture, {}))
 
 
 # Each architecture's own learning rate, found on Austen: see docs/experiments.md.
@@ -97,4 +97,4 @@ LEARNING_RATES = {
 def training_preset(architecture: str, preset: str) -> TrainingConfig:
     """The settings of training in this size."""
     changes = PRESETS[preset].training | PRESETS[preset].recipes.get(architecture, {})
-    return TrainingConfig(**(LEARNING_RATES[architecture] | changes))
+    return TrainingConfig(**(LEARNING_RATES.get(architecture, {}) | changes))
