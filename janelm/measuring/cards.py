@@ -12,7 +12,6 @@ def model_card(run: Run) -> str:
     """Markdown for the run's README.md."""
     config, results = run.config(), run.read_json("results.json")
     facts = run.read_json("config.json")["facts"]
-    split = ", ".join(f"{name} {part['bytes']:,} bytes" for name, part in facts["split"].items())
     lines = [
         f"# {run.name}",
         "",
@@ -35,7 +34,23 @@ def model_card(run: Run) -> str:
     unit = "characters" if run.tokenizer().config.kind == "character" else "tokens"
     if results["overlap"]:  # of a very long training text there is none
         lines += _overlap(results["overlap"], unit)
+    lines += _training(run, names)
     lines += [
+        "",
+        "## Limits",
+        "",
+        "A model of this size has learned the sound of its text, not its sense: sentences are mostly well formed, but "
+        "they lead nowhere, and what they say of people and places is not to be relied on. It knows its text alone.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _training(run: Run, names: dict[str, str]) -> list[str]:
+    config, results = run.config(), run.read_json("results.json")
+    facts = run.read_json("config.json")["facts"]
+    split = ", ".join(f"{name} {part['bytes']:,} bytes" for name, part in facts["split"].items())
+    lines = [
         "",
         "## How it was trained",
         "",
@@ -59,15 +74,7 @@ def model_card(run: Run) -> str:
             if value not in (None, ()):
                 shown = ", ".join(value) if isinstance(value, tuple) else value
                 lines.append(f"| {field.name} | {shown} |")
-    lines += [
-        "",
-        "## Limits",
-        "",
-        "A model of this size has learned the sound of its text, not its sense: sentences are mostly well formed, but "
-        "they lead nowhere, and what they say of people and places is not to be relied on. It knows its text alone.",
-        "",
-    ]
-    return "\n".join(lines)
+    return lines
 
 
 def _overlap(overlap: dict[str, dict[str, float]], unit: str) -> list[str]:

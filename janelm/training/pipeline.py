@@ -89,10 +89,7 @@ def train(
     say = say if team.first else _silence
     torch.manual_seed(training.seed)
     with FolderLock(folder, ANOTHER_NAME) if team.first else nullcontext() as lock:
-        sources = [given_source(text)] if text is not None else load_sources(data.data)
-        for source in sources:
-            for line in source.report:
-                say(f"{source.name}: {line}")
+        sources = _reported([given_source(text)] if text is not None else load_sources(data.data), say)
         with team.first_before_others():
             dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
         config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
@@ -101,9 +98,7 @@ def train(
         facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
         teachers = find_teachers(run, config, dataset.tokenizer, facts)
         if team.first:
-            moved = set_aside(folder, *beside)
-            for old, new in moved.items():
-                say(f"the earlier {old} is now {new}")
+            moved = _aside([folder, *beside], say)
             lock.take()
             run.write_settings(config, dataset.tokenizer, facts)
             begun()
@@ -154,6 +149,13 @@ def resume(
         teachers = find_teachers(run, config, dataset.tokenizer, facts)
         network = untrained(config, dataset)
         return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=True)
+
+
+def _aside(paths: list[Path], say: Callable[[str], None]) -> dict[Path, Path]:
+    moved = set_aside(*paths)
+    for old, new in moved.items():
+        say(f"the earlier {old} is now {new}")
+    return moved
 
 
 def _what_is_left(run: Run, moved: dict[Path, Path]) -> str:
@@ -216,6 +218,13 @@ def _train_and_finish(
         load_weights(network, run.best_weights())
         loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
     return Finished(run, measure(run, loaded, dataset, trainer, taught_by, command), trainer.interrupt.signal)
+
+
+def _reported(sources: list[Source], say: Callable[[str], None]) -> list[Source]:
+    for source in sources:
+        for line in source.report:
+            say(f"{source.name}: {line}")
+    return sources
 
 
 def _silence(line: str) -> None:
