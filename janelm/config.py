@@ -305,8 +305,8 @@ class SamplingConfig:
             found.append(f"top_p is {self.top_p}, but must be above 0 and at most 1 (off)")
         if not 0 <= self.min_p < 1:
             found.append(f"min_p is {self.min_p}, but must be from 0 (off) to under 1")
-        if not 0 < self.repetition_penalty < float("inf"):
-            found.append(f"repetition_penalty is {self.repetition_penalty}, but must be above 0 (1 is off)")
+        if not 0.01 <= self.repetition_penalty <= 100:
+            found.append(f"repetition_penalty is {self.repetition_penalty}, but must be from 0.01 to 100 (1 is off)")
         return found
 
 
