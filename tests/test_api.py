@@ -55,10 +55,10 @@ WINGS = {
     "export": "rounding parts lstm transformer graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
-    "writing": "sampling generation interactive books",
+    "writing": "sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts progress distributed optimizers distillation loop pipeline",
     "site": "change vendor models folder workflow server",
-    "commands": "shared train write compare score overlap export serve",
+    "commands": "help shared train write compare score overlap export serve",
     "cli": "",
     "__main__": "",
 }

@@ -14,11 +14,16 @@ from typing import Any, Literal
 import tyro
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
-from ..machine.files import MODELS
 from ..training.presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, say
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, say
 
 TEACHERS_PRESET = "medium"  # of the teachers that a preset begins with
+COMMON = {
+    "The text:": ("data", "documents"),
+    "The model:": ("architecture", "tokenization", "preset"),
+    "How long, one of:": ("minutes", "steps", "epochs"),
+    "The run:": ("model_file", "resume", "device"),
+}
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
 
 
@@ -55,11 +60,11 @@ class Files:
 
     @property
     def model_path(self) -> Path:
-        return MODELS / self.model_file
+        return in_models(self.model_file)
 
     @property
     def config_path(self) -> Path:
-        return MODELS / config_name(self.model_file, self.config_file)
+        return in_models(config_name(self.model_file, self.config_file))
 
 
 def train_command(arguments: list[str], program: str) -> int:
@@ -83,6 +88,7 @@ def train_command(arguments: list[str], program: str) -> int:
         program,
         "Train a language model from scratch on your own text. The defaults shown are those of the chosen "
         "architecture, tokenization and preset.",
+        COMMON,
     )
     files = options.files
     check(files)

@@ -198,7 +198,7 @@ def test_an_overview_and_a_version(capsys):
         (["inference.py", "--num_tokens", "0"], 2, "num_tokens is 0"),
         (["inference.py", "--num_tokens", "-3"], 2, "num_tokens is -3"),
         (["inference.py", "--temperature", "-1", "--top_p", "0"], 2, "top_p is 0"),
-        (["inference.py", "--model_file", "mine.pth"], 1, "there is no models/mine-config.pkl"),
+        (["inference.py", "--model_file", "mine.pth"], 1, "there is no run at mine nor at models/mine"),
         (["inference.py", "--stop", "", "--num_samples", "0"], 2, "a stop text is empty"),
         (["inference.py", "--text", "a", "--text_file", "b.txt"], 2, "given twice"),
         (["inference.py", "--memory", "0"], 2, "memory is 0"),
