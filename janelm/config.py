@@ -176,7 +176,7 @@ class DataConfig:
     """Which documents are held out; running text is split by position and needs no seed."""
 
     def problems(self) -> list[str]:
-        found = [] if self.data else ["no text is named"]
+        found = [] if self.data else ["data names no text: give a file, a folder of files, or a corpus by name"]
         return found + ([f"split_seed is {self.split_seed}, but must be at least 0"] if self.split_seed < 0 else [])
 
 

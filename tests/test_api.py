@@ -58,7 +58,7 @@ WINGS = {
     "writing": "sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts progress distributed optimizers distillation loop pipeline",
     "site": "change vendor models folder workflow server",
-    "commands": "help shared train write compare score overlap export serve",
+    "commands": "help mistakes shared train write compare score overlap export serve",
     "cli": "",
     "__main__": "",
 }

@@ -29,6 +29,13 @@ class Option:
     default: Any
     about: str
     positional: bool
+    optional: bool
+    """Whether it may be None, which is also what one may type."""
+
+    @property
+    def several(self) -> bool:
+        """Whether any number of values may follow it."""
+        return typing.get_origin(self.kind) is tuple
 
     @property
     def usage(self) -> str:
@@ -41,7 +48,7 @@ class Option:
         return f"--{self.name} {value}"
 
     def _value(self) -> str:
-        kind, more = (_arguments(self.kind)[0], " ...") if typing.get_origin(self.kind) is tuple else (self.kind, "")
+        kind, more = (_arguments(self.kind)[0], " ...") if self.several else (self.kind, "")
         if kind in (int, float):
             return {int: "N", float: "X"}[kind] + more
         if typing.get_origin(kind) is Literal:
@@ -66,7 +73,7 @@ class Option:
 
 def help_text(kind: type, program: str, description: str, common: Groups | None = None) -> str:
     """The options of the dataclass `kind`: all of them, or of `common` ones the first sentences."""
-    options = dict(_options(kind))
+    options = options_of(kind)
     groups = common or _all_groups(kind)
     positional = [option for option in options.values() if option.positional]
     width = min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
@@ -98,23 +105,26 @@ def _all_groups(kind: type) -> Groups:
     return {heading: names for heading, names in groups.items() if names}
 
 
-def _options(kind: type) -> Iterator[tuple[str, Option]]:
-    yield from _own(kind)
+def options_of(kind: type) -> dict[str, Option]:
+    """All options by name: those of the dataclass, and of each that it holds, with its own values as defaults."""
+    found = dict(_own(kind))
     for _, inner, default in _inner(kind):
-        yield from _own(inner, default)
+        found |= _own(inner, default)
+    return found
 
 
 def _own(kind: type, values: Any = None) -> Iterator[tuple[str, Option]]:
     """The options that stand in the dataclass itself, with the defaults in `values` where there are any."""
     hints, about = typing.get_type_hints(kind, include_extras=True), _docstrings(kind)
     for one in fields(kind):
-        found, positional = _without_none(hints[one.name]), typing.get_origin(hints[one.name]) is Annotated
+        found, positional = hints[one.name], typing.get_origin(hints[one.name]) is Annotated
         if positional:  # the one thing that options are annotated with
-            found = _without_none(_arguments(found)[0])
+            found = _arguments(found)[0]
+        optional, found = type(None) in _arguments(found), _without_none(found)
         if is_dataclass(found):
             continue
         default = getattr(values, one.name) if values is not None else _default_of(one)
-        yield one.name, Option(one.name, found, default, about.get(one.name, ""), positional)
+        yield one.name, Option(one.name, found, default, about.get(one.name, ""), positional, optional)
 
 
 def _inner(kind: type) -> Iterator[tuple[str, type, Any]]:

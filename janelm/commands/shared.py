@@ -9,7 +9,8 @@ from typing import Any
 import tyro
 
 from ..machine.files import MODELS
-from .help import Groups, help_text
+from .help import Groups, help_text, options_of
+from .mistakes import check_arguments
 
 DEFAULT_MODEL, DEFAULT_CONFIG = "model.pth", "model-config.pkl"
 
@@ -23,6 +24,7 @@ def parse(kind: type, arguments: list[str], program: str, description: str, comm
     if everything or {"--help", "-h"} & set(arguments):
         print(help_text(kind, program, description, None if everything else common), end="")
         raise SystemExit(0)
+    check_arguments(arguments, options_of(kind))
     return tyro.cli(
         kind,
         prog=program,
@@ -31,6 +33,12 @@ def parse(kind: type, arguments: list[str], program: str, description: str, comm
         use_underscores=True,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
+
+
+def parse_some(kind: type, arguments: list[str], program: str) -> Any:
+    """Parse those flags that `kind` has, and pass over the others."""
+    check_arguments(arguments, options_of(kind), all_options=False)
+    return tyro.cli(kind, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
 
 
 def in_models(name: str) -> Path:

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import tyro
-
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
 from ..training.presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, say
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, parse_some, say
 
 TEACHERS_PRESET = "medium"  # of the teachers that a preset begins with
 COMMON = {
@@ -69,17 +67,11 @@ class Files:
 
 def train_command(arguments: list[str], program: str) -> int:
     """Train a transformer or an LSTM on a text, and measure it."""
-    budget = tyro.cli(
-        make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]),
-        args=arguments,
-        prog=program,
-        return_unknown_args=True,
-        add_help=False,
-    )[0]
+    budget = parse_some(make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]), arguments, program)
     given = {name: value for name, value in vars(budget).items() if value is not None}
     if math.isfinite(given.get("steps", math.nan)):
         given["steps"] = int(given["steps"])
-    choice = tyro.cli(Choice, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
+    choice = parse_some(Choice, arguments, program)
     preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
     choice = replace(choice, preset=preset)
     options = parse(

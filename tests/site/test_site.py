@@ -484,6 +484,19 @@ def test_a_folder_without_a_site_and_a_taken_port_are_one_clear_sentence(site, t
         make_server(site, taken.getsockname()[1])
     with pytest.raises(JaneLMError, match="choose another --port"):
         make_server(site, 99999)
+    with pytest.raises(JaneLMError, match=r"cannot serve at 192\.0\.2\.1, .*or another --host"):
+        make_server(site, 0, "192.0.2.1")  # an address that is kept for documentation
+
+
+@pytest.mark.parametrize(("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")])
+def test_a_site_can_be_served_to_others(site, host, reached):
+    """From a container, or to one's phone, there was no way."""
+    with make_server(site, 0, host) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with urllib.request.urlopen(f"http://{reached}:{server.server_port}/") as answer:
+            assert answer.status == 200
+        assert server.address.startswith("http://") and "0.0.0.0" not in server.address
+        server.shutdown()
 
 
 def test_a_command_names_no_folder_of_the_machine():
