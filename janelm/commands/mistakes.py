@@ -40,7 +40,8 @@ def check_arguments(arguments: list[str], options: dict[str, Option], all_option
 
 def _parts(arguments: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Each option as it was typed, with the words up to the next; at first those before any, with no option."""
-    typed, words = "", []
+    typed = ""
+    words: list[str] = []
     for word in arguments:
         if OPTION.fullmatch(word):
             yield typed, words

@@ -249,10 +249,10 @@ class _Output:
 
     def finish(self, text: str) -> None:
         self._write(text)
-        if self._options.format != "plain":
+        o = self._options
+        if o.format != "plain":
             from ..writing.books import write_book
 
-            o = self._options
             report = write_book(self.path, text, o.title, o.author, o.format, language=o.language, font=o.font)
             for line in report:
                 say(f"{self.path}: {line}")

@@ -36,7 +36,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from ..config import ModelConfig, to_dict
+from ..config import to_dict
 from ..errors import JaneLMError
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
@@ -120,7 +120,7 @@ def janelm_version() -> str:
         return "unknown"
 
 
-EXPORTERS: dict[str, Callable[[ModelConfig, Weights], tuple[GraphBuilder, dict]]] = {
+EXPORTERS: dict[str, Callable[[Any, Weights], tuple[GraphBuilder, dict[str, Any]]]] = {
     "transformer": transformer_graph,
     "lstm": lstm_graph,
 }

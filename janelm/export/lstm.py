@@ -14,14 +14,14 @@ import numpy as np
 from onnx import TensorProto
 
 from ..config import LSTMConfig
-from .parts import GraphBuilder, Weights, state
+from .parts import GraphBuilder, Shape, Weights, state
 
 
 def lstm_graph(config: LSTMConfig, weights: Weights) -> tuple[GraphBuilder, dict[str, Any]]:
     """The graph, and what the description says of its states."""
     graph = GraphBuilder()
     layers, last = range(config.layers), config.layers - 1
-    shape = [config.layers, "batch", config.width]
+    shape: Shape = [config.layers, "batch", config.width]
     graph.input("tokens", ["batch", "time"], TensorProto.INT64)
     zero, one = (graph.weight(name, np.array([value], np.int64)) for value, name in enumerate(("zero", "one")))
     for name in ("hidden", "cell"):

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 23  # the first with RMSNormalization and RotaryEmbedding; run by ONNX Runtime 1.23 and onnxruntime-web 1.30
 IR_VERSION = 11  # the one that came with opset 23
 
-Shape = list[int | str]  # sizes that are free have a name
+Shape = Sequence[int | str]  # sizes that are free have a name
 Weights = dict[str, np.ndarray]  # arrays by name
 
 

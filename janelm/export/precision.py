@@ -18,6 +18,7 @@ Vectors (biases, scales) stay fp32: they are a thousandth of the file.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -93,7 +94,9 @@ def _int8(model: onnx.ModelProto, weights: Weights) -> None:
     A table (V, D) that embedding and head share gets one scale to each token. That is a scale to each row where the
     embedding looks rows up, and to each column where the head multiplies by the transposed table: one serves both.
     """
-    graph, nodes, uses = model.graph, [], {}
+    graph = model.graph
+    nodes: list[onnx.NodeProto] = []
+    uses: dict[str, str] = {}
     for node in graph.node:
         matrices = [name for name in node.input if name in weights]
         uses |= dict.fromkeys(matrices, node.op_type)
@@ -165,7 +168,7 @@ def _int8_lstm(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     return [smaller]
 
 
-def _replace(nodes: object, by: list[onnx.NodeProto]) -> None:
+def _replace(nodes: Any, by: list[onnx.NodeProto]) -> None:
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in by]  # clearing empties the old ones
     del nodes[:]
     nodes.extend(copies)

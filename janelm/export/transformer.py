@@ -47,8 +47,7 @@ def transformer_graph(config: TransformerConfig, weights: Weights) -> tuple[Grap
     graph.output("logits", ["batch", len(weights["embedding.weight"])])
     states = []
     for i in range(config.layers):
-        for name, sizes in (("keys", [E, "past"]), ("values", ["past", E])):
-            shape = ["batch", H, *sizes]
+        for name, shape in (("keys", ("batch", H, E, "past")), ("values", ("batch", H, "past", E))):
             graph.output(f"new_{name}{i}", ["time" if size == "past" else size for size in shape])
             states.append(state(f"{name}{i}", f"new_{name}{i}", shape, "ring"))
     looks = [f"attention{i}" for i in range(config.layers)]

@@ -106,7 +106,7 @@ def _web() -> dict[str, bytes]:
 
 
 def _vendor(say: Callable[[str], None]) -> dict[str, bytes]:
-    found = {}
+    found: dict[str, bytes] = {}
     for package in PACKAGES:
         found |= {_place(package, path): content for path, content in fetch(package, say).items()}
         found[f"vendor/{package.folder}/LICENSE"] = package.licence.encode()

@@ -71,7 +71,7 @@ class LongSource(Source):
                 yield piece.translate(CONTROL)
 
     @cached_property
-    def text(self) -> str:
+    def text(self) -> str:  # type: ignore[override]  # of a source that is in memory it can be set as well
         return "".join(self.pieces())
 
 
@@ -180,13 +180,13 @@ def decode(raw: bytes, name: str) -> tuple[str, list[str]]:
             return raw.decode(), []
         except UnicodeDecodeError as error:
             broken_at = error.start
-        encoding = guess_encoding(raw)
-        if encoding is None:
+        guessed = guess_encoding(raw)
+        if guessed is None:
             raise JaneLMError(
                 f"{name} is not UTF-8 (byte {broken_at}) nor any encoding that could be made out: save it as UTF-8"
             )
-        said = f"is not UTF-8 (byte {broken_at}): read as {encoding}; save it as UTF-8 if that is wrong"
-        return raw.decode(encoding), [said]
+        said = f"is not UTF-8 (byte {broken_at}): read as {guessed}; save it as UTF-8 if that is wrong"
+        return raw.decode(guessed), [said]
     raise JaneLMError(f"{name} is not a text file (it has zero bytes): save it as plain text in UTF-8")
 
 
@@ -249,7 +249,7 @@ def austen() -> Source:
 def bible() -> Source:
     """The King James Bible, one verse to a line with its book as title: `<Genesis>`, a tab, the verse."""
     package = importlib.util.find_spec("bible")  # found but not imported: its code needs more than its data does
-    if package is None:
+    if package is None or package.origin is None:
         raise JaneLMError('the Bible is an extra: install it with pip install "janelm[bible]"')
     lines = (Path(package.origin).parent / "data" / "kjv.jsonl").read_text(encoding="utf-8").splitlines()
     verses = [json.loads(line) for line in lines if line]
@@ -286,8 +286,9 @@ def _austen_from_debian() -> dict[str, list[str]]:
     files = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
-            if member.name.endswith(("data/Rdata.rdx", "data/Rdata.rdb")):
-                files[member.name[-3:]] = tar.extractfile(member).read()
+            found = tar.extractfile(member) if member.name.endswith(("data/Rdata.rdx", "data/Rdata.rdb")) else None
+            if found is not None:
+                files[member.name[-3:]] = found.read()
     return rdata.read_lazy_load_database(files["rdx"], files["rdb"])
 
 

@@ -95,7 +95,7 @@ class Session:
             check(sampling)
             self.sampling = sampling
         else:
-            limits = replace(self.limits, num_tokens=number)
+            limits = replace(self.limits, num_tokens=int(number))
             check(limits)
             self.limits = limits
 

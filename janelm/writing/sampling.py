@@ -147,7 +147,7 @@ def weights(logits: np.ndarray, config: SamplingConfig) -> np.ndarray:
         falling = np.sort(p)[::-1]
         running = np.cumsum(falling)
         count = np.count_nonzero(running - falling < config.top_p * running[-1])
-        _keep_largest(p, count, falling[count - 1])
+        _keep_largest(p, int(count), falling[count - 1])
     return p
 
 
