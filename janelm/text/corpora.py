@@ -19,11 +19,12 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..errors import JaneLMError, UsageError
 from ..machine.files import cache_folder, write_atomically
 from . import rdata
+from .wrapping import wrapping
 
 NOVELS = ("sensesensibility", "prideprejudice", "mansfieldpark", "emma", "northangerabbey", "persuasion")
 AUSTEN_SHA256 = "32432b75ad045648fc586b923f9d38cddee6ecfa14cfe8968b9a028c36a19c23"
@@ -31,6 +32,7 @@ AUSTEN_REPOSITORY = "https://github.com/juliasilge/janeaustenr/raw/v1.0.0/data/{
 AUSTEN_PACKAGE = "r-cran-janeaustenr"
 BLOCK = 1 << 18  # characters of text that are worked on at once
 GIVEN = "text"  # the name of a text that was passed from Python
+MANY = 3  # texts, more than which are counted and not named
 LONG = 1 << 27  # bytes from which a file is never read as a whole
 
 
@@ -105,8 +107,12 @@ def blocks(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def given_source(text: str) -> Source:
-    """A text that was passed from Python, cleaned as a file is. Raises UsageError where there is nothing in it."""
-    text, report = clean(text, [])
+    """A text that was passed from Python, cleaned as a file is. Raises UsageError where it is none or empty."""
+    if not isinstance(text, str):
+        raise UsageError(f"the text is of the type {type(text).__name__}, but must be a str: a file is named in data")
+    writable = text.encode("utf-8", "replace").decode()
+    lone = sum(a != b for a, b in zip(text, writable, strict=True))
+    text, report = clean(writable, [f"replaced {lone:,} lone surrogates, which no text has"] if lone else [])
     if not text.strip():
         raise UsageError("the text is empty: pass one with something in it")
     return Source(GIVEN, text, report)
@@ -150,7 +156,7 @@ def read_source(path: Path) -> Source:
     text, report = clean(*decode(raw, str(path)))
     if not text.strip():
         raise JaneLMError(f"{path} is empty: name a file with text in it")
-    return Source(str(path), text, report)
+    return Source(str(path), text, report + wrapping(path.name, text))
 
 
 BYTE_ORDER_MARKS = (
@@ -258,6 +264,24 @@ def bible() -> Source:
 
 
 CORPORA = {"austen": austen, "bible": bible}
+DISPLAY_NAMES = {"austen": "Jane Austen", "bible": "the King James Bible"}
+
+
+def display_name(sources: Iterable[str]) -> str:
+    """What to call texts by the names of their sources; nothing where they have none.
+
+    >>> display_name(["austen"]), display_name(["posts/my_diary-2024.txt", "letters.txt"]), display_name(["text"])
+    ('Jane Austen', 'my diary 2024 and letters', '')
+    """
+    stems = (
+        DISPLAY_NAMES.get(name) or PurePath(name.replace("\\", "/")).stem.replace("_", " ")
+        for name in sources
+        if name != GIVEN
+    )
+    names = list(dict.fromkeys(" ".join(re.sub(r"(?<=\w)-(?=\w)", " ", stem).split()) for stem in stems))
+    if len(names) > MANY:
+        return f"{len(names):,} texts"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _austen_from_repository() -> dict[str, list[str]]:

@@ -25,6 +25,7 @@ from .tokenizers import CharacterTokenizer, TiktokenTokenizer, Tokenizer, train_
 
 TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it
 BPE_DROPOUT_STREAM = 1  # sets its random numbers apart from those of other uses of the seed
+LEAST = 40  # tokens of running text, a twentieth of which can be judged
 PAD = 8  # the lengths of documents are padded to a multiple of this
 Batch = tuple[Tensor, Tensor]  # inputs and targets, each (B, T) int64
 
@@ -162,11 +163,17 @@ class RunningText(Dataset):
         self.held_out = tuple(self._bounds)[1:]
         self.train_tokens = bounds[1]
         windows = (self.train_tokens - context_length) // context_length
-        if windows < 1 or min(b - a for a, b in self._bounds.values()) < 2:
+        held_out = {name: self._bounds[name][1] - self._bounds[name][0] for name in self.held_out}
+        if short := [f"{name} has {tokens}" for name, tokens in held_out.items() if tokens < 2]:
+            raise JaneLMError(
+                f"the text is too short to hold some of it out: of {bounds[-1]:,} tokens {' and '.join(short)}, but 2 "
+                f"are needed. Give a text of at least {LEAST} tokens, with a --context_length of at most {LEAST // 4}; "
+                "some thousand are a good deal better"
+            )
+        if windows < 1:
             raise JaneLMError(
                 f"the training text has {self.train_tokens:,} tokens, too few for a context length of "
-                f"{context_length}: give a longer text, or a --context_length of at most "
-                f"{max(2, self.train_tokens // 4)}"
+                f"{context_length}: give a longer text, or a --context_length of at most {self.train_tokens // 2}"
             )
         self._rows = max(1, min(training.batch_tokens // context_length, windows))
         self.batches_per_epoch = windows // self._rows

@@ -247,7 +247,7 @@ def test_an_overview_and_a_version(capsys):
     ("arguments", "code", "says"),
     [
         (["traineval.py", "--data", "missing.txt"], 1, "there is no text at missing.txt"),
-        (["traineval.py", "--data", "short.txt"], 1, "too few for a context length"),
+        (["traineval.py", "--data", "short.txt"], 1, "too short to hold some of it out"),
         (["traineval.py", "--data", "empty.txt"], 1, "empty.txt is empty"),
         (["traineval.py", "--data", "binary.txt"], 1, "not a text file"),
         (["traineval.py", "--width", "30", "--heads", "4", "--dropout", "2"], 2, "width 30"),
