@@ -25,7 +25,7 @@ from .tokenizers import CharacterTokenizer, TiktokenTokenizer, Tokenizer, train_
 
 TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it
 BPE_DROPOUT_STREAM = 1  # sets its random numbers apart from those of other uses of the seed
-LEAST = 40  # tokens of running text, a twentieth of which can be judged
+LEAST = 31  # characters of running text, from which each split has two: one to be judged after the other
 PAD = 8  # the lengths of documents are padded to a multiple of this
 Batch = tuple[Tensor, Tensor]  # inputs and targets, each (B, T) int64
 

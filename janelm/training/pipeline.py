@@ -65,9 +65,9 @@ def train(
     """Train a model from scratch and leave a run in `folder`.
 
     The text is `text` if given, else what `data` names, else Austen's novels, which is said. What already stands at
-    `folder` and at the paths `beside` is renamed to the next free number. `command` is what the user typed, for the model card. Where torchrun started
-    several processes, they train together, and all but the first get None. Raises UsageError with every wrong setting,
-    and JaneLMError where the text or the folder cannot be used.
+    `folder` and at the paths `beside` is renamed to the next free number. `command` is what the user typed, for the
+    model card. Where torchrun started several processes, they train together, and all but the first get None. Raises
+    UsageError with every wrong setting, and JaneLMError where the text or the folder cannot be used.
     """
     if text is None and data is None:
         say("neither text nor data is given: the text is Austen's novels")
