@@ -28,7 +28,9 @@ def main(arguments: list[str] | None = None, program: str = "janelm") -> int:
     program = program if program.endswith(".py") else f"{program} {command}"
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a character that the terminal cannot say is no reason to stop
+            # What goes to a file or a program is UTF-8 everywhere; a character that a terminal cannot say is no
+            # reason to stop.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     try:
         module = importlib.import_module(f".commands.{command}", __package__)
         return getattr(module, f"{command}_command")(rest, program)
@@ -52,7 +54,7 @@ def _overview(program: str, arguments: list[str]) -> int:
         return 0
     lines = [f"usage: {program} COMMAND [options]", ""]
     lines += [f"  {name:8} {purpose}" for name, purpose in COMMANDS.items()]
-    lines += ["", f"{program} COMMAND --help shows every option with its default."]
+    lines += ["", f"{program} COMMAND --help shows its options, --help-all every one of them."]
     asked = bool(arguments) and arguments[0] in ("--help", "-h")
     if arguments and not asked:
         lines.insert(0, f"{program}: there is no command {arguments[0]!r}")

@@ -8,9 +8,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from .errors import UsageError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class TransformerConfig:
     def weight_shapes(self, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """What a model of this shape learns: the shapes of its weights by name; tied weights have one name."""
         D = self.width
-        shapes = {"embedding.weight": (vocab_size, D)}
+        shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (vocab_size, D)}
         for i in range(self.layers):
             shapes[f"blocks.{i}.attention.query_key_value.weight"] = (3 * D, D)
             shapes[f"blocks.{i}.attention.output.weight"] = (D, D)
@@ -124,7 +126,7 @@ class LSTMConfig:
     def weight_shapes(self, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """The same for the LSTM: a layer's gates, four times the width, lie one below the other."""
         D = self.width
-        shapes = {"embedding.weight": (vocab_size, D), "head.bias": (vocab_size,)}
+        shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (vocab_size, D), "head.bias": (vocab_size,)}
         for i in range(self.layers):
             shapes |= {f"lstm.weight_ih_l{i}": (4 * D, D), f"lstm.weight_hh_l{i}": (4 * D, D)}
             shapes |= {f"lstm.bias_ih_l{i}": (4 * D,), f"lstm.bias_hh_l{i}": (4 * D,)}
@@ -176,7 +178,7 @@ class DataConfig:
     """Which documents are held out; running text is split by position and needs no seed."""
 
     def problems(self) -> list[str]:
-        found = [] if self.data else ["no text is named"]
+        found = [] if self.data else ["data names no text: give a file, a folder of files, or a corpus by name"]
         return found + ([f"split_seed is {self.split_seed}, but must be at least 0"] if self.split_seed < 0 else [])
 
 
@@ -305,28 +307,34 @@ class SamplingConfig:
             found.append(f"top_p is {self.top_p}, but must be above 0 and at most 1 (off)")
         if not 0 <= self.min_p < 1:
             found.append(f"min_p is {self.min_p}, but must be from 0 (off) to under 1")
-        if not 0 < self.repetition_penalty < float("inf"):
-            found.append(f"repetition_penalty is {self.repetition_penalty}, but must be above 0 (1 is off)")
+        if not 0.01 <= self.repetition_penalty <= 100:
+            found.append(f"repetition_penalty is {self.repetition_penalty}, but must be from 0.01 to 100 (1 is off)")
         return found
 
 
-def check(*configs: object, also: list[str] | None = None) -> None:
+class Config(Protocol):
+    """What knows what is wrong with itself."""
+
+    def problems(self) -> list[str]: ...
+
+
+def check(*configs: Config, also: list[str] | None = None) -> None:
     """Raise one UsageError that names every problem of every config, or return."""
     found = (also or []) + [problem for config in configs for problem in config.problems()]
     if found:
         raise UsageError("; ".join(found))
 
 
-def to_dict(config: object) -> dict:
+def to_dict(config: Any) -> dict[str, Any]:
     """A config as plain data for JSON, with its kind where it has one."""
     kind = {"kind": config.kind} if hasattr(config, "kind") else {}
     return kind | dataclasses.asdict(config)
 
 
-def from_dict(kinds: type | dict[str, type], values: dict) -> object:
+def from_dict(kinds: type[T] | dict[str, type[T]], values: dict[str, Any]) -> T:
     """The inverse of `to_dict`: `kinds` is the dataclass, or dataclasses by kind. Raises UsageError on bad data."""
     values = dict(values)
-    kind = values.pop("kind", None)
+    kind = values.pop("kind", "")
     if isinstance(kinds, dict) and kind not in kinds:
         raise UsageError(f"the config's kind is {kind!r}, but this version knows {', '.join(sorted(kinds))}")
     target = kinds[kind] if isinstance(kinds, dict) else kinds

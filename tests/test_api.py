@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from small import SHAPES
+from small import SHAPES, quiet, write_text
 
 import janelm
+from janelm.text import corpora
 
 
 def test_train_on_a_string_load_the_run_and_iterate_text(text):
@@ -18,6 +19,30 @@ def test_train_on_a_string_load_the_run_and_iterate_text(text):
     assert finished.run.folder == Path("models/mine")
     pieces = list(janelm.generate(janelm.load_run("mine"), "The", num_tokens=20))
     assert len("".join(pieces)) == 20
+
+
+TINY = janelm.TrainingConfig(steps=1, batch_tokens=64, evaluations=1, evaluation_tokens=64, device="cpu")
+
+
+@pytest.mark.parametrize("text", [5, b"bytes", ["a", "b"], Path("file.txt")])
+def test_a_text_that_is_none_is_one_clear_sentence(text):
+    with pytest.raises(janelm.UsageError, match=rf"the text is of the type {type(text).__name__}, but must be a str"):
+        janelm.train(SHAPES["lstm"], TINY, "models/mine", text=text, say=quiet)
+    assert not Path("models").exists()
+
+
+def test_a_lone_surrogate_in_a_text_is_replaced_and_said(text):
+    said = []
+    janelm.train(SHAPES["lstm"], TINY, "models/mine", text=f"{text}\ud83d{text}", say=said.append)
+    assert said[0] == "text: replaced 1 lone surrogates, which no text has"
+
+
+def test_training_on_austen_because_nothing_was_named_is_said(monkeypatch):
+    """A text that another function had not found was None, and the run was of Austen."""
+    monkeypatch.setitem(corpora.CORPORA, "austen", lambda: corpora.Source("austen", write_text(300)))
+    said = []
+    janelm.train(SHAPES["lstm"], TINY, "models/mine", text=None, say=said.append)
+    assert said[0] == "neither text nor data is given: the text is Austen's novels"
 
 
 def test_every_name_it_offers_exists():
@@ -50,16 +75,16 @@ WINGS = {
     "lazy": "",
     "machine": "locks files streams compiler hardware trust",
     "architectures": "base dropout crossentropy sharding lstm transformer",
-    "text": "rdata corpora tokenizers encoded data",
+    "text": "rdata wrapping corpora tokenizers encoded data",
     "runs": "checkpoints loaded folder pair dataset",
     "export": "rounding parts lstm transformer graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
-    "writing": "sampling generation interactive books",
+    "writing": "sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
     "finish pipeline lessons",
     "site": "change vendor models folder workflow server",
-    "commands": "shared resuming train write compare score overlap export serve",
+    "commands": "help mistakes shared resuming train write compare score overlap export serve",
     "cli": "",
     "__main__": "",
 }

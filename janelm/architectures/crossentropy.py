@@ -48,7 +48,7 @@ def _in_pieces(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) 
 
 # Products of this size gain nothing from torch.compile, and each piece would be compiled anew. This is the mark that
 # torch.compiler.disable makes; the decorator itself imports the whole compiler, 1.5 s at every start.
-_in_pieces._torchdynamo_disable = True
+vars(_in_pieces)["_torchdynamo_disable"] = True
 
 
 class _PiecewiseCrossEntropy(torch.autograd.Function):
@@ -59,7 +59,7 @@ class _PiecewiseCrossEntropy(torch.autograd.Function):
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         ctx.dtypes = x.dtype, weight.dtype
-        x, narrow, total = x.to(dtype), weight.to(dtype), 0.0
+        x, narrow, total = x.to(dtype), weight.to(dtype), torch.zeros((), device=x.device)
         of_x, of_weight = [], torch.zeros_like(weight, dtype=torch.float32)
         of_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
         for part, wanted in pieces(x, targets, len(weight)):

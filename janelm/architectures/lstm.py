@@ -44,7 +44,7 @@ class LSTM(LanguageModel):
         x = self.dropout(self.embedding(tokens))  # (B, T, D)
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
-            state = None if state is None else tuple(part.to(x.dtype) for part in state)
+            state = None if state is None else (state[0].to(x.dtype), state[1].to(x.dtype))
         drops = self.config.locked_dropout or self.config.weight_dropout
         x, after = self._lstm_with_drops(x, state) if self.training and drops else self.lstm(x, state)
         if shift is not None:
@@ -53,23 +53,25 @@ class LSTM(LanguageModel):
 
     def _lstm_with_drops(self, x: Tensor, state: LSTMState | None) -> tuple[Tensor, LSTMState]:
         """What `self.lstm` does, with the two kinds of dropout that torch's own module lacks."""
-        if state is None:
-            state = tuple(part.to(x.dtype) for part in self.initial_state(x.size(0)))
+        before = self.initial_state(x.size(0)) if state is None else state
+        hidden, cell = (part.to(x.dtype) for part in before)
         after = []
         for layer, (w_input, w_hidden, b_input, b_hidden) in enumerate(self.lstm.all_weights):
             weights = [w_input, F.dropout(w_hidden, self.config.weight_dropout), b_input, b_hidden]
-            start = [part[layer : layer + 1] for part in state]
+            start = [part[layer : layer + 1] for part in (hidden, cell)]
             x = self.dropout(x) if layer else x
             x, *end = torch.lstm(x, start, weights, True, 1, 0.0, True, False, True)
             after.append(end)
-        return x, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+        hidden, cell = (torch.cat(parts) for parts in zip(*after, strict=True))
+        return x, (hidden, cell)
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> LSTMState:
         zero = torch.zeros(self.config.layers, batch_size, self.config.width, device=self.device)
         return zero, zero.clone()
 
     def hand_on(self, state: LSTMState, fresh: Tensor) -> LSTMState:
-        return tuple(part.detach().to(fresh.device).masked_fill(fresh[:, None], 0.0) for part in state)
+        hidden, cell = (part.detach().to(fresh.device).masked_fill(fresh[:, None], 0.0) for part in state)
+        return hidden, cell
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         return [weight for weight in self.lstm.parameters() if weight.ndim == 2]

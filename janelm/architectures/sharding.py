@@ -7,6 +7,8 @@ the model that is being worked on. All else in this package knows two things of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 
@@ -23,8 +25,9 @@ def shard(model: nn.Module, parts: list[nn.Module], processes: int) -> None:
 
 def settle(model: nn.Module) -> None:
     """Let go of whole weights that are left from a look at the model, since they may change meanwhile."""
-    if hasattr(model, "reshard"):
-        model.reshard()
+    reshard: Callable[[], None] | None = getattr(model, "reshard", None)
+    if reshard is not None:
+        reshard()
 
 
 def shared(tensor: Tensor) -> bool:
@@ -34,13 +37,15 @@ def shared(tensor: Tensor) -> bool:
 
 def whole(tensor: Tensor) -> Tensor:
     """All of the tensor; where it is shared, all processes must ask for it together."""
-    return tensor.full_tensor() if shared(tensor) else tensor
+    full_tensor: Callable[[], Tensor] | None = getattr(tensor, "full_tensor", None)
+    return tensor if full_tensor is None else full_tensor()
 
 
 def share_of(tensor: Tensor, like: Tensor) -> Tensor:
     """This process's share of a whole tensor, shared out as `like` is; all processes must ask together."""
     if not shared(like):
         return tensor
-    from torch.distributed.tensor import distribute_tensor
+    from torch.distributed.tensor import DTensor, distribute_tensor
 
+    assert isinstance(like, DTensor)
     return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)

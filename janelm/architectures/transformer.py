@@ -73,7 +73,8 @@ class SlidingCache:
         self.keys = torch.zeros(layers, B, H, 2 * window, E, device=device)
         self.values = torch.zeros_like(self.keys)
         self._written = torch.arange(2 * window, device=device) >= window
-        self._table, self._table_start = None, 0
+        self._table: Tensor | None = None
+        self._table_start = 0
 
     def advance(self, count: int) -> None:
         """Make room for `count` more tokens, once for all layers."""
@@ -168,6 +169,8 @@ class Transformer(LanguageModel):
 
     compile_pays = True
     step_part = "through"
+    table: Tensor
+    causal: Tensor
 
     def __init__(self, config: TransformerConfig, vocab_size: int, pad_token: int | None = None) -> None:
         super().__init__(config, vocab_size, pad_token)

@@ -8,11 +8,23 @@ from typing import Any
 
 import tyro
 
+from ..machine.files import MODELS
+from .help import Groups, help_text, options_of
+from .mistakes import check_arguments
+
 DEFAULT_MODEL, DEFAULT_CONFIG = "model.pth", "model-config.pkl"
 
 
-def parse(kind: type, arguments: list[str], program: str, description: str, **more: Any) -> Any:
-    """Parse flags, spelled with underscores or hyphens, into `kind`; a mistake ends with exit code 2."""
+def parse(kind: type, arguments: list[str], program: str, description: str, common: Groups | None = None) -> Any:
+    """Parse flags, spelled with underscores or hyphens, into `kind`; a mistake ends with exit code 2.
+
+    `--help` shows the `common` options, by heading, where there are too many for a screen; `--help-all` shows all.
+    """
+    everything = {"--help-all", "--help_all"} & set(arguments)
+    if everything or {"--help", "-h"} & set(arguments):
+        print(help_text(kind, program, description, None if everything else common), end="")
+        raise SystemExit(0)
+    check_arguments(arguments, options_of(kind))
     return tyro.cli(
         kind,
         prog=program,
@@ -20,8 +32,19 @@ def parse(kind: type, arguments: list[str], program: str, description: str, **mo
         description=description,
         use_underscores=True,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-        **more,
     )
+
+
+def parse_some(kind: type, arguments: list[str], program: str) -> Any:
+    """Parse those flags that `kind` has, and pass over the others."""
+    check_arguments(arguments, options_of(kind), all_options=False)
+    return tyro.cli(kind, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
+
+
+def in_models(name: str) -> Path:
+    """The file of this name in `models`, which may be part of the name: shells complete it so."""
+    path = Path(name)
+    return path if path.parts[:1] == MODELS.parts else MODELS / path
 
 
 def config_name(model_file: str, config_file: str) -> str:
@@ -29,7 +52,7 @@ def config_name(model_file: str, config_file: str) -> str:
 
     Otherwise two models trained under names of their own would share, and fight over, the default config file.
     """
-    own_name = model_file != DEFAULT_MODEL and config_file == DEFAULT_CONFIG
+    own_name = in_models(model_file) != in_models(DEFAULT_MODEL) and config_file == DEFAULT_CONFIG
     return f"{Path(model_file).with_suffix('')}-config.pkl" if own_name else config_file
 
 

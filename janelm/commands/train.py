@@ -13,18 +13,21 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
-
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
-from ..machine.files import MODELS
 from ..machine.streams import Steady
 from ..training.presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, say
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, parse_some, say
 
 if TYPE_CHECKING:
     from ..training.lessons import Plan
 
 GONE = 141  # the exit code where all is well but whoever read the output has gone, as a shell says it of SIGPIPE
+COMMON = {
+    "The text:": ("data", "documents"),
+    "The model:": ("architecture", "tokenization", "preset"),
+    "How long, one of:": ("minutes", "steps", "epochs"),
+    "The run:": ("model_file", "resume", "device"),
+}
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
 
 
@@ -61,7 +64,7 @@ class Files:
 
     @property
     def model_path(self) -> Path:
-        return MODELS / self.model_file
+        return in_models(self.model_file)
 
     @property
     def folder(self) -> Path:
@@ -69,7 +72,7 @@ class Files:
 
     @property
     def config_path(self) -> Path:
-        return MODELS / config_name(self.model_file, self.config_file)
+        return in_models(config_name(self.model_file, self.config_file))
 
 
 def train_command(arguments: list[str], program: str) -> int:
@@ -113,17 +116,11 @@ def _steady_streams() -> Iterator[Callable[[], bool]]:
 
 def _read(arguments: list[str], program: str) -> tuple[Any, dict[str, float], str]:
     """The options, the budget among them that was named, and why the preset is the one it is."""
-    budget = tyro.cli(
-        make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]),
-        args=arguments,
-        prog=program,
-        return_unknown_args=True,
-        add_help=False,
-    )[0]
+    budget = parse_some(make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]), arguments, program)
     given = {name: value for name, value in vars(budget).items() if value is not None}
     if math.isfinite(given.get("steps", math.nan)):
         given["steps"] = int(given["steps"])
-    choice = tyro.cli(Choice, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
+    choice = parse_some(Choice, arguments, program)
     preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
     choice = replace(choice, preset=preset)
     options = parse(
@@ -132,6 +129,7 @@ def _read(arguments: list[str], program: str) -> tuple[Any, dict[str, float], st
         program,
         "Train a language model from scratch on your own text. The defaults shown are those of the chosen "
         "architecture, tokenization and preset.",
+        COMMON,
     )
     return options, given, why
 

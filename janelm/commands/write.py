@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..config import SamplingConfig, check
-from ..machine.files import GENERATED, MODELS
-from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, parse, read_text, say
+from ..machine.files import GENERATED
+from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, read_text, say
 
 if TYPE_CHECKING:
     from ..engines import Engine
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from ..writing.generation import Limits
 
 INTERACTIVE_TOKENS = 100  # written at a time
+COMMON = {
+    "What it writes:": ("text", "num_tokens", "stop", "interactive"),
+    "With which model, and to where:": ("model_file", "output_file", "format", "title"),
+    "How daring it is:": ("temperature", "top_p", "seed"),
+}
 
 
 @dataclass
@@ -27,24 +32,30 @@ class WriteOptions:
     """Which model, how much it writes, and where."""
 
     model_file: str = DEFAULT_MODEL
-    """Trained weights (.pth), in ./models."""
+    """Trained weights (.pth), in ./models; or the name of a run, as --model_file mine."""
     config_file: str = DEFAULT_CONFIG
     """The .pkl file that training wrote beside them, in ./models; with mine.pth it is mine-config.pkl."""
     output_file: str = "output.txt"
     """Where the prompt and the text go, in ./generated."""
     format: Literal["plain", "txt", "epub", "pdf"] = "plain"
-    """The text as it is, or a book with a title page and chapters (epub and pdf need the extra named book)."""
+    """The text as it is, or a book with a title page and chapters (pdf needs the extra named book)."""
     title: str = "Untitled"
     """Title of the book."""
+    author: str = "JaneLM"
+    """Author of the book."""
+    language: str | None = None
+    """Language of the book, a code such as en, pt-BR or zh; by default the commonest one of the text's script."""
+    font: Path | None = None
+    """A font (.ttf, .otf) for the PDF of a text that DejaVu Serif cannot draw."""
     text: str = " "
-    """Prompt: the start of the text, which the model continues."""
+    r"""Prompt: the start of the text, which the model continues (\n is a line break, \\ a backslash)."""
     text_file: str | None = None
     """A file with the prompt, instead of --text."""
     num_tokens: int = 10_000
     """Tokens to write (characters, or byte pairs of a few characters each); with --interactive, 100 at a time unless
     this says otherwise."""
     stop: tuple[str, ...] = ()
-    """Texts at which writing ends; they are not written."""
+    r"""Texts at which writing ends, and which are not written (\n is a line break, \\ a backslash)."""
     num_samples: int = 1
     """How many texts to write side by side, with this seed and the following ones."""
     memory: int | None = None
@@ -66,16 +77,17 @@ class WriteOptions:
 
 def write_command(arguments: list[str], program: str) -> int:
     """Write text with a trained model."""
-    options = parse(WriteOptions, arguments, program, "Write text with a trained model.")
-    from ..writing.generation import Limits
+    options = parse(WriteOptions, arguments, program, "Write text with a trained model.", COMMON)
+    from ..writing.generation import Limits, line_breaks
 
     default = options.num_tokens == WriteOptions.num_tokens
-    limits = Limits(INTERACTIVE_TOKENS if options.interactive and default else options.num_tokens, options.stop)
+    stop = tuple(map(line_breaks, options.stop))
+    limits = Limits(INTERACTIVE_TOKENS if options.interactive and default else options.num_tokens, stop)
     check(options.sampling, limits, also=_contradictions(options))
     if options.format != "plain":
-        from ..writing.books import check_library
+        from ..writing.books import check_book
 
-        check_library(options.format)
+        check_book(options.format, options.language, options.font)
     run, engine = _model_and_engine(options)
     return (_talk if options.interactive else _write)(options, limits, run, engine, _prompt(options, run))
 
@@ -96,6 +108,10 @@ def _contradictions(options: WriteOptions) -> list[str]:
         found.append(f"device {options.device} is of the torch engine, the only one that does not run on the CPU")
     if options.format != "plain" and options.num_samples > 1:
         found.append(f"{options.num_samples} samples do not make one {options.format}")
+    if options.format in ("plain", "txt") and (options.language or options.font):
+        found.append("language and font are of a book: choose a --format, epub or pdf")
+    if options.format == "epub" and options.font:
+        found.append("a font is of the PDF: readers of an EPUB bring their own")
     if options.interactive and (options.num_samples > 1 or not options.stream):
         found.append("interactive writes one text as it comes: leave out num_samples and no_stream")
     if not Path(options.output_file).name or (GENERATED / options.output_file).is_dir():
@@ -104,23 +120,28 @@ def _contradictions(options: WriteOptions) -> list[str]:
 
 
 def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
-    """The model in the two files, or in the run's folder of that name where its training has not ended."""
+    """The model in the two files; or in the run's folder, where its training has not ended or the run was named."""
     from ..engines import choose_engine
-    from ..runs.folder import Run, sample_run
+    from ..runs.folder import find_run, sample_run
     from ..runs.pair import load_pair
 
-    model_path = MODELS / options.model_file
-    folder = model_path.with_suffix("")
-    if not model_path.exists() and (folder / "best.safetensors").exists():
-        run = Run(folder).load(device=options.device)
-    elif not model_path.exists() and options.model_file == DEFAULT_MODEL and (sample := sample_run()):
+    name = options.model_file if options.model_file.endswith(".pth") else f"{Path(options.model_file)}.pth"
+    model_path = in_models(name)
+    if model_path.exists():
+        run = load_pair(model_path, in_models(config_name(name, options.config_file)), options.device)
+    elif model_path == in_models(DEFAULT_MODEL) and not _begun(model_path) and (sample := sample_run()):
         say(f"there is no {model_path}, so the sample model in {sample.folder} writes; python traineval.py trains one")
         run = sample.load(device=options.device)
     else:
-        run = load_pair(model_path, MODELS / config_name(options.model_file, options.config_file), options.device)
+        run = find_run(name).load(device=options.device)
     engine = choose_engine(run, options.engine, options.precision, say)
     run.release_weights()
     return run, engine
+
+
+def _begun(model_path: Path) -> bool:
+    """Whether there is a run beside the file, with weights."""
+    return (model_path.with_suffix("") / "best.safetensors").exists()
 
 
 def _prompt(options: WriteOptions, run: LoadedRun) -> str:
@@ -128,9 +149,9 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
 
     Raises UsageError where it knows none of them.
     """
-    from ..writing.generation import prompt_tokens
+    from ..writing.generation import line_breaks, prompt_tokens
 
-    prompt = options.text.encode("utf-8", "replace").decode()  # what is not UTF-8 comes as lone surrogates
+    prompt = line_breaks(options.text.encode("utf-8", "replace").decode())  # what is not UTF-8 is lone surrogates
     if options.text_file is not None:
         prompt = read_text(options.text_file).rstrip("\n")
     elif prompt == " " and (run.tokenizer.documents or run.tokenizer.unknown_characters(prompt)):
@@ -151,7 +172,7 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
     bold = ("\033[1m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "")
     live = options.stream and options.num_samples == 1
     shown = f"{bold[0]}{prompt}{bold[1]}"
-    texts = [[] for _ in range(options.num_samples)]
+    texts: list[list[str]] = [[] for _ in range(options.num_samples)]
     output = _Output(options)
     count, interrupted = 0, False
     pieces = generate_samples(
@@ -228,10 +249,12 @@ class _Output:
 
     def finish(self, text: str) -> None:
         self._write(text)
-        if self._options.format != "plain":
+        o = self._options
+        if o.format != "plain":
             from ..writing.books import write_book
 
-            for line in write_book(self.path, text, self._options.title, "JaneLM", self._options.format):
+            report = write_book(self.path, text, o.title, o.author, o.format, language=o.language, font=o.font)
+            for line in report:
                 say(f"{self.path}: {line}")
 
     def _write(self, text: str) -> None:

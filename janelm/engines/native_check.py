@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ def problem(library: Path) -> str:
         for precision in PRECISIONS:
             model = _random_model(config, precision)
             weights = {name: weight.detach().numpy() for name, weight in model.named_parameters()}
-            run = SimpleNamespace(
+            run: Any = SimpleNamespace(
                 config=SimpleNamespace(model=config), tokenizer=SimpleNamespace(vocab_size=VOCAB_SIZE), weights=weights
             )
             engine = NativeEngine(run, precision, made=library)
@@ -46,12 +47,12 @@ def problem(library: Path) -> str:
                 at += size
                 said.append(logits)
             wanted, rounded_differently = _logits(model.double(), tokens), _logits(model.float(), tokens)
-            size, allowed = np.linalg.norm(wanted), TIMES_NOISE * np.linalg.norm(rounded_differently - wanted)
+            length, allowed = np.linalg.norm(wanted), TIMES_NOISE * np.linalg.norm(rounded_differently - wanted)
             apart = np.linalg.norm(np.stack(said) - wanted)
             if not apart <= allowed:
                 return (
-                    f"the {config.kind} in {precision} is {apart / size:.2g} off, where rounding allows "
-                    f"{allowed / size:.2g}"
+                    f"the {config.kind} in {precision} is {apart / length:.2g} off, where rounding allows "
+                    f"{allowed / length:.2g}"
                 )
     return ""
 

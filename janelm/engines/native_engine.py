@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,13 +86,14 @@ class NativeEngine(Engine):
             raise JaneLMError(f"{SOURCE.name} has no model of kind {self.config.kind}, but {' and '.join(KINDS)}")
         functions = _load(made or checked_library(say))
         self._step_of = getattr(functions, self.config.kind)
-        weights, self._kept = run.weights, []
+        self._kept: list[np.ndarray] = []
+        weights = run.weights
         matrices, biases, self._state_shape = KINDS[self.config.kind](self.config)
         structures = {name: self._matrix(weights[name], precision) for name in dict.fromkeys(matrices)}
         self._model = _Model(
             matrices=(_Matrix * len(matrices))(*(structures[name] for name in matrices)),
             biases=(ctypes.c_void_p * len(biases))(
-                *(self._pointer(sum(weights[name] for name in names)) for names in biases)
+                *(self._pointer(np.sum([weights[name] for name in names], 0)) for names in biases)
             ),
             layers=self.config.layers,
             heads=getattr(self.config, "heads", 0),
@@ -117,8 +119,8 @@ class NativeEngine(Engine):
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> NativeState:
         slots = self._memory(memory) + 1
-        shape = [self.config.layers, batch_size, *self._state_shape]
-        shape = [slots if size == "slots" else size for size in shape]
+        sizes = [slots if size == "slots" else int(size) for size in self._state_shape]
+        shape = [self.config.layers, batch_size, *sizes]
         return NativeState((np.zeros(shape, np.float32), np.zeros(shape, np.float32)), slots)
 
     def _longest_chunk(self, state: NativeState) -> int | None:
@@ -159,7 +161,7 @@ def _ends(config: ModelConfig) -> list[str]:
     return ["embedding.weight", "embedding.weight" if config.tied else "head.weight"]
 
 
-KINDS = {"transformer": _transformer, "lstm": _lstm}
+KINDS: dict[str, Callable[[Any], Parts]] = {"transformer": _transformer, "lstm": _lstm}
 
 
 def checked_library(say: Callable[[str], None]) -> Path:

@@ -64,18 +64,17 @@ class OnnxEngine(Engine):
         threads: int | None = None,
         weights: dict[str, np.ndarray] | None = None,
     ) -> None:
-        path = isinstance(model, (str, Path))
+        graph = str(model) if isinstance(model, (str, Path)) else model.SerializeToString()
+        name = graph if isinstance(graph, str) else "the graph"
         self._session = _session(
-            str(model) if path else model.SerializeToString(),
-            str(model) if path else "the graph",
+            graph,
+            name,
             threads or default_threads(),
             weights or {},
         )
         description = self._session.get_modelmeta().custom_metadata_map.get("janelm")
         if description is None:
-            raise JaneLMError(
-                f"{model if path else 'the graph'} does not say what it is: take one that JaneLM exported"
-            )
+            raise JaneLMError(f"{name} does not say what it is: take one that JaneLM exported")
         self.description = json.loads(description)
         self.config = from_dict(MODEL_CONFIGS, self.description["config"])
         self.vocab_size = self.description["vocab_size"]
@@ -84,7 +83,7 @@ class OnnxEngine(Engine):
         self._outputs = ["logits", *(state["output"] for state in self._states)]
         if self._ring:
             if "inputs" not in self._ring:
-                raise JaneLMError(f"{model if path else 'the graph'} is of an older JaneLM: export it again")
+                raise JaneLMError(f"{name} is of an older JaneLM: export it again")
             base, size = self._ring["base"], self._ring["size"]
             self._frequencies = base ** (-np.arange(0, size, 2, dtype=np.float64) / size)  # (E/2)
 

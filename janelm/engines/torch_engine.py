@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,8 @@ class TorchEngine(Engine):
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model.eval()
-        self._chunks = self._steps = twin_of(model, PackedLinear) if packing_pays(model) else model
+        twin: Any = twin_of(model, PackedLinear) if packing_pays(model) else model
+        self._chunks = self._steps = twin
         self.config = model.config
         self.vocab_size = model.vocab_size
 
@@ -65,7 +67,8 @@ class CompiledTorchEngine(TorchEngine):
         if not can_compile(model.device):
             raise JaneLMError("the engine torch-compiled needs a C++ compiler (g++): install one, or take engine torch")
         super().__init__(model)
-        self._say, self._plain, self._twins = say, self._steps, {}
+        self._say, self._plain = say, self._steps
+        self._twins: dict[tuple[int, int], nn.Module] = {}
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> State:
         state = super().initial_state(batch_size, memory)

@@ -74,7 +74,7 @@ def twin_of(module: nn.Module, linear: Linear) -> nn.Module:
     if isinstance(module, nn.Dropout):  # ours are kinds of it
         return nn.Identity()
     twin = copy.copy(module)
-    twin._modules = {name: twin_of(child, linear) for name, child in module._modules.items()}
+    twin._modules = {name: twin_of(child, linear) for name, child in module._modules.items() if child is not None}
     return twin
 
 

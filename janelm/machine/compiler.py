@@ -16,7 +16,7 @@ from .files import cache_folder, write_atomically
 
 FLAGS = ["-std=c++20", "-O3", "-fno-math-errno", "-pthread", "-shared", "-fPIC"]
 # For this very processor; or, should that come out wrong, for any of its kind, with shorter vectors.
-TARGETS = (["-march=native"], [])
+TARGETS: tuple[list[str], ...] = (["-march=native"], [])
 
 
 def compiler() -> str | None:

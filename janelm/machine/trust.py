@@ -12,6 +12,7 @@ import platform
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -61,9 +62,9 @@ def trusted(
         for name, options in ATTEMPTS:
             try:
                 function = compiled(plain, many_shapes, fallback_random=True, **options)
-                found = _one_step(model, lambda function=function: run(function))
+                found = _one_step(model, partial(run, function))
                 if wanted is None:
-                    wanted, noise = _one_step(model, lambda: run(plain)), _noise(plain, run, model, dtype, rows)
+                    wanted, noise = _one_step(model, partial(run, plain)), _noise(plain, run, model, dtype, rows)
             except Exception as error:  # the compiler's own have no common class
                 say(f"compile: {name} it failed with {type(error).__name__}")
                 continue

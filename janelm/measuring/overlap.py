@@ -156,7 +156,8 @@ def longest_passages(lengths: np.ndarray, places: np.ndarray, count: int = 5) ->
     maximal = lengths > 0
     maximal[1:] &= ends[1:] > ends[:-1]  # else the run before it already holds it
     starts = np.flatnonzero(maximal)
-    passages, taken = [], np.zeros(len(lengths), dtype=bool)
+    passages: list[Passage] = []
+    taken = np.zeros(len(lengths), dtype=bool)
     for start in starts[np.argsort(-lengths[starts], kind="stable")].tolist():
         if len(passages) >= count:
             break

@@ -27,7 +27,7 @@ from ..config import DataConfig
 from ..errors import JaneLMError, UsageError
 from ..runs.loaded import LoadedRun
 from ..text.corpora import BLOCK, blocks, read_source
-from ..text.data import Dataset, Documents, read_documents
+from ..text.data import Dataset, Documents, RunningText, read_documents
 from ..text.tokenizers import Tokenizer
 from .evaluation import Losses
 
@@ -113,16 +113,16 @@ def score(
     """
     chunk = max(1, min(reader.model.config.context_length for reader in readers) // 4)
     device = readers[0].model.device
-    previous = before or tokenizer.started([])
-    for begin in range(0, len(previous) - 1, chunk):
-        part = torch.tensor(previous[begin : begin + chunk + 1], device=device)
+    first = before or tokenizer.started([])
+    for begin in range(0, len(first) - 1, chunk):
+        part = torch.tensor(first[begin : begin + chunk + 1], device=device)
         for reader in readers:
             reader.read(part[:-1], part[1:])
-    previous = torch.tensor(previous[-1:], device=device)
+    previous = torch.tensor(first[-1:], device=device)
     for block in text:
         losses.bytes += block.bytes
         if block.fresh:
-            previous = torch.tensor([tokenizer.end_token], device=device)
+            previous = torch.tensor(tokenizer.started([]), device=device)
             for reader in readers:
                 reader.restart()
         for targets in torch.from_numpy(block.tokens).to(device).split(chunk):
@@ -155,6 +155,7 @@ def held_out(data: Dataset, context_length: int) -> tuple[Iterable[Block], list[
     have none."""
     if isinstance(data, Documents):
         return (Block(*document, fresh=True) for split in data.held_out for document in data.whole(split)), None
+    assert isinstance(data, RunningText)
     first, last = data.range(data.held_out[0])[0], data.range(data.held_out[-1])[1]
     before = data.take(np.arange(max(0, first - 2 * context_length), first)).tolist()
     return [Block(data.take(np.arange(first, last)).cpu().numpy(), data.weigh(first, last)[0])], before
@@ -163,7 +164,7 @@ def held_out(data: Dataset, context_length: int) -> tuple[Iterable[Block], list[
 def read_whole_documents(path: Path, tokenizer: Tokenizer, config: DataConfig) -> Iterator[Block]:
     """The documents of a file, cut as those were that the model was trained on, each a block."""
     for document in read_documents([read_source(path)], config):
-        tokens = np.append(tokenizer.encode(document), tokenizer.end_token)
+        tokens = np.append(tokenizer.encode(document), tokenizer.started([]))
         yield Block(tokens, len(document.encode("utf-8", "replace")) + 1, fresh=True)
 
 

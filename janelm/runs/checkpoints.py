@@ -12,7 +12,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class _Unpickler(pickle._Unpickler):
     cannot make it ask for more memory than the file is long.
     """
 
-    dispatch = {code: pickle._Unpickler.dispatch[code] for code in OPCODES}  # noqa: RUF012
+    dispatch: ClassVar[dict[int, Any]] = {code: pickle._Unpickler.dispatch[code] for code in OPCODES}
     dispatch[pickle.BUILD[0]] = lambda self: self.stack.pop()  # what torch hangs on a dictionary besides its items
 
     def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:

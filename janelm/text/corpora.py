@@ -19,11 +19,12 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..errors import JaneLMError, UsageError
 from ..machine.files import cache_folder, write_atomically
 from . import rdata
+from .wrapping import wrapping
 
 NOVELS = ("sensesensibility", "prideprejudice", "mansfieldpark", "emma", "northangerabbey", "persuasion")
 AUSTEN_SHA256 = "32432b75ad045648fc586b923f9d38cddee6ecfa14cfe8968b9a028c36a19c23"
@@ -31,6 +32,7 @@ AUSTEN_REPOSITORY = "https://github.com/juliasilge/janeaustenr/raw/v1.0.0/data/{
 AUSTEN_PACKAGE = "r-cran-janeaustenr"
 BLOCK = 1 << 18  # characters of text that are worked on at once
 GIVEN = "text"  # the name of a text that was passed from Python
+MANY = 3  # texts, more than which are counted and not named
 LONG = 1 << 27  # bytes from which a file is never read as a whole
 
 
@@ -71,7 +73,7 @@ class LongSource(Source):
                 yield piece.translate(CONTROL)
 
     @cached_property
-    def text(self) -> str:
+    def text(self) -> str:  # type: ignore[override]  # of a source that is in memory it can be set as well
         return "".join(self.pieces())
 
 
@@ -105,8 +107,12 @@ def blocks(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def given_source(text: str) -> Source:
-    """A text that was passed from Python, cleaned as a file is. Raises UsageError where there is nothing in it."""
-    text, report = clean(text, [])
+    """A text that was passed from Python, cleaned as a file is. Raises UsageError where it is none or empty."""
+    if not isinstance(text, str):
+        raise UsageError(f"the text is of the type {type(text).__name__}, but must be a str: a file is named in data")
+    writable = text.encode("utf-8", "replace").decode()
+    lone = sum(a != b for a, b in zip(text, writable, strict=True))
+    text, report = clean(writable, [f"replaced {lone:,} lone surrogates, which no text has"] if lone else [])
     if not text.strip():
         raise UsageError("the text is empty: pass one with something in it")
     return Source(GIVEN, text, report)
@@ -150,7 +156,7 @@ def read_source(path: Path) -> Source:
     text, report = clean(*decode(raw, str(path)))
     if not text.strip():
         raise JaneLMError(f"{path} is empty: name a file with text in it")
-    return Source(str(path), text, report)
+    return Source(str(path), text, report + wrapping(path.name, text))
 
 
 BYTE_ORDER_MARKS = (
@@ -180,13 +186,13 @@ def decode(raw: bytes, name: str) -> tuple[str, list[str]]:
             return raw.decode(), []
         except UnicodeDecodeError as error:
             broken_at = error.start
-        encoding = guess_encoding(raw)
-        if encoding is None:
+        guessed = guess_encoding(raw)
+        if guessed is None:
             raise JaneLMError(
                 f"{name} is not UTF-8 (byte {broken_at}) nor any encoding that could be made out: save it as UTF-8"
             )
-        said = f"is not UTF-8 (byte {broken_at}): read as {encoding}; save it as UTF-8 if that is wrong"
-        return raw.decode(encoding), [said]
+        said = f"is not UTF-8 (byte {broken_at}): read as {guessed}; save it as UTF-8 if that is wrong"
+        return raw.decode(guessed), [said]
     raise JaneLMError(f"{name} is not a text file (it has zero bytes): save it as plain text in UTF-8")
 
 
@@ -249,7 +255,7 @@ def austen() -> Source:
 def bible() -> Source:
     """The King James Bible, one verse to a line with its book as title: `<Genesis>`, a tab, the verse."""
     package = importlib.util.find_spec("bible")  # found but not imported: its code needs more than its data does
-    if package is None:
+    if package is None or package.origin is None:
         raise JaneLMError('the Bible is an extra: install it with pip install "janelm[bible]"')
     lines = (Path(package.origin).parent / "data" / "kjv.jsonl").read_text(encoding="utf-8").splitlines()
     verses = [json.loads(line) for line in lines if line]
@@ -258,6 +264,24 @@ def bible() -> Source:
 
 
 CORPORA = {"austen": austen, "bible": bible}
+DISPLAY_NAMES = {"austen": "Jane Austen", "bible": "the King James Bible"}
+
+
+def display_name(sources: Iterable[str]) -> str:
+    """What to call texts by the names of their sources; nothing where they have none.
+
+    >>> display_name(["austen"]), display_name(["posts/my_diary-2024.txt", "letters.txt"]), display_name(["text"])
+    ('Jane Austen', 'my diary 2024 and letters', '')
+    """
+    stems = (
+        DISPLAY_NAMES.get(name) or PurePath(name.replace("\\", "/")).stem.replace("_", " ")
+        for name in sources
+        if name != GIVEN
+    )
+    names = list(dict.fromkeys(" ".join(re.sub(r"(?<=\w)-(?=\w)", " ", stem).split()) for stem in stems))
+    if len(names) > MANY:
+        return f"{len(names):,} texts"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _austen_from_repository() -> dict[str, list[str]]:
@@ -286,8 +310,9 @@ def _austen_from_debian() -> dict[str, list[str]]:
     files = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
-            if member.name.endswith(("data/Rdata.rdx", "data/Rdata.rdb")):
-                files[member.name[-3:]] = tar.extractfile(member).read()
+            found = tar.extractfile(member) if member.name.endswith(("data/Rdata.rdx", "data/Rdata.rdb")) else None
+            if found is not None:
+                files[member.name[-3:]] = found.read()
     return rdata.read_lazy_load_database(files["rdx"], files["rdb"])
 
 

@@ -21,10 +21,11 @@ from ..config import CharacterTokenizerConfig, DataConfig, TokenizerConfig, Trai
 from ..errors import JaneLMError, UsageError
 from .corpora import Source
 from .encoded import SHARES, SPLITS, EncodedText, RunningSplits
-from .tokenizers import CharacterTokenizer, Tokenizer, train_tokenizer, undo_merges
+from .tokenizers import CharacterTokenizer, TiktokenTokenizer, Tokenizer, train_tokenizer, undo_merges
 
 TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it
 BPE_DROPOUT_STREAM = 1  # sets its random numbers apart from those of other uses of the seed
+LEAST = 31  # characters of running text, from which each split has two: one to be judged after the other
 PAD = 8  # the lengths of documents are padded to a multiple of this
 Batch = tuple[Tensor, Tensor]  # inputs and targets, each (B, T) int64
 
@@ -63,6 +64,7 @@ class Dataset:
         """The rows of this step's batch with some byte pairs undone, if that is asked for."""
         if not self._bpe_dropout:
             return rows
+        assert isinstance(self.tokenizer, TiktokenTokenizer)  # or load_dataset had refused
         random = np.random.default_rng((self._seed, step, BPE_DROPOUT_STREAM))
         return [undo_merges(row, self.tokenizer.pairs, self._bpe_dropout, random) for row in rows]
 
@@ -134,7 +136,8 @@ def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str
         )
     order = np.random.default_rng(config.split_seed).permutation(len(documents))
     first, second = (int(len(documents) * share) for share in SHARES[config.split])
-    return tuple([documents[i] for i in part] for part in (order[:first], order[first:second], order[second:]))
+    train, validation, test = np.split(order, (first, second))
+    return [documents[i] for i in train], [documents[i] for i in validation], [documents[i] for i in test]
 
 
 class RunningText(Dataset):
@@ -154,17 +157,23 @@ class RunningText(Dataset):
         self.split_bytes = dict(zip(SPLITS, text.extent.bytes, strict=True))
         bounds = text.extent.bounds
         # The first token of all has nothing before it, so it is never scored.
-        self._bounds = {"train": (1, bounds[1]), "validation": tuple(bounds[1:3])}
+        self._bounds = {"train": (1, bounds[1]), "validation": (bounds[1], bounds[2])}
         if bounds[3] > bounds[2]:
-            self._bounds["test"] = tuple(bounds[2:4])
+            self._bounds["test"] = (bounds[2], bounds[3])
         self.held_out = tuple(self._bounds)[1:]
         self.train_tokens = bounds[1]
         windows = (self.train_tokens - context_length) // context_length
-        if windows < 1 or min(b - a for a, b in self._bounds.values()) < 2:
+        held_out = {name: self._bounds[name][1] - self._bounds[name][0] for name in self.held_out}
+        if short := [f"{name} has {tokens}" for name, tokens in held_out.items() if tokens < 2]:
+            raise JaneLMError(
+                f"the text is too short to hold some of it out: of {bounds[-1]:,} tokens {' and '.join(short)}, but 2 "
+                f"are needed. Give a text of at least {LEAST} tokens, with a --context_length of at most {LEAST // 4}; "
+                "some thousand are a good deal better"
+            )
+        if windows < 1:
             raise JaneLMError(
                 f"the training text has {self.train_tokens:,} tokens, too few for a context length of "
-                f"{context_length}: give a longer text, or a --context_length of at most "
-                f"{max(2, self.train_tokens // 4)}"
+                f"{context_length}: give a longer text, or a --context_length of at most {self.train_tokens // 2}"
             )
         self._rows = max(1, min(training.batch_tokens // context_length, windows))
         self.batches_per_epoch = windows // self._rows
@@ -240,6 +249,7 @@ class Documents(Dataset):
     ) -> None:
         super().__init__(tokenizer, training, device)
         self._right = config.align == "right"
+        assert tokenizer.end_token is not None  # it was made for documents
         self._end = tokenizer.end_token
         self._documents = {
             name: [tokenizer.encode(document) for document in piece] for name, piece in zip(SPLITS, pieces, strict=True)

@@ -33,6 +33,8 @@ class Tokenizer:
     config: TokenizerConfig
     vocabulary: list[bytes]
     unknown_token: int | None = None
+    pad_token: int | None
+    end_token: int | None
 
     def __init__(self, documents: bool) -> None:
         size = len(self.vocabulary)
@@ -132,6 +134,8 @@ class CharacterTokenizer(Tokenizer):
 
 class TiktokenTokenizer(Tokenizer):
     """Byte pairs, encoded by tiktoken. Any text encodes: what has no token of its own falls back to bytes."""
+
+    config: TiktokenTokenizerConfig
 
     def __init__(self, config: TiktokenTokenizerConfig, ranks: list[bytes], documents: bool = False) -> None:
         import tiktoken
@@ -292,7 +296,7 @@ def _stock_encoding(config: TiktokenTokenizerConfig) -> tuple[TiktokenTokenizerC
             f"the encoding {config.encoding} could not be fetched by tiktoken ({type(error).__name__}): connect to the "
             "network once, or leave --encoding out to train a vocabulary on your own text"
         ) from error
-    ranks = sorted(stock._mergeable_ranks, key=stock._mergeable_ranks.get)
+    ranks = sorted(stock._mergeable_ranks, key=stock._mergeable_ranks.__getitem__)
     return TiktokenTokenizerConfig(len(ranks), config.encoding, stock._pat_str), ranks
 
 

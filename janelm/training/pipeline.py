@@ -72,13 +72,15 @@ def train(
 ) -> Finished | None:
     """Train a model from scratch and leave a run in `folder`.
 
-    The text is `text` if given, else what `data` names. What already stands at `folder` and at the paths `beside` is
-    renamed to the next free number. `command` is what the user typed, for the model card; `begun` is called when the
-    run's folder is there. Where torchrun started several processes, they train together, and all but the first get
-    None. Raises UsageError with every wrong setting, or where another process is writing this run, and JaneLMError
-    where the text or the folder cannot be used or the training fails; if it had learned nothing, what was renamed then
-    has its name again.
+    The text is `text` if given, else what `data` names, else Austen's novels, which is said. What already stands at
+    `folder` and at the paths `beside` is renamed to the next free number. `command` is what the user typed, for the
+    model card; `begun` is called when the run's folder is there. Where torchrun started several processes, they train
+    together, and all but the first get None. Raises UsageError with every wrong setting, or where another process is
+    writing this run, and JaneLMError where the text or the folder cannot be used or the training fails; if it had
+    learned nothing, what was renamed then has its name again.
     """
+    if text is None and data is None:
+        say("neither text nor data is given: the text is Austen's novels")
     folder, data = Path(folder), data or DataConfig()
     if text is not None:
         data = replace(data, data=(GIVEN,))

@@ -5,6 +5,7 @@ Its twin is web/engine/generation.js: tests/browser/test_exactness.py compares w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -168,6 +169,15 @@ def _problems(num_samples: int, memory: int | None) -> list[str]:
     if memory is not None and memory < 1:
         found.append(f"memory is {memory}, but must be at least 1 token")
     return found
+
+
+def line_breaks(typed: str) -> str:
+    r"""What a person means who cannot type a line break: `\n` is one, and `\\` a backslash. All else stays.
+
+    >>> line_breaks(r"CHAPTER I\n\nIt was")
+    'CHAPTER I\n\nIt was'
+    """
+    return re.sub(r"\\n|\\\\", lambda found: "\n" if found[0] == r"\n" else "\\", typed)
 
 
 def prompt_tokens(tokenizer: Tokenizer, prompt: str) -> list[int]:

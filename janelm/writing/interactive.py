@@ -15,7 +15,7 @@ from ..errors import JaneLMError
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import REPLACEMENT
 from .generation import Limits, generate_samples, prompt_tokens
-from .sampling import adjusted, weights
+from .sampling import COLD, adjusted, weights
 
 HELP = """\
   Enter         continue            r  retry the last part      u  undo it
@@ -95,7 +95,7 @@ class Session:
             check(sampling)
             self.sampling = sampling
         else:
-            limits = replace(self.limits, num_tokens=number)
+            limits = replace(self.limits, num_tokens=int(number))
             check(limits)
             self.limits = limits
 
@@ -129,12 +129,13 @@ class Session:
 
     def likeliest(self) -> tuple[list[int], list[float]]:
         """The ten likeliest next tokens that are text by themselves, not part of a character nor the end of a document,
-        and their probabilities at the temperature that is set (0 counts as 1)."""
+        and their probabilities at the temperature that is set (one that acts as 0 counts as 1)."""
         tokenizer = self.run.tokenizer
         context = np.array([tokenizer.started(prompt_tokens(tokenizer, self.text))], np.int64)
         logits, _ = self.engine.step(context, self.engine.initial_state(1, self.memory))
         logits = adjusted(logits[0], set(), 1.0, tokenizer.never_written)
-        p = weights(logits, SamplingConfig(temperature=self.sampling.temperature or 1.0))
+        temperature = 1.0 if self.sampling.temperature < COLD else self.sampling.temperature
+        p = weights(logits, SamplingConfig(temperature=temperature))
         texts = ((token, tokenizer.decode([token])) for token in np.argsort(-p, kind="stable").tolist())
         whole = list(islice((token for token, text in texts if text and REPLACEMENT not in text), LIKELIEST))
         return whole, (p[whole] / p.sum()).tolist()

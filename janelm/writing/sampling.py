@@ -9,7 +9,8 @@ One draw takes the logits of V tokens (float32), the tokens written so far, and 
    by r if it is positive and multiplied by r if it is negative. Skipped when r = 1.
 3. **No repeated n-grams**: a token that would complete n tokens in a row which already stand in the text is ruled out
    like those of step 1; if that leaves none, this step is passed over. Skipped when n = 0.
-4. **Greedy.** If the temperature is 0, the token with the largest logit is taken, the lowest id among equals. Done.
+4. **Greedy.** If the temperature is 0, or under 1e-100, by which float64 could not divide, the token with the largest
+   logit is taken, the lowest id among equals. Done.
 5. **Temperature** t: logits are divided by t, the largest is subtracted, and p = exp(logit) is not yet normalised.
 6. **Top-k**: all but the k largest are set to 0; among equals, lower ids stay.
 7. **Min-p**: p below min_p times the largest p becomes 0.
@@ -33,6 +34,7 @@ from ..config import SamplingConfig
 from ..errors import JaneLMError
 
 MASK = 0xFFFFFFFF
+COLD = 1e-100  # lower temperatures are 0: a logit divided by them may be beyond float64
 
 
 class Random:
@@ -89,7 +91,7 @@ class Sampler:
         logits = adjusted(logits, self._written, config.repetition_penalty, self._never)
         if self._ngrams:
             self._ngrams.rule_out(logits)
-        if config.temperature == 0:
+        if config.temperature < COLD:
             token = int(logits.argmax())
         else:
             running = np.cumsum(weights(logits, config))
@@ -147,7 +149,7 @@ def weights(logits: np.ndarray, config: SamplingConfig) -> np.ndarray:
         falling = np.sort(p)[::-1]
         running = np.cumsum(falling)
         count = np.count_nonzero(running - falling < config.top_p * running[-1])
-        _keep_largest(p, count, falling[count - 1])
+        _keep_largest(p, int(count), falling[count - 1])
     return p
 
 

@@ -13,9 +13,10 @@ from small import SHAPES, press_ctrl_c, random_run, write_text
 
 from janelm import runs
 from janelm.cli import main
-from janelm.config import TiktokenTokenizerConfig
+from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig
 from janelm.runs import Run
 from janelm.runs.pair import write_pair
+from janelm.text.tokenizers import train_tokenizer
 from janelm.training import pipeline
 from janelm.training.presets import PRESETS, model_preset, training_preset
 
@@ -159,14 +160,79 @@ def test_an_lstm_is_one_flag_away(book):
 
 @pytest.mark.parametrize("command", ["traineval.py", "inference.py"])
 def test_help_documents_every_option_with_its_default(command):
-    text = run(command, "--help").stdout
-    options = re.findall(r"^│ (--\w+)", text, re.MULTILINE)
-    assert len(options) > 8 and text.count("(default:") >= len(options)
+    text = run(command, "--help-all").stdout
+    options = re.findall(r"^  (--\w+)", text, re.MULTILINE)
+    assert len(options) > 20 and text.count("(default:") > len(options) / 2
     assert all("_" in option or "-" not in option[2:] for option in options)
 
 
+@pytest.mark.parametrize("command", ["train", "write", "compare", "score", "overlap", "export", "serve"])
+def test_help_fits_a_screen_and_leads_to_all_of_it(command):
+    """That of train had 110 lines."""
+    text = run_module(command, "--help", COLUMNS="80").stdout
+    lines = text.splitlines()
+    assert len(lines) <= 32 and max(map(len, lines)) <= 80 and lines[0].startswith(f"usage: janelm {command}")
+    if command in ("train", "write"):
+        assert lines[-1] == f"All options: janelm {command} --help-all"
+    assert "None" not in text and "STR" not in text and "(default: )" not in text
+
+
 def test_help_shows_the_defaults_of_the_chosen_preset():
-    assert "(default: 512)" in run("traineval.py", "--preset", "70m", "--help").stdout
+    assert "(default: 512)" in run("traineval.py", "--preset", "70m", "--help-all").stdout
+
+
+def run_module(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    command, own = [sys.executable, "-m", "janelm", *arguments], {"PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | own)
+
+
+def test_the_package_is_a_command():
+    shown = run_module("--help")
+    assert shown.returncode == 0 and shown.stdout.startswith("usage: janelm COMMAND")
+    refused = run_module("dance")
+    assert refused.returncode == 2 and refused.stderr.startswith("janelm: there is no command 'dance'")
+
+
+def test_what_is_written_to_a_file_is_utf8_whatever_the_terminal_says(capsys):
+    """On Windows, Russian went to a file as a row of question marks."""
+    tokenizer = train_tokenizer(CharacterTokenizerConfig(), ["жёлтый\n"])
+    made = random_run(SHAPES["lstm"], tokenizer=tokenizer)
+    folder = Run(Path("models/m"))
+    folder.write_settings(made.config, made.tokenizer, {})
+    folder.write_best(made.model)
+    command = [sys.executable, ROOT / "inference.py", "--model_file", "m", "--text", "жёлт", "--num_tokens", "9"]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "cp1252"})
+    assert done.stdout.decode("utf-8").startswith("жёлт") and b"?" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("train --minuts 3", "there is no option --minuts: did you mean --minutes? --help-all lists all of them"),
+        ("train --steps 3.5", "steps is 3.5, but must be a whole number"),
+        ("train --minutes ten", "minutes is ten, but must be a number"),
+        ("train --architecture gru", "architecture is gru, but must be transformer or lstm"),
+        ("train --resume yes", "'yes' is one word too many: a text with blanks needs quotes around it"),
+        ("train --data", "data names no text: give a file, a folder of files, or a corpus by name"),
+        ("write --seed", "--seed lacks its value: --seed N"),
+        ("write --text It was", "'was' is one word too many: a text with blanks needs quotes around it"),
+        ("write --engine=foo", "engine is foo, but must be auto, native, onnx, torch or torch-compiled"),
+        ("overlap", "FILE is missing: the written text, for instance generated/output.txt"),
+        ("score a b", "'b' is one word too many: a text with blanks needs quotes around it"),
+        ("serve --port x site", "port is x, but must be a whole number"),
+        ("compare", "name at least one run, for instance: janelm compare model my_model"),
+    ],
+)
+def test_what_is_mistyped_is_said_in_one_sentence(typed, said, capsys):
+    """It was a box of twelve lines with the names of Python's types."""
+    arguments = typed.split()
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"janelm {arguments[0]}: {said}"
+
+
+def test_options_are_typed_with_underscores_or_hyphens_and_words_may_stand_behind_them(book, capsys):
+    assert main(["train", *[word.replace("_", "-") for word in FAST], "--compile=off", *book, "--seed", "3"]) == 0
+    assert main(["score", "--no-dynamic", "--dynamic_rate", "None", "--no_heldout", "book.txt"]) == 0
 
 
 def test_an_overview_and_a_version(capsys):
@@ -180,7 +246,7 @@ def test_an_overview_and_a_version(capsys):
     ("arguments", "code", "says"),
     [
         (["traineval.py", "--data", "missing.txt"], 1, "there is no text at missing.txt"),
-        (["traineval.py", "--data", "short.txt"], 1, "too few for a context length"),
+        (["traineval.py", "--data", "short.txt"], 1, "too short to hold some of it out"),
         (["traineval.py", "--data", "empty.txt"], 1, "empty.txt is empty"),
         (["traineval.py", "--data", "binary.txt"], 1, "not a text file"),
         (["traineval.py", "--width", "30", "--heads", "4", "--dropout", "2"], 2, "width 30"),
@@ -197,7 +263,7 @@ def test_an_overview_and_a_version(capsys):
         (["inference.py", "--num_tokens", "0"], 2, "num_tokens is 0"),
         (["inference.py", "--num_tokens", "-3"], 2, "num_tokens is -3"),
         (["inference.py", "--temperature", "-1", "--top_p", "0"], 2, "top_p is 0"),
-        (["inference.py", "--model_file", "mine.pth"], 1, "there is no models/mine-config.pkl"),
+        (["inference.py", "--model_file", "mine.pth"], 1, "there is no run at mine nor at models/mine"),
         (["inference.py", "--stop", "", "--num_samples", "0"], 2, "a stop text is empty"),
         (["inference.py", "--text", "a", "--text_file", "b.txt"], 2, "given twice"),
         (["inference.py", "--memory", "0"], 2, "memory is 0"),

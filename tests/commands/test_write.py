@@ -1,7 +1,9 @@
 """Writing at its edges: what is kept when it ends badly, and what stands in the way is one clear sentence."""
 
 import io
+import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from janelm.commands import write
 from janelm.config import CharacterTokenizerConfig
 from janelm.engines import NativeEngine
 from janelm.runs import Run
+from janelm.runs.pair import write_pair
 from janelm.text.tokenizers import train_tokenizer
 from janelm.writing import books
 
@@ -67,16 +70,93 @@ def test_what_cannot_begin_leaves_the_earlier_text_in_its_place(model, capsys):
 
 def test_a_book_without_its_library_is_refused_before_anything_is_written(model, monkeypatch, capsys):
     """It was refused after minutes of writing, and the text was lost."""
-    monkeypatch.setitem(sys.modules, "ebooklib.epub", None)
-    assert main([*model, "--format", "epub"]) == 1
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    assert main([*model, "--format", "pdf"]) == 1
     assert "janelm[book]" in capsys.readouterr().err and not Path("generated").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--format", "epub", "--language", "the language"], "'the language' is no code"),
+        (["--format", "pdf", "--font", "missing.ttf"], "cannot read the font missing.ttf"),
+        (["--language", "en"], "language and font are of a book"),
+        (["--format", "epub", "--font", "missing.ttf"], "a font is of the PDF"),
+    ],
+)
+def test_what_a_book_cannot_be_is_said_before_anything_is_written(model, options, said, capsys):
+    assert main([*model, *options]) in (1, 2)
+    assert said in capsys.readouterr().err and not Path("generated").exists()
+
+
+def test_a_book_has_the_language_and_the_author_that_are_named(model):
+    assert main([*model, "--format", "epub", "--language", "en-GB", "--author", "Ann & Bob"]) == 0
+    package = zipfile.ZipFile("generated/output.epub").read("EPUB/content.opf").decode()
+    assert "<dc:language>en-GB</dc:language>" in package and "<dc:creator>Ann &amp; Bob</dc:creator>" in package
+
+
+def test_a_book_that_no_font_can_draw_leaves_its_text(capsys):
+    made = random_run(SHAPES["lstm"], tokenizer=train_tokenizer(CharacterTokenizerConfig(), ["漢字かな\n"]))
+    assert main([*save(made), "--format", "pdf"]) == 1
+    assert "lacks most letters" in capsys.readouterr().err
+    assert len(OUTPUT.read_text(encoding="utf-8")) == 30 and not Path("generated/output.pdf").exists()
+    assert main([*save(made), "--format", "epub"]) == 0
+    assert "the language was taken for ja" in capsys.readouterr().err
+
+
+@pytest.fixture
+def pair(model):
+    """The same model as two files, without its folder."""
+    folder = Run(Path("models/m"))
+    write_pair(folder, Path("models/mine.pth"), Path("models/mine-config.pkl"))
+    shutil.rmtree("models/m")
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.pth", "models/mine", "models/mine.pth", "./models/mine.pth"])
+def test_a_model_is_found_by_whatever_a_shell_completes(pair, name, capsys):
+    """`--model_file mine` was "damaged", and models/mine.pth was looked for in models/models."""
+    assert main(["write", "--model_file", name, "--num_tokens", "5"]) == 0
+    assert Path("generated/output.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["m", "m.pth", "models/m", "models/m/", "models/m.pth"])
+def test_a_run_without_its_two_files_is_found_by_its_name(model, name):
+    assert main(["write", "--model_file", name, "--num_tokens", "5"]) == 0
+
+
+def test_the_samples_are_reached_by_their_names(capsys):
+    for name in ("lstm.pth", "lstm", "transformer.pth"):
+        assert main(["write", "--model_file", name, "--num_tokens", "5", "--text", "It"]) == 0
+    assert "the text is in" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_named_once(model, capsys):
+    assert main(["write", "--model_file", "models/nobody.pth"]) == 1
+    assert capsys.readouterr().err == "janelm write: there is no run at models/nobody: the runs here are m\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [(r"The\n\nold", "The\n\nold"), (r"The\\nold", r"The\nold"), (r"a\b", r"a\b"), ("a\\", "a\\")]
+)
+def test_a_line_break_can_be_typed(model, typed, meant):
+    r"""On a Windows command line there is no other way than \n."""
+    assert main([*model, "--text", typed]) == 0
+    assert OUTPUT.read_text(encoding="utf-8").startswith(meant)
+
+
+def test_writing_stops_at_a_typed_line_break(capsys):
+    r"""`--stop "\n"` never stopped, and said nothing."""
+    made = random_run(SHAPES["lstm"], tokenizer=train_tokenizer(CharacterTokenizerConfig(), ["ab\n"]))
+    assert main([*save(made), "--text", "a", "--stop", r"\n", "--num_tokens", "300"]) == 0
+    written = OUTPUT.read_text(encoding="utf-8")
+    assert "\n" not in written and len(written) < 200
 
 
 def test_a_book_that_cannot_be_made_leaves_its_text(model, monkeypatch):
     def fails(book):
         raise MemoryError
 
-    monkeypatch.setattr(books, "_epub", fails)
+    monkeypatch.setattr(books, "epub", fails)
     with pytest.raises(MemoryError):
         main([*model, "--format", "epub"])
     assert len(OUTPUT.read_text(encoding="utf-8")) > 20

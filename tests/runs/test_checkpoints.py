@@ -17,6 +17,7 @@ from torch import nn
 from janelm.errors import JaneLMError
 from janelm.runs import Run, load_pair, weights_of
 from janelm.runs.checkpoints import read_checkpoint
+from janelm.runs.loaded import check_weights
 from janelm.runs.pair import write_pair
 
 FILE = Path("some.pth")
@@ -139,6 +140,13 @@ def read_damaged(pair, raw):
     except JaneLMError as error:
         assert "damaged.pth" in str(error) or "do not fit" in str(error)
         assert "\n" not in str(error)
+
+
+def test_a_line_break_in_the_name_of_a_weight_stays_out_of_the_sentence(pair):
+    weights = {name.replace("head.bias", "head.bi\ns"): weight for name, weight in pair[2].items()}
+    with pytest.raises(JaneLMError, match=r"head\.bi s is not known") as refused:
+        check_weights({name: weight.shape for name, weight in pair[2].items()}, weights)
+    assert "\n" not in str(refused.value)
 
 
 edits = st.lists(

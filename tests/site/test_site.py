@@ -31,7 +31,7 @@ from janelm.measuring.evaluation import cold_losses
 from janelm.runs import Run
 from janelm.site import folder, vendor
 from janelm.site.change import measure
-from janelm.site.folder import SiteOptions, modules, write_site
+from janelm.site.folder import SiteOptions, _title, modules, write_site
 from janelm.site.models import _command, _read_text, make_model, slug
 from janelm.site.server import make_server
 from janelm.site.workflow import write_workflow
@@ -484,6 +484,35 @@ def test_a_folder_without_a_site_and_a_taken_port_are_one_clear_sentence(site, t
         make_server(site, taken.getsockname()[1])
     with pytest.raises(JaneLMError, match="choose another --port"):
         make_server(site, 99999)
+    with pytest.raises(JaneLMError, match=r"cannot serve at 192\.0\.2\.1, .*or another --host"):
+        make_server(site, 0, "192.0.2.1")  # an address that is kept for documentation
+
+
+@pytest.mark.parametrize(("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")])
+def test_a_site_can_be_served_to_others(site, host, reached):
+    """From a container, or to one's phone, there was no way."""
+    with make_server(site, 0, host) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with urllib.request.urlopen(f"http://{reached}:{server.server_port}/") as answer:
+            assert answer.status == 200
+        assert server.address.startswith("http://") and "0.0.0.0" not in server.address
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("sources", "title"),
+    [
+        (["austen"], "Written by a small model of Jane Austen"),
+        (["bible", "austen"], "Written by a small model of the King James Bible and Jane Austen"),
+        (["posts/my_diary-2024.txt"], "Written by a small model of my diary 2024"),
+        (["a.txt", "b.txt", "c.txt"], "Written by a small model of a, b and c"),
+        (["a.txt", "b.txt", "c.txt", "d.txt"], "Written by a small model of 4 texts"),
+        (["text"], "Written by a small model"),
+    ],
+)
+def test_a_page_without_a_title_is_called_after_its_texts(sources, title):
+    """It was "of austen"."""
+    assert _title([{"card": {"data": sources[:1]}}, {"card": {"data": sources}}]) == title
 
 
 def test_a_command_names_no_folder_of_the_machine():

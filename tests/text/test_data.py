@@ -1,5 +1,6 @@
 """Splits, batches and evaluation windows."""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -219,3 +220,16 @@ def test_a_document_longer_than_a_batch_is_one_clear_sentence():
     text = "\n".join([*["a short one"] * 30, "long " * 100])
     with pytest.raises(JaneLMError, match="longest of the lines has 504 tokens"):
         dataset(text, "lines", training=replace(TRAINING, batch_tokens=256))
+
+
+@pytest.mark.parametrize("length", [1, 15, 30])
+def test_a_text_too_short_to_hold_out_is_told_how_long_it_must_be_and_that_is_enough(length):
+    """It was "a --context_length of at most 6", and with 6 the same once more."""
+    text = "ab" * 99
+    with pytest.raises(JaneLMError, match="too short to hold some of it out") as refused:
+        dataset(text[:length], context=6)
+    advice = re.search(r"at least (\d+) tokens, with a --context_length of at most (\d+)", str(refused.value))
+    dataset(text[: int(advice[1])], context=int(advice[2]))
+    with pytest.raises(JaneLMError, match="too few for a context length of 64") as refused:
+        dataset(text[:100], context=64)
+    dataset(text[:100], context=int(re.search(r"--context_length of at most (\d+)", str(refused.value))[1]))

@@ -7,13 +7,17 @@ from xml.etree import ElementTree
 
 import pypdf
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small import write_text
 
 from janelm.errors import JaneLMError, UsageError
 from janelm.text.tokenizers import REPLACEMENT
-from janelm.writing.books import CONTENTS_LINES, Chapter, split_chapters, write_book
+from janelm.writing.books import check_book, write_book
+from janelm.writing.chapters import Chapter, split_chapters
+from janelm.writing.pdf import CONTENTS_LINES
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
@@ -43,7 +47,6 @@ def read_epub(path) -> list[tuple[str, list[str]]]:
     """Heading and paragraphs of each page of the book's text, in reading order; every file must be XML."""
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
-        assert archive.infolist()[0].filename == "mimetype"
         trees = {name: ElementTree.fromstring(archive.read(name)) for name in archive.namelist() if _is_xml(name)}
     package = next(tree for name, tree in trees.items() if name.endswith(".opf"))
     files = {item.get("id"): item.get("href") for item in package.iter() if item.tag.endswith("}item")}
@@ -62,6 +65,27 @@ def _is_xml(name: str) -> bool:
 
 def pdf_pages(path) -> list[str]:
     return [page.extract_text() for page in pypdf.PdfReader(path).pages]
+
+
+def font_with(characters: str, path):
+    """A font in which each of these is a box."""
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in ((0, 700), (500, 700), (500, 0)):
+        pen.lineTo(corner)
+    pen.closePath()
+    names = {ord(character): f"uni{ord(character):04X}" for character in {*characters, " "}}
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder([".notdef", *names.values()])
+    font.setupCharacterMap(names)
+    font.setupGlyf(dict.fromkeys([".notdef", *names.values()], pen.glyph()))
+    font.setupHorizontalMetrics(dict.fromkeys([".notdef", *names.values()], (600, 0)))
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": "Boxes", "styleName": "Regular"})
+    font.setupOS2(sTypoAscender=800, usWinAscent=800, usWinDescent=200)
+    font.setupPost()
+    font.save(path)
+    return path
 
 
 def words_of(chapters: list[Chapter], titles: bool) -> list[str]:
@@ -101,6 +125,14 @@ def test_no_word_of_the_text_is_lost(text, chapter_words):
     assert not any("\n" in text for chapter in chapters for text in chapter.paragraphs)
 
 
+def test_chinese_has_no_blanks_between_lines_and_is_cut_into_chapters():
+    """A text without blanks was one word, so one chapter."""
+    line = "春天来了，花园里的花都开了。她读着信。"
+    chapters = split_chapters(f"{line}\n" * 1200)
+    assert len(chapters) == 4 and {text for chapter in chapters for text in chapter.paragraphs} == {line}
+    assert split_chapters("春天\n来了，\nand the\nmiller") == [Chapter("Chapter 1", ["春天来了， and the miller"])]
+
+
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 100))
 def test_a_text_without_headings_is_cut_evenly_at_paragraph_ends(counts, chapter_words):
     paragraphs = [" ".join(["word"] * count) for count in counts]
@@ -128,11 +160,10 @@ def test_an_unknown_format_and_a_chapter_of_no_words_are_refused(tmp_path):
         write_book(tmp_path / "book.txt", "Text.", "T", "A", "txt", chapter_words=0)
 
 
-@pytest.mark.parametrize(("format", "module"), [("epub", "ebooklib.epub"), ("pdf", "fpdf")])
-def test_a_missing_library_is_named_as_the_extra(tmp_path, monkeypatch, format, module):
-    monkeypatch.setitem(sys.modules, module, None)
+def test_a_missing_library_is_named_as_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fpdf", None)
     with pytest.raises(JaneLMError, match=r'pip install "janelm\[book\]"'):
-        write_book(tmp_path / "book", "Text.", "T", "A", format)
+        write_book(tmp_path / "book", "Text.", "T", "A", "pdf")
     assert not list(tmp_path.iterdir())
 
 
@@ -181,7 +212,7 @@ def test_hostile_text_stays_text_in_an_epub(tmp_path):
 @example("\x00\x1f\x7f\x9f\ud800\ufffe\uffff\U0001f600 \xa0 \xad \u200b \u202e a\tb")
 def test_any_text_makes_an_epub_and_keeps_its_words(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("any") / "book.epub"
-    report = write_book(path, f"Words. {text}", text, text, "epub")
+    report = write_book(path, f"Words. {text}", text, text, "epub", language="en")
     ((_, _), *chapters) = read_epub(path)
     read = "".join(word for _, paragraphs in chapters for text in paragraphs for word in text.split())
     given = "".join(f"Words. {text}".replace("\x1f", "\0").split())  # which split takes for white space
@@ -228,6 +259,25 @@ def test_a_long_paragraph_flows_over_pages_and_keeps_its_words(tmp_path):
     assert words == ["Chapter", "1", *text.split()]
 
 
+def test_a_pdf_of_letters_that_the_font_lacks_is_refused_and_a_font_of_ones_own_draws_it(tmp_path):
+    """It was a book of nothing but replacement marks."""
+    with pytest.raises(JaneLMError, match=r"lacks most letters of this text \(.*漢.*\): .*--font"):
+        write_book(tmp_path / "book.pdf", "漢字とかな。" * 9, "T", "A", "pdf")
+    assert not list(tmp_path.iterdir())
+    font = font_with("漢字とかな。TAbyChapterCons1", tmp_path / "own.ttf")
+    assert write_book(tmp_path / "book.pdf", "漢字とかな。" * 9, "T", "A", "pdf", language="ja", font=font) == []
+    assert "漢字とかな" in pdf_pages(tmp_path / "book.pdf")[2]
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot read the font"), (b"no font", "is not a font")])
+def test_a_font_that_is_none_is_refused_before_there_is_a_text(tmp_path, content, said):
+    font = tmp_path / "f.ttf"
+    if content is not None:
+        font.write_bytes(content)
+    with pytest.raises(JaneLMError, match=said):
+        check_book("pdf", font=font)
+
+
 def test_signs_that_the_font_lacks_are_marked_and_reported(tmp_path):
     report = write_book(tmp_path / "book.pdf", "Café — 😀 漢字.", "Ж", "", "pdf")
     assert report == ["replaced 3 different characters that the font of the PDF lacks: 字 漢 😀"]
@@ -244,7 +294,8 @@ def test_signs_that_the_font_lacks_are_marked_and_reported(tmp_path):
 @example("**bold** __line__ {nb} <b>")
 def test_any_text_makes_a_pdf(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("any") / "book.pdf"
-    write_book(path, f"Words. {text}", text[:200], text[:200], "pdf")
+    known = "Words. " * len(text)  # or there would be too many that the font lacks
+    write_book(path, f"Words. {known}{text}", text[:200], text[:200], "pdf")
     assert len(pypdf.PdfReader(io.BytesIO(path.read_bytes())).pages) >= 3
 
 

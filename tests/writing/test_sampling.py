@@ -66,6 +66,21 @@ def test_temperature_zero_is_greedy_and_takes_the_lowest_of_equals():
     assert [sampler.draw(np.array([1.0, 3.0, 3.0])) for _ in range(5)] == [1] * 5
 
 
+@pytest.mark.parametrize("temperature", [5e-324, 1e-310, 1e-101])
+def test_a_temperature_that_nothing_can_be_divided_by_acts_as_zero(temperature):
+    """Infinity less infinity is no number: the draw was a token beyond the vocabulary."""
+    sampler = Sampler(SamplingConfig(temperature=temperature))
+    assert [sampler.draw(np.array([1.0, 3.0, 3.0, -4.0])) for _ in range(5)] == [1] * 5
+
+
+@pytest.mark.parametrize("options", [{"temperature": 1e-99}, {"temperature": 1e308}, {"repetition_penalty": 100}])
+def test_any_other_extreme_leaves_probabilities(options):
+    largest = float(np.finfo(np.float32).max)
+    logits = adjusted(np.array([largest, -largest, 1.0]), {0, 1, 2}, options.get("repetition_penalty", 1), [])
+    p = weights(logits, SamplingConfig(**options))
+    assert np.isfinite(p).all() and p.max() == 1
+
+
 def test_top_k_keeps_k_and_the_lower_of_equals():
     assert probabilities([1, 2, 2, 0], top_k=2).tolist() == [0, 0.5, 0.5, 0]
     assert np.flatnonzero(probabilities([2, 2, 2], top_k=2)).tolist() == [0, 1]
@@ -143,6 +158,7 @@ def test_logits_that_are_not_numbers_are_an_error(bad):
         {"top_k": -1},
         {"min_p": 1},
         {"repetition_penalty": 0},
+        {"repetition_penalty": 1e300},
         {"no_repeat_ngram_size": -1},
     ],
 )

@@ -244,9 +244,9 @@ function samplingProblems(sampling) {
     Number.isInteger(top_k) && top_k >= 0 ? "" : `top-k is ${top_k}, but must be 0 (off) or a whole number above`,
     top_p > 0 && top_p <= 1 ? "" : `top-p is ${top_p}, but must be above 0 and at most 1 (off)`,
     min_p >= 0 && min_p < 1 ? "" : `min-p is ${min_p}, but must be from 0 (off) to under 1`,
-    repetition_penalty > 0 && repetition_penalty < Infinity
+    repetition_penalty >= 0.01 && repetition_penalty <= 100
       ? ""
-      : `the repetition penalty is ${repetition_penalty}, but must be above 0 (1 is off)`,
+      : `the repetition penalty is ${repetition_penalty}, but must be from 0.01 to 100 (1 is off)`,
     Number.isInteger(no_repeat_ngram_size) && no_repeat_ngram_size >= 0
       ? ""
       : `the size of n-grams is ${no_repeat_ngram_size}, but must be 0 (off) or a whole number above`,

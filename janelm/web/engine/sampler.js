@@ -8,6 +8,8 @@
 import { EngineError } from "./errors.js";
 import { Random } from "./random.js";
 
+const COLD = 1e-100; // lower temperatures are 0: a logit divided by them may be beyond float64
+
 /** Draws tokens one after the other for one text. */
 export class Sampler {
   #sampling;
@@ -47,13 +49,13 @@ export class Sampler {
    */
   draw(logits) {
     const p = this.weigh(logits);
-    const token = this.#sampling.temperature === 0 ? p.indexOf(1) : this.#pick(p);
+    const token = this.#sampling.temperature < COLD ? p.indexOf(1) : this.#pick(p);
     this.note([token]);
     return token;
   }
 
   /**
-   * How likely the draw takes each token (V), not normalised; 0 where it is ruled out. At temperature 0 one token has 1
+   * How likely the draw takes each token (V), not normalised; 0 where it is ruled out. At temperature 0, or under COLD, one token has 1
    * and the others 0. Throws as `draw` does; the array is reused.
    * @param {ArrayLike<number>} logits
    * @returns {Float64Array}
@@ -63,7 +65,7 @@ export class Sampler {
     this.#weights ??= new Weights(logits.length);
     const values = this.#weights.adjust(logits, this.#written, repetition_penalty, this.#never);
     this.#ngrams?.ruleOut(values);
-    return temperature === 0 ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
+    return temperature < COLD ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
   }
 
   /**

@@ -83,7 +83,7 @@ export const CONTROLS = [
     most: 2,
     step: 0.05,
     off: 1,
-    allowed: (value) => value > 0,
+    allowed: (value) => value >= 0.01 && value <= 100,
   },
   {
     name: "no_repeat_ngram_size",

@@ -1,0 +1,41 @@
+"""What is installed along with JaneLM is free to use in anything, without asking a lawyer."""
+
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+# The LGPL asks nothing of who imports the library as it is; it is only in the extra `book`.
+LESSER = {"fpdf2"}
+
+
+def needed() -> dict[str, str]:
+    """The licence of each package that the core and the extras need, at any remove, by its name."""
+    extras = [name for names in PROJECT["optional-dependencies"].values() for name in names]
+    waiting = [*PROJECT["dependencies"], *(name for name in extras if not name.startswith("janelm"))]
+    found: dict[str, str] = {}
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = re.sub("[-_.]+", "-", requirement.name).lower()
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        try:
+            package = distribution(name)
+        except PackageNotFoundError:  # of the benchmarks, which not everybody installs
+            continue
+        about = package.metadata
+        kinds = [kind for kind in about.get_all("Classifier") or [] if kind.startswith("License")]
+        found[name] = about.get("License-Expression") or " ".join(kinds) or (about.get("License") or "")[:100]
+        waiting += package.requires or []
+    return found
+
+
+def test_no_package_is_under_the_gpl_or_the_agpl():
+    licences = needed()
+    assert {"torch", "numpy", "tyro", "onnxruntime", "fpdf2"} <= set(licences) and all(licences.values())
+    copyleft = {name for name, licence in licences.items() if re.search("GPL|General Public", licence)}
+    assert copyleft <= LESSER
+    assert all(licences[name].startswith("LGPL") for name in copyleft)
