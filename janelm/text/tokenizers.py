@@ -15,6 +15,7 @@ import numpy as np
 
 from ..config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig
 from ..errors import JaneLMError, UsageError
+from .spelling import Spelling
 
 REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
 UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `evaluation.bits_per_byte`
@@ -42,10 +43,16 @@ class Tokenizer:
     def vocab_size(self) -> int:
         return len(self.vocabulary)
 
-    @property
+    @cached_property
+    def spelling(self) -> Spelling:
+        """Which tokens may stand next in a text that is written."""
+        return Spelling(self.vocabulary)
+
+    @cached_property
     def never_written(self) -> list[int]:
-        """Tokens that generation must not choose."""
-        return [token for token in (self.unknown_token, self.pad_token) if token is not None]
+        """Tokens that generation chooses nowhere: special ones, and those that no text can hold."""
+        special = (self.unknown_token, self.pad_token)
+        return sorted({*self.spelling.never, *(token for token in special if token is not None)})
 
     def started(self, tokens: list[int]) -> list[int]:
         """What a model reads of a text's tokens: a document begins with the end token, other text, if it is empty, with

@@ -79,7 +79,7 @@ class Stream:
 
     def __init__(self, tokenizer: Tokenizer, sampling: SamplingConfig, prompt: list[int], limits: Limits) -> None:
         self._end_token = tokenizer.end_token
-        self._sampler = Sampler(sampling, tokenizer.never_written)
+        self._sampler = Sampler(sampling, tokenizer.never_written, tokenizer.spelling)
         self._sampler.note(prompt)
         self._decoder = StreamDecoder(tokenizer)
         self._scanner = StopScanner(limits.stop)

@@ -2,7 +2,8 @@
 
 One draw takes the logits of V tokens (float32), the tokens written so far, and one random number, and works in float64:
 
-1. **Never written.** The logits of tokens that must not be chosen become minus infinity.
+1. **Never written.** The logits of tokens that must not be chosen become minus infinity: the one for unknown characters,
+   the one that fills up documents, and those that may not stand after the text so far (`text/spelling.py`).
 2. **Repetition penalty** r (Keskar et al. 2019): the logit of each token that already stands in the text is divided
    by r if it is positive and multiplied by r if it is negative. Skipped when r = 1.
 3. **No repeated n-grams**: a token that would complete n tokens in a row which already stand in the text is ruled out
@@ -29,6 +30,7 @@ import numpy as np
 
 from ..config import SamplingConfig
 from ..errors import JaneLMError
+from ..text.spelling import Spelling
 
 MASK = 0xFFFFFFFF
 
@@ -67,9 +69,11 @@ def _rotate_left(value: int, count: int) -> int:
 class Sampler:
     """Draws tokens one after the other for one text."""
 
-    def __init__(self, config: SamplingConfig, never: Iterable[int] = ()) -> None:
+    def __init__(self, config: SamplingConfig, never: Iterable[int] = (), spelling: Spelling | None = None) -> None:
+        """`never` are tokens that must not be chosen anywhere, and `spelling` rules out others by the text so far."""
         self.config = config
         self._never = list(never)
+        self._spelling, self._begun = spelling, b""
         self._random = Random(config.seed)
         self._written: set[int] = set()
         self._ngrams = NGrams(config.no_repeat_ngram_size) if config.no_repeat_ngram_size else None
@@ -78,6 +82,8 @@ class Sampler:
         """Count `tokens`, the prompt's for instance, as written."""
         for token in tokens:
             self._written.add(token)
+            if self._spelling:
+                self._begun = self._spelling.after(self._begun, token)
             if self._ngrams:
                 self._ngrams.note(token)
 
@@ -85,8 +91,10 @@ class Sampler:
         """The next token after logits (V,). Raises JaneLMError where they are not numbers."""
         config = self.config
         logits = adjusted(logits, self._written, config.repetition_penalty, self._never)
+        if self._spelling:
+            rule_out(logits, self._spelling.barred(self._begun))
         if self._ngrams:
-            self._ngrams.rule_out(logits)
+            rule_out(logits, self._ngrams.repeats())
         if config.temperature == 0:
             token = int(logits.argmax())
         else:
@@ -109,14 +117,16 @@ class NGrams:
             self._followers[tuple(self._last)].add(token)
         self._last.append(token)
 
-    def rule_out(self, logits: np.ndarray) -> None:
-        """Set the logits (V,) of such tokens to minus infinity, unless that would leave none."""
-        if len(self._last) == self._size - 1:
-            banned = list(self._followers.get(tuple(self._last), ()))
-            kept = logits[banned]
-            logits[banned] = -np.inf
-            if np.isneginf(logits).all():
-                logits[banned] = kept
+    def repeats(self) -> list[int]:
+        return list(self._followers.get(tuple(self._last), ())) if len(self._last) == self._size - 1 else []
+
+
+def rule_out(logits: np.ndarray, banned: list[int] | np.ndarray) -> None:
+    """Set the logits (V,) of these tokens to minus infinity, unless that would leave none."""
+    kept = logits[banned]
+    logits[banned] = -np.inf
+    if np.isneginf(logits).all():
+        logits[banned] = kept
 
 
 def adjusted(logits: np.ndarray, written: set[int], penalty: float, never: list[int]) -> np.ndarray:

@@ -1,7 +1,8 @@
 /**
- * From logits to a token, step by step as janelm/sampling.py specifies: the numbers of its steps stand here too.
+ * From logits to a token, step by step as janelm/writing/sampling.py specifies: the numbers of its steps stand here too.
  *
  * @import { Sampling } from "./types.js"
+ * @import { Spelling } from "./spelling.js"
  */
 
 import { EngineError } from "./errors.js";
@@ -15,16 +16,20 @@ export class Sampler {
   /** @type {Set<number>} */
   #written = new Set();
   #ngrams;
+  #spelling;
+  #begun = "";
   /** @type {Weights | null} */
   #weights = null;
 
   /**
    * @param {Sampling} sampling
-   * @param {number[]} [never]  tokens that must not be chosen
+   * @param {number[]} [never]  tokens that must not be chosen anywhere
+   * @param {Spelling | null} [spelling]  what rules out others by the text so far
    */
-  constructor(sampling, never = []) {
+  constructor(sampling, never = [], spelling = null) {
     this.#sampling = sampling;
     this.#never = never;
+    this.#spelling = spelling;
     this.#random = new Random(sampling.seed);
     this.#ngrams = sampling.no_repeat_ngram_size ? new NGrams(sampling.no_repeat_ngram_size) : null;
   }
@@ -36,6 +41,7 @@ export class Sampler {
   note(tokens) {
     for (const token of tokens) {
       this.#written.add(token);
+      if (this.#spelling) this.#begun = this.#spelling.after(this.#begun, token);
       this.#ngrams?.note(token);
     }
   }
@@ -61,7 +67,8 @@ export class Sampler {
     const { temperature, repetition_penalty } = this.#sampling;
     this.#weights ??= new Weights(logits.length);
     const values = this.#weights.adjust(logits, this.#written, repetition_penalty, this.#never);
-    this.#ngrams?.ruleOut(values);
+    if (this.#spelling) ruleOut(values, this.#spelling.barred(this.#begun));
+    if (this.#ngrams) ruleOut(values, this.#ngrams.repeats());
     return temperature === 0 ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
   }
 
@@ -107,18 +114,22 @@ class NGrams {
     if (this.#last.length >= this.#size) this.#last.shift();
   }
 
-  /**
-   * Step 3: set such tokens to minus infinity, unless that would leave none.
-   * @param {Float64Array} logits
-   */
-  ruleOut(logits) {
-    if (this.#last.length < this.#size - 1) return;
-    const banned = [...(this.#followers.get(this.#last.join()) ?? [])];
-    const kept = banned.map((token) => logits[token]);
-    for (const token of banned) logits[token] = -Infinity;
-    if (banned.length && logits.every((logit) => logit === -Infinity)) {
-      banned.forEach((token, i) => (logits[token] = kept[i]));
-    }
+  /** @returns {number[]} */
+  repeats() {
+    return this.#last.length < this.#size - 1 ? [] : [...(this.#followers.get(this.#last.join()) ?? [])];
+  }
+}
+
+/**
+ * Set tokens to minus infinity, unless that would leave none.
+ * @param {Float64Array} logits
+ * @param {number[]} banned
+ */
+function ruleOut(logits, banned) {
+  const kept = banned.map((token) => logits[token]);
+  for (const token of banned) logits[token] = -Infinity;
+  if (banned.length && logits.every((logit) => logit === -Infinity)) {
+    banned.forEach((token, i) => (logits[token] = kept[i]));
   }
 }
 
