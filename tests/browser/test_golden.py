@@ -97,7 +97,7 @@ CHECK_SAMPLER = """async ([folder, golden, base]) => {
     const { Sampler } = await import(new URL(`${folder}sampler.js`, location.href));
     const uniform = golden.uniform.map(({ seed, outputs }) => {
         const random = new Random(seed);
-        return outputs.map(() => random.uniform() * 2 ** 32);
+        return outputs.map(() => random.word());
     });
     const draws = golden.draws.map(({ config, never, written, logits, tokens }) => {
         const sampler = new Sampler({ ...base, ...config }, never);
@@ -131,7 +131,8 @@ def test_the_same_tokens_are_never_written_of_every_tokenizer(engine):
     bars = """async ([module, tokenizers]) => {
         const { tokenizerFromJSON } = await import(new URL(module, location.href));
         return tokenizers.map(tokenizerFromJSON).map(ours => [
-            ours.neverWritten.sort((a, b) => a - b), ...["", "\\xc3", "\\xef\\xbf"].map(begun => ours.spelling.barred(begun))
+            ours.neverWritten.sort((a, b) => a - b),
+            ...["", "\\xc3", "\\xef\\xbf"].map(begun => ours.spelling.barred(begun))
         ]);
     }"""
     found = engine.evaluate(bars, [module(engine, "tokenizer.js"), [case["tokenizer"] for case in golden.values()]])

@@ -6,7 +6,7 @@
  */
 
 import { EngineError } from "./errors.js";
-import { Random } from "./random.js";
+import { Random, splitmix32 } from "./random.js";
 
 /** Draws tokens one after the other for one text. */
 export class Sampler {
@@ -77,15 +77,15 @@ export class Sampler {
    * @param {Float64Array} p  (V), not normalised
    */
   #pick(p) {
-    let total = 0;
-    for (let i = 0; i < p.length; i++) total += p[i];
-    const target = this.#random.uniform() * total;
-    let running = 0;
+    const word = this.#random.word();
+    let first = 0;
+    let earliest = Infinity;
     for (let i = 0; i < p.length; i++) {
-      running += p[i];
-      if (running > target) return i;
+      if (p[i] === 0) continue;
+      const time = -Math.log((splitmix32(word, i + 1) + 0.5) / 2 ** 32) / p[i];
+      if (time < earliest) [first, earliest] = [i, time];
     }
-    return p.length - 1;
+    return first;
   }
 }
 
@@ -189,11 +189,8 @@ class Weights {
     const values = this.#values;
     const p = this.#p;
     let most = -Infinity;
-    for (let i = 0; i < p.length; i++) {
-      p[i] = values[i] / temperature;
-      if (p[i] > most) most = p[i];
-    }
-    for (let i = 0; i < p.length; i++) p[i] = Math.exp(p[i] - most);
+    for (let i = 0; i < p.length; i++) if (values[i] > most) most = values[i];
+    for (let i = 0; i < p.length; i++) p[i] = Math.exp((values[i] - most) / temperature);
     if (top_k && top_k < p.length) this.#keep(top_k);
     if (min_p) {
       for (let i = 0; i < p.length; i++) if (p[i] < min_p) p[i] = 0; // the largest p is 1
