@@ -23,14 +23,15 @@ The random words are those of xoshiro128** (Blackman and Vigna 2018), its own fo
 outputs of splitmix32 from the seed. All of it fits into 32-bit integers, so it runs in any language.
 
 **When engines part.** PyTorch, ONNX Runtime and C++ add the same numbers up in orders of their own, so their logits
-differ by about 1e-6, and now and then a draw falls between them; from there on two texts have nothing in common. No rule
-of drawing can prevent that: two distributions that differ by d in total variation must give different tokens with
-probability d. Rounding logits or weights to a grid only gathers it at the borders of the grid, a step of which weighs
-as much as it is rare. But a rule can be far worse than d: comparing one random number with running sums is, since a
-small change early in the vocabulary moves every later border. In a race no border depends on another token's place,
-and two engines part with a probability of at most 2 d. Measured with both shipped samples (temperature 0.8, each pair of
-native, onnx and torch, and of native and onnx with int8-weights; python tests/benchmarks/partings.py), of 200,000 draws
-0.11 to 0.22 part on average, where running sums parted at 9 to 17, and 0.09 to 0.17 are the least that any rule can do.
+differ by about 1e-6, and now and then a draw falls between them; from there on two texts have nothing in common. No
+rule of drawing can prevent that: two distributions that differ by d in total variation must give different tokens
+with probability d. Rounding logits or weights to a grid only gathers it at the borders of the grid, a step of which
+weighs as much as it is rare. But a rule can be far worse than d: comparing one random number with running sums is,
+since a small change early in the vocabulary moves every later border. In a race no border depends on another token's
+place, and two engines part with a probability of at most 2 d. Measured with both shipped samples (temperature 0.8,
+each pair of native, onnx and torch, and of native and onnx with int8-weights; python tests/benchmarks/partings.py),
+of 200,000 draws 0.11 to 0.22 part on average, where running sums parted at 9 to 17, and 0.09 to 0.17 are the least
+that any rule can do.
 """
 
 from __future__ import annotations
@@ -115,10 +116,8 @@ class Sampler:
             rule_out(logits, self._spelling.barred(self._begun))
         if self._ngrams:
             rule_out(logits, self._ngrams.repeats())
-        if config.temperature == 0:
-            token = int(logits.argmax())
-        else:
-            token = race(weights(logits, config), self._random.word())
+        greedy = config.temperature == 0
+        token = int(logits.argmax()) if greedy else race(weights(logits, config), self._random.word())
         self.note((token,))
         return token
 

@@ -1,10 +1,11 @@
 """How often engines part: python tests/benchmarks/partings.py [--texts 100] [--tokens 2000]
 
-Each shipped sample writes texts with the C++ engine. All engines read them and, after each token, draw the next one with
-the same random word: by the race of janelm/writing/sampling.py, by comparing one number with running sums, as was done
-before, and the same after rounding logits to multiples of 2**-10. For each pair of engines it prints how many of all
-draws differed, and how many would on average, whatever the random words: exactly for running sums, and for the race as
-1 minus the sum over tokens i of 1 / sum over j of max(p_j / p_i, q_j / q_i). `least` is what no rule can go below.
+Each shipped sample writes texts with the C++ engine. All engines read them and, after each token, draw the next one
+with the same random word: by the race of janelm/writing/sampling.py, by comparing one number with running sums, as
+was done before, and the same after rounding logits to multiples of 2**-10. For each pair of engines it prints how
+many of all draws differed, and how many would on average, whatever the random words: exactly for running sums, and
+for the race as 1 minus the sum over tokens i of 1 / sum over j of max(p_j / p_i, q_j / q_i). `least` is what no rule
+can go below.
 """
 
 from __future__ import annotations
