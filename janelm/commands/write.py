@@ -51,7 +51,8 @@ class WriteOptions:
     """Past tokens that the model sees; by default all of its context. An LSTM has no such limit."""
     engine: Literal["auto", "native", "onnx", "torch", "torch-compiled"] = "auto"
     """What runs the model; auto takes native where there is a C++ compiler (some seconds once), else ONNX Runtime where
-    it is installed, both faster on a CPU, else torch. torch-compiled needs up to half a minute at each start."""
+    it is installed, both faster on a CPU, else torch; for many samples ONNX Runtime before native. torch-compiled needs
+    up to half a minute at each start."""
     precision: Literal["fp32", "int8", "int8-weights"] = "fp32"
     """Weights: int8-weights (native and onnx) is a quarter of the size and a little less exact, and writes what an
     exported page writes unless asked otherwise; int8 (onnx) also multiplies in int8."""
@@ -118,7 +119,7 @@ def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
         run = sample.load(device=options.device)
     else:
         run = load_pair(model_path, MODELS / config_name(options.model_file, options.config_file), options.device)
-    engine = choose_engine(run, options.engine, options.precision, say)
+    engine = choose_engine(run, options.engine, options.precision, say, options.num_samples)
     run.release_weights()
     return run, engine
 
