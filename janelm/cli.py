@@ -7,6 +7,7 @@ import os
 import sys
 
 from .errors import JaneLMError
+from .machine.cores import let_idle_threads_sleep
 
 COMMANDS = {
     "train": "Train a transformer or an LSTM on a text, and measure it.",
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None, program: str = "janelm") -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a character that the terminal cannot say is no reason to stop
+    let_idle_threads_sleep()
     try:
         module = importlib.import_module(f".commands.{command}", __package__)
         return getattr(module, f"{command}_command")(rest, program)

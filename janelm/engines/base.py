@@ -8,7 +8,6 @@ Shapes: B batch, T time, V vocabulary.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -16,14 +15,15 @@ import numpy as np
 
 from ..config import ModelConfig
 from ..errors import UsageError
+from ..machine.cores import cores
 
 CHUNK = 256  # tokens that are read at once: it bounds the memory that a long prompt takes
 State = Any  # each engine's own; whoever steps an engine only passes it on
 
 
 def default_threads() -> int:
-    """Two, or one where the machine has no more."""
-    return min(2, os.cpu_count() or 1)
+    """Two, or one where this process has no more cores."""
+    return min(2, cores())
 
 
 class Engine(ABC):

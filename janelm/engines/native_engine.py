@@ -61,7 +61,7 @@ class NativeEngine(Engine):
     """A model stepped by a library that is compiled for this processor.
 
     `precision` is "fp32" or "int8-weights": then matrices are held in int8, a scale to each row, and widened as they
-    are multiplied. `threads` divide each product among them: by default two, or one where the machine has no more.
+    are multiplied. `threads` divide each product among them: by default two, or one where there is but one core.
     A text says the same to the bit alone and beside others, read at once and in parts. Raises JaneLMError where there
     is no C++ compiler, or it fails.
     """

@@ -53,7 +53,7 @@ class OnnxEngine(Engine):
 
     `model` is the graph or the path of its file, and `weights` are the matrices that stand beside it, if
     `export_apart` made it. ONNX Runtime makes its own of both, so that they need not be kept. `threads` divide each
-    product among them: by default two, or one where the machine has no more. Raises JaneLMError where onnxruntime is
+    product among them: by default two, or one where there is but one core. Raises JaneLMError where onnxruntime is
     missing, or `model` is not such a graph.
     """
 

@@ -6,7 +6,6 @@ import base64
 import codecs
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice, pairwise
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig
 from ..errors import JaneLMError, UsageError
+from ..machine.cores import cores
 from .spelling import Spelling
 
 REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
@@ -176,7 +176,7 @@ class TiktokenTokenizer(Tokenizer):
         return np.asarray(self._encoding.encode_ordinary(_without_surrogates(text)), np.int64)
 
     def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
-        threads, waiting = os.cpu_count() or 1, iter(blocks)
+        threads, waiting = cores(), iter(blocks)
         while several := list(islice(waiting, 4 * threads)):
             clean = [_without_surrogates(block) for block in several]
             encoded = self._encoding.encode_ordinary_batch(clean, num_threads=threads)
