@@ -122,6 +122,12 @@ class NativeEngine(Engine):
     def _longest_chunk(self, state: NativeState) -> int | None:
         return None
 
+    def _reach(self, state: NativeState) -> int | None:
+        return self.config.layers * (state.slots - 1) + 1 if self.config.bounded_memory else None
+
+    def _pass_over(self, count: int, state: NativeState) -> None:
+        state.position += count
+
     def _step(self, tokens: np.ndarray, state: NativeState) -> tuple[np.ndarray, NativeState]:
         B, T = tokens.shape
         tokens = np.ascontiguousarray(tokens, np.int64)

@@ -96,6 +96,12 @@ class OnnxEngine(Engine):
     def _longest_chunk(self, state: OnnxState) -> int | None:
         return len(state.slots) if self._ring else None
 
+    def _reach(self, state: OnnxState) -> int | None:
+        return self.config.layers * len(state.slots) + 1 if self._ring else None
+
+    def _pass_over(self, count: int, state: OnnxState) -> None:
+        state.position += count
+
     def _step(self, tokens: np.ndarray, state: OnnxState) -> tuple[np.ndarray, OnnxState]:
         T = tokens.shape[1]
         if T == 1:
