@@ -48,7 +48,7 @@ WINGS = {
     "errors": "",
     "config": "",
     "lazy": "",
-    "machine": "cores files compiler hardware trust",
+    "machine": "cores claims files compiler hardware trust",
     "architectures": "base dropout crossentropy sharding lstm transformer",
     "text": "rdata corpora spelling tokenizers encoded data",
     "runs": "checkpoints loaded folder pair dataset",

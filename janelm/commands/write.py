@@ -152,7 +152,7 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
     bold = ("\033[1m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "")
     live = options.stream and options.num_samples == 1
     shown = f"{bold[0]}{prompt}{bold[1]}"
-    texts = [[] for _ in range(options.num_samples)]
+    texts = {}
     output = _Output(options)
     count, interrupted = 0, False
     pieces = generate_samples(
@@ -163,7 +163,7 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
     try:
         for piece in pieces:
             count += 1
-            texts[piece.sample].append(piece.text)
+            texts.setdefault(piece.sample, []).append(piece.text)
             output.keep(lambda: _joined(prompt, texts))
             if live:
                 _show(shown + piece.text if count == 1 else piece.text)
@@ -173,19 +173,21 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
         took = time.perf_counter() - began
         if count:
             output.finish(_joined(prompt, texts))
+        if isinstance(sys.exception(), BrokenPipeError):
+            say(f"nobody reads on: what was written is in {output.path}")
     if live:
         _show("\n")
     else:
-        for number, text in enumerate(texts, 1):
-            heading = f"--- {number} ---\n" if len(texts) > 1 else ""
+        for number, text in texts.items():
+            heading = f"--- {number + 1} ---\n" if options.num_samples > 1 else ""
             _show(f"{heading}{shown}{''.join(text)}\n")
     where = f"; the text is in {output.path}" if count else ""
     say(f"{count:,} tokens, {count / took:,.0f} tokens/s ({type(engine).__name__}){where}")
     return 130 if interrupted else 0
 
 
-def _joined(prompt: str, texts: list[list[str]]) -> str:
-    return "\n\n---\n\n".join(prompt + "".join(text) for text in texts)
+def _joined(prompt: str, texts: dict[int, list[str]]) -> str:
+    return "\n\n---\n\n".join(prompt + "".join(text) for text in texts.values())
 
 
 def _talk(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine, prompt: str) -> int:
@@ -218,7 +220,7 @@ class _Output:
         name = Path(options.output_file)
         self.path = GENERATED / (name if options.format == "plain" else name.with_suffix(f".{options.format}"))
         self._plain = self.path if options.format == "plain" else self.path.with_suffix(".txt")
-        self._begun, self._next = False, 0.0
+        self._claim, self._next = None, 0.0
 
     def keep(self, text: Callable[[], str]) -> None:
         """Bring the file up to date: at once, then about once a second and ever more rarely for long texts."""
@@ -236,10 +238,28 @@ class _Output:
                 say(f"{self.path}: {line}")
 
     def _write(self, text: str) -> None:
-        from ..machine.files import set_aside, write_atomically
+        from ..machine.files import write_atomically
 
-        if not self._begun:
+        if self._claim is None:
+            self._begin()
+        write_atomically(self._plain, text)
+
+    def _begin(self) -> None:
+        """Move earlier files out of the way; or take another name while another process writes those."""
+        from ..machine.claims import Claim
+        from ..machine.files import free_names, set_aside
+
+        self._claim, wanted = Claim(), self.path
+        if self._claim.take(*{self.path, self._plain}):
             for old, new in set_aside(*dict.fromkeys((self.path, self._plain))).items():
                 say(f"the earlier {old} is now {new}")
-            self._begun = True
-        write_atomically(self._plain, text)
+            return
+        taken = []
+        while True:  # until a free name is nobody else's either, who has not written yet
+            self.path, self._plain = free_names(wanted, wanted.with_suffix(".txt"), taken=taken)
+            if self._options.format == "plain":
+                self._plain = self.path
+            if self._claim.take(*{self.path, self._plain}):
+                break
+            taken.append(self.path)
+        say(f"another process is writing {wanted}: this text goes to {self.path}")

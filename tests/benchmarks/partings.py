@@ -1,4 +1,4 @@
-"""How often engines part: python tests/benchmarks/partings.py [--texts 100] [--tokens 2000]
+"""How often engines part: python tests/benchmarks/partings.py [--texts 40] [--tokens 500]
 
 Each shipped sample writes texts with the C++ engine. All engines read them and, after each token, draw the next one
 with the same random word: by the race of janelm/writing/sampling.py, by comparing one number with running sums, as
@@ -82,8 +82,8 @@ def count(engines: dict[str, Engine], start: list[int], texts: int, tokens: int)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--texts", type=int, default=100)
-    parser.add_argument("--tokens", type=int, default=2000)
+    parser.add_argument("--texts", type=int, default=40)
+    parser.add_argument("--tokens", type=int, default=500)
     options = parser.parse_args()
     draws = options.texts * options.tokens
     for architecture in ("transformer", "lstm"):
