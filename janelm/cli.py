@@ -7,6 +7,7 @@ import os
 import sys
 
 from .errors import JaneLMError
+from .machine.cores import let_idle_threads_sleep
 
 COMMANDS = {
     "train": "Train a transformer or an LSTM on a text, and measure it.",
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None, program: str = "janelm") -> int:
             # What goes to a file or a program is UTF-8 everywhere; a character that a terminal cannot say is no
             # reason to stop.
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+    let_idle_threads_sleep()
     try:
         module = importlib.import_module(f".commands.{command}", __package__)
         return getattr(module, f"{command}_command")(rest, program)

@@ -62,7 +62,8 @@ class WriteOptions:
     """Past tokens that the model sees; by default all of its context. An LSTM has no such limit."""
     engine: Literal["auto", "native", "onnx", "torch", "torch-compiled"] = "auto"
     """What runs the model; auto takes native where there is a C++ compiler (some seconds once), else ONNX Runtime where
-    it is installed, both faster on a CPU, else torch. torch-compiled needs up to half a minute at each start."""
+    it is installed, both faster on a CPU, else torch; for many samples ONNX Runtime before native. torch-compiled needs
+    up to half a minute at each start."""
     precision: Literal["fp32", "int8", "int8-weights"] = "fp32"
     """Weights: int8-weights (native and onnx) is a quarter of the size and a little less exact, and writes what an
     exported page writes unless asked otherwise; int8 (onnx) also multiplies in int8."""
@@ -134,7 +135,7 @@ def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
         run = sample.load(device=options.device)
     else:
         run = find_run(name).load(device=options.device)
-    engine = choose_engine(run, options.engine, options.precision, say)
+    engine = choose_engine(run, options.engine, options.precision, say, options.num_samples)
     run.release_weights()
     return run, engine
 
@@ -183,7 +184,7 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
     try:
         for piece in pieces:
             count += 1
-            texts[piece.sample].append(piece.text)
+            texts.setdefault(piece.sample, []).append(piece.text)
             output.keep(lambda: _joined(prompt, texts))
             if live:
                 _show(shown + piece.text if count == 1 else piece.text)
@@ -193,19 +194,21 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
         took = time.perf_counter() - began
         if count:
             output.finish(_joined(prompt, texts))
+        if isinstance(sys.exception(), BrokenPipeError):
+            say(f"nobody reads on: what was written is in {output.path}")
     if live:
         _show("\n")
     else:
-        for number, text in enumerate(texts, 1):
-            heading = f"--- {number} ---\n" if len(texts) > 1 else ""
+        for number, text in texts.items():
+            heading = f"--- {number + 1} ---\n" if options.num_samples > 1 else ""
             _show(f"{heading}{shown}{''.join(text)}\n")
     where = f"; the text is in {output.path}" if count else ""
     say(f"{count:,} tokens, {count / took:,.0f} tokens/s ({type(engine).__name__}){where}")
     return 130 if interrupted else 0
 
 
-def _joined(prompt: str, texts: list[list[str]]) -> str:
-    return "\n\n---\n\n".join(prompt + "".join(text) for text in texts)
+def _joined(prompt: str, texts: dict[int, list[str]]) -> str:
+    return "\n\n---\n\n".join(prompt + "".join(text) for text in texts.values())
 
 
 def _talk(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine, prompt: str) -> int:
@@ -238,7 +241,7 @@ class _Output:
         name = Path(options.output_file)
         self.path = GENERATED / (name if options.format == "plain" else name.with_suffix(f".{options.format}"))
         self._plain = self.path if options.format == "plain" else self.path.with_suffix(".txt")
-        self._begun, self._next = False, 0.0
+        self._claim, self._next = None, 0.0
 
     def keep(self, text: Callable[[], str]) -> None:
         """Bring the file up to date: at once, then about once a second and ever more rarely for long texts."""
@@ -258,10 +261,28 @@ class _Output:
                 say(f"{self.path}: {line}")
 
     def _write(self, text: str) -> None:
-        from ..machine.files import set_aside, write_atomically
+        from ..machine.files import write_atomically
 
-        if not self._begun:
+        if self._claim is None:
+            self._begin()
+        write_atomically(self._plain, text)
+
+    def _begin(self) -> None:
+        """Move earlier files out of the way; or take another name while another process writes those."""
+        from ..machine.claims import Claim
+        from ..machine.files import free_names, set_aside
+
+        self._claim, wanted = Claim(), self.path
+        if self._claim.take(*{self.path, self._plain}):
             for old, new in set_aside(*dict.fromkeys((self.path, self._plain))).items():
                 say(f"the earlier {old} is now {new}")
-            self._begun = True
-        write_atomically(self._plain, text)
+            return
+        taken = []
+        while True:  # until a free name is nobody else's either, who has not written yet
+            self.path, self._plain = free_names(wanted, wanted.with_suffix(".txt"), taken=taken)
+            if self._options.format == "plain":
+                self._plain = self.path
+            if self._claim.take(*{self.path, self._plain}):
+                break
+            taken.append(self.path)
+        say(f"another process is writing {wanted}: this text goes to {self.path}")

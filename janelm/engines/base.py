@@ -8,7 +8,6 @@ Shapes: B batch, T time, V vocabulary.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -16,14 +15,15 @@ import numpy as np
 
 from ..config import ModelConfig
 from ..errors import UsageError
+from ..machine.cores import cores
 
 CHUNK = 256  # tokens that are read at once: it bounds the memory that a long prompt takes
 State = Any  # each engine's own; whoever steps an engine only passes it on
 
 
 def default_threads() -> int:
-    """Two, or one where the machine has no more."""
-    return min(2, os.cpu_count() or 1)
+    """Two, or one where this process has no more cores."""
+    return min(2, cores())
 
 
 class Engine(ABC):
@@ -43,18 +43,36 @@ class Engine(ABC):
     def step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """tokens (B, T) int64, T at least 1 -> logits (B, V) float32 of the last position, and the state after it.
 
-        The state that is passed in is used up. Raises UsageError where tokens have another shape.
+        The state that is passed in is used up. Of many tokens those are passed over that the last one cannot look back
+        on through all layers, whole chunks of them, so that the result has the same bits. Raises UsageError where they
+        have another shape.
         """
         if tokens.ndim != 2 or tokens.shape[1] < 1:
             raise UsageError(f"tokens have the shape {tokens.shape}, but must be (batch, time) with at least one token")
         chunk = min(CHUNK, self._longest_chunk(state) or CHUNK)
-        for start in range(0, tokens.shape[1], chunk):
+        unseen = tokens.shape[1] - (self._reach(state) or tokens.shape[1])
+        first = unseen // chunk * chunk if unseen >= chunk else 0
+        if first:
+            self._pass_over(first, state)
+        for start in range(first, tokens.shape[1], chunk):
             logits, state = self._step(tokens[:, start : start + chunk], state)
         return logits, state
 
     @abstractmethod
     def _longest_chunk(self, state: State) -> int | None:
         """How many tokens `_step` takes at once; None where there is no limit."""
+
+    def _reach(self, state: State) -> int | None:
+        """How many tokens have any part in what the model says after them, and can be told from a state that has
+        `_pass_over`; None where there is no limit, or it is not known."""
+        return None
+
+    def _pass_over(self, count: int, state: State) -> None:
+        """Bring the state to where it stands after `count` more tokens, without reading them.
+
+        What it holds of them is not right, nor is what the next tokens make of that; `_reach` tokens later all is.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def _step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]: ...

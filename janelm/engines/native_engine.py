@@ -64,7 +64,7 @@ class NativeEngine(Engine):
     """A model stepped by a library that is compiled for this processor.
 
     `precision` is "fp32" or "int8-weights": then matrices are held in int8, a scale to each row, and widened as they
-    are multiplied. `threads` divide each product among them: by default two, or one where the machine has no more.
+    are multiplied. `threads` divide each product among them: by default two, or one where there is but one core.
     A text says the same to the bit alone and beside others, read at once and in parts. Raises JaneLMError where there
     is no C++ compiler, or it fails.
     """
@@ -125,6 +125,12 @@ class NativeEngine(Engine):
 
     def _longest_chunk(self, state: NativeState) -> int | None:
         return None
+
+    def _reach(self, state: NativeState) -> int | None:
+        return self.config.layers * (state.slots - 1) + 1 if self.config.bounded_memory else None
+
+    def _pass_over(self, count: int, state: NativeState) -> None:
+        state.position += count
 
     def _step(self, tokens: np.ndarray, state: NativeState) -> tuple[np.ndarray, NativeState]:
         B, T = tokens.shape

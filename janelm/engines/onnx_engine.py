@@ -54,7 +54,7 @@ class OnnxEngine(Engine):
 
     `model` is the graph or the path of its file, and `weights` are the matrices that stand beside it, if
     `export_apart` made it. ONNX Runtime makes its own of both, so that they need not be kept. `threads` divide each
-    product among them: by default two, or one where the machine has no more. Raises JaneLMError where onnxruntime is
+    product among them: by default two, or one where there is but one core. Raises JaneLMError where onnxruntime is
     missing, or `model` is not such a graph.
     """
 
@@ -95,6 +95,12 @@ class OnnxEngine(Engine):
 
     def _longest_chunk(self, state: OnnxState) -> int | None:
         return len(state.slots) if self._ring else None
+
+    def _reach(self, state: OnnxState) -> int | None:
+        return self.config.layers * len(state.slots) + 1 if self._ring else None
+
+    def _pass_over(self, count: int, state: OnnxState) -> None:
+        state.position += count
 
     def _step(self, tokens: np.ndarray, state: OnnxState) -> tuple[np.ndarray, OnnxState]:
         T = tokens.shape[1]

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ..architectures import LanguageModel
+from ..architectures.transformer import SlidingCache
 from ..errors import JaneLMError
 from ..machine.hardware import can_compile, compiled
 from ..machine.trust import ATTEMPTS, TIMES_NOISE
@@ -44,6 +45,12 @@ class TorchEngine(Engine):
 
     def _longest_chunk(self, state: State) -> int | None:
         return state[0]
+
+    def _reach(self, state: State) -> int | None:
+        return self.config.layers * (state[0] - 1) + 1 if isinstance(state[1], SlidingCache) else None
+
+    def _pass_over(self, count: int, state: State) -> None:
+        state[1].position += count
 
     @torch.inference_mode()
     def _step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:

@@ -7,6 +7,7 @@ __getattr__, __all__ = handed_on(
     __name__,
     hardware="autocast can_compile choose_compile choose_device choose_precision compiled processor",
     compiler="compiler library",
+    cores="cores",
     files="GENERATED MODELS cache_folder free_names set_aside write_atomically",
     trust="trusted",
 )

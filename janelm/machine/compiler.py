@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from ..errors import JaneLMError
@@ -19,13 +22,36 @@ FLAGS = ["-std=c++20", "-O3", "-fno-math-errno", "-pthread", "-shared", "-fPIC"]
 TARGETS: tuple[list[str], ...] = (["-march=native"], [])
 
 
-def compiler() -> str | None:
-    """The path of what CXX names, or else of g++, where it is there."""
-    return shutil.which(os.environ.get("CXX", "g++"))
+def compiler() -> tuple[str, ...] | None:
+    """The command that CXX names, or else g++, where it is there: its path, and the words after it in "ccache g++"."""
+    try:
+        first, *rest = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    except ValueError:  # an open quotation mark
+        return None
+    path = shutil.which(first)
+    return (path, *rest) if path and not _is_stub(path) else None
 
 
-def library(source: Path, made_by: str, wrong: Callable[[Path], str], say: Callable[[str], None]) -> Path:
-    """The file of the library that the compiler `made_by` makes of `source` and the headers beside it, at first use; it
+@cache
+def _is_stub(path: str) -> bool:
+    """Whether it is what macOS has in its place without developer tools, which opens a dialog at each call."""
+    if sys.platform != "darwin" or not path.startswith("/usr/bin/"):
+        return False
+    return bool(subprocess.run(["xcode-select", "-p"], capture_output=True).returncode)
+
+
+@cache
+def compiles(command: tuple[str, ...]) -> bool:
+    """Whether the compiler does its work, tried once: to torch, one that does not is an error in mid-training."""
+    try:
+        asked = [*command, "-x", "c++", "-fsyntax-only", "-"]
+        return not subprocess.run(asked, input=b"int one() { return 1; }", capture_output=True, timeout=60).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def library(source: Path, made_by: tuple[str, ...], wrong: Callable[[Path], str], say: Callable[[str], None]) -> Path:
+    """The file of the library that the command `made_by` makes of `source` and the headers beside it, at first use; it
     is kept in the cache folder, and beside it what was found when it was checked.
 
     `wrong` says what is wrong with what a library computes, or nothing; one that computes wrong numbers is never used,
@@ -38,12 +64,14 @@ def library(source: Path, made_by: str, wrong: Callable[[Path], str], say: Calla
     if not path.exists() and not verdict.exists():
         write_atomically(verdict, "\n".join(_make(source, path, made_by, wrong, say)) + "\n")
     if not path.exists():
-        raise JaneLMError(f"what {made_by} makes of {source.name} is wrong here ({verdict.read_text().strip()})")
+        raise JaneLMError(
+            f"what {' '.join(made_by)} makes of {source.name} is wrong here ({verdict.read_text().strip()})"
+        )
     return path
 
 
 def _make(
-    source: Path, path: Path, made_by: str, wrong: Callable[[Path], str], say: Callable[[str], None]
+    source: Path, path: Path, made_by: tuple[str, ...], wrong: Callable[[Path], str], say: Callable[[str], None]
 ) -> Iterator[str]:
     """Leave the first right library at `path`; gives what was found, a line for each that was tried."""
     for target in TARGETS:
@@ -59,11 +87,13 @@ def _make(
         yield f"{' '.join(target) or 'any processor'}: {found}"
 
 
-def _compile(made_by: str, flags: list[str], source: Path, path: Path) -> None:
-    done = subprocess.run([made_by, *flags, str(source), "-o", str(path)], capture_output=True, text=True)
+def _compile(made_by: tuple[str, ...], flags: list[str], source: Path, path: Path) -> None:
+    done = subprocess.run([*made_by, *flags, str(source), "-o", str(path)], capture_output=True, text=True)
     if done.returncode:
         reason = next((line for line in done.stderr.splitlines() if "error" in line), "it does not say why")[:160]
-        raise JaneLMError(f"{made_by} cannot compile {source.name} ({reason}): name another C++ compiler in CXX")
+        raise JaneLMError(
+            f"{' '.join(made_by)} cannot compile {source.name} ({reason}): name another C++ compiler in CXX"
+        )
 
 
 def _instructions() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import JaneLMError, cannot_write
@@ -74,10 +74,10 @@ def _umask() -> int:
     return current
 
 
-def free_names(*paths: Path) -> list[Path]:
-    """The first `stem-1`, `stem-2`, ... under which none of `paths` exists yet, for all of them together."""
+def free_names(*paths: Path, taken: Iterable[Path] = ()) -> list[Path]:
+    """The first `stem-1`, `stem-2`, ... under which none of `paths` exists or is `taken`, for all of them together."""
     number = 1
-    while any(_numbered(path, number).exists() for path in paths):
+    while any(_numbered(path, number).exists() or _numbered(path, number) in taken for path in paths):
         number += 1
     return [_numbered(path, number) for path in paths]
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any
@@ -15,10 +18,12 @@ import torch
 
 from ..config import TrainingConfig
 from ..errors import UsageError
-from .compiler import compiler
+from .compiler import compiler, compiles
 
 # The budgets from which torch.compile pays: for batches of one shape, and for those of many, which take it a minute.
 COMPILE_WORTH = {"one": {"minutes": 2, "steps": 500}, "many": {"minutes": 5, "steps": 1000}}
+
+NOT_FOR = {("lstm", "mps"): "torch's LSTM leaks memory there"}  # pytorch issue 145374
 
 
 def processor() -> str:
@@ -30,11 +35,21 @@ def processor() -> str:
     return found[1] if found else platform.processor() or platform.machine()
 
 
-def choose_device(name: str) -> torch.device:
-    """The device called `name`, or for "auto" the best one here. Raises UsageError where it does not exist."""
+def choose_device(
+    name: str, kind: str = "", say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
+) -> torch.device:
+    """The device called `name`, or for "auto" the best one here for a model of this kind.
+
+    One that is there but fails at its first product, as cards do that are older than this torch, is refused by name and
+    passed over by "auto", of which `say` hears. Raises UsageError where the device does not exist or work.
+    """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        name = next(kind for kind, there in available.items() if there)
+        for name in [one for one, there in available.items() if there]:
+            trouble = _trouble(name) or NOT_FOR.get((kind, name))
+            if not trouble:
+                break
+            say(f"{name} is there but is passed over: {trouble}")
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -42,7 +57,23 @@ def choose_device(name: str) -> torch.device:
     if device is None or not available.get(device.type, False):
         here = ", ".join(kind for kind, there in available.items() if there)
         raise UsageError(f"device is {name}, but this machine has {here}: name one of these with --device")
+    if trouble := _trouble(str(device)):
+        raise UsageError(f"device is {name}, but {trouble}: take --device cpu, or install a torch made for it")
     return device
+
+
+@cache
+def _trouble(device: str) -> str:
+    """Why a device cannot multiply two matrices, or nothing."""
+    if device.startswith("cpu"):
+        return ""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ones = torch.ones(8, 8, device=device)
+            total = (ones @ ones).sum().item()
+    except (RuntimeError, AssertionError) as error:
+        return f"its first product fails ({(str(error).strip() or type(error).__name__).splitlines()[0][:160]})"
+    return "" if total == 8**3 else f"its first product is wrong ({total:g} instead of {8**3})"
 
 
 def choose_precision(config: TrainingConfig, device: torch.device) -> tuple[torch.dtype, str]:
@@ -88,7 +119,8 @@ def choose_compile(config: TrainingConfig, device: torch.device, pays: bool, man
 
 def can_compile(device: torch.device) -> bool:
     """Whether torch.compile finds what it needs for this device."""
-    return device.type != "cpu" or compiler() is not None
+    command = compiler()
+    return device.type != "cpu" or (command is not None and compiles(command))
 
 
 def compiled(function: Callable, many_shapes: bool, **options: Any) -> Callable:

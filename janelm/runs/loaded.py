@@ -93,7 +93,7 @@ class LoadedRun:
         from ..architectures import build_model
         from ..machine.hardware import choose_device
 
-        device = choose_device(str(self.device))
+        device = choose_device(str(self.device), self.config.model.kind)
         model = build_model(self.config.model, self.tokenizer.vocab_size, self.tokenizer.pad_token)
         load_weights(model, self.weights)
         self._weights = None

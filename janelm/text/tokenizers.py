@@ -9,7 +9,6 @@ import base64
 import codecs
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice, pairwise
@@ -18,6 +17,8 @@ import numpy as np
 
 from ..config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig
 from ..errors import JaneLMError, UsageError
+from ..machine.cores import cores
+from .spelling import Spelling
 
 REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
 UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `Losses.bits_per_byte`
@@ -47,10 +48,16 @@ class Tokenizer:
     def vocab_size(self) -> int:
         return len(self.vocabulary)
 
-    @property
+    @cached_property
+    def spelling(self) -> Spelling:
+        """Which tokens may stand next in a text that is written."""
+        return Spelling(self.vocabulary)
+
+    @cached_property
     def never_written(self) -> list[int]:
-        """Tokens that generation must not choose."""
-        return [token for token in (self.unknown_token, self.pad_token) if token is not None]
+        """Tokens that generation chooses nowhere: special ones, and those that no text can hold."""
+        special = (self.unknown_token, self.pad_token)
+        return sorted({*self.spelling.never, *(token for token in special if token is not None)})
 
     def started(self, tokens: list[int]) -> list[int]:
         """What a model reads of a text's tokens: a document begins with the end token, other text, if it is empty, with
@@ -176,7 +183,7 @@ class TiktokenTokenizer(Tokenizer):
         return np.asarray(self._encoding.encode_ordinary(_without_surrogates(text)), np.int64)
 
     def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
-        threads, waiting = os.cpu_count() or 1, iter(blocks)
+        threads, waiting = cores(), iter(blocks)
         while several := list(islice(waiting, 4 * threads)):
             clean = [_without_surrogates(block) for block in several]
             encoded = self._encoding.encode_ordinary_batch(clean, num_threads=threads)

@@ -86,7 +86,7 @@ def train(
         data = replace(data, data=(GIVEN,))
     tokenizer = tokenizer or CharacterTokenizerConfig()
     check(model, training, data, tokenizer, also=_contradictions(model, training, data))
-    device = choose_device(training.device)
+    device = choose_device(training.device, model.kind, say)
     team = join_team(device)
     say = say if team.first else _silence
     torch.manual_seed(training.seed)
@@ -135,7 +135,7 @@ def resume(
     config = replace(config, training=replace(config.training, **(changes or {})))
     training = config.training
     check(config.model, training, config.data, also=_contradictions(config.model, training, config.data))
-    device = choose_device(training.device)
+    device = choose_device(training.device, config.model.kind, say)
     team = join_team(device)
     say = say if team.first else _silence
     with FolderLock(run.folder, "wait until it has ended") if team.first else nullcontext():

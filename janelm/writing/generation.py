@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..config import SamplingConfig, check
+from ..config import ModelConfig, SamplingConfig, check
 from ..errors import UsageError
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import StreamDecoder, Tokenizer
@@ -20,6 +20,9 @@ from .sampling import Sampler
 
 if TYPE_CHECKING:
     from ..engines import Engine
+
+# Texts side by side: more are hardly faster together, and what is carried of each takes the most memory.
+MOST_AT_ONCE, CARRIED = 64, 1 << 28  # texts, and bytes of keys and values in float32
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Stream:
 
     def __init__(self, tokenizer: Tokenizer, sampling: SamplingConfig, prompt: list[int], limits: Limits) -> None:
         self._end_token = tokenizer.end_token
-        self._sampler = Sampler(sampling, tokenizer.never_written)
+        self._sampler = Sampler(sampling, tokenizer.never_written, tokenizer.spelling)
         self._sampler.note(prompt)
         self._decoder = StreamDecoder(tokenizer)
         self._scanner = StopScanner(limits.stop)
@@ -137,7 +140,7 @@ def generate_samples(
     """Write several texts side by side after the same prompt, and yield each token as it is drawn.
 
     Text i is drawn with the seed plus i, so that text 0 is what `generate` writes (but for int8, which rounds what
-    stands side by side together).
+    stands side by side together). Of many texts some are written at a time, in order: as many as fit into memory.
     """
     sampling = sampling or SamplingConfig()
     check(sampling, limits, also=_problems(num_samples, memory))
@@ -147,19 +150,33 @@ def generate_samples(
         engine = TorchEngine(run.model)
     written = prompt_tokens(run.tokenizer, prompt)  # all that the rules against repetition count
     context = run.tokenizer.started(written)
-    streams = [
-        Stream(run.tokenizer, replace(sampling, seed=sampling.seed + i), written, limits) for i in range(num_samples)
-    ]
-    state = engine.initial_state(num_samples, memory)
-    logits, state = engine.step(np.array([context] * num_samples, np.int64), state)
+    at_once = side_by_side(run.config.model)
+    for first in range(0, num_samples, at_once):
+        streams = {
+            number: Stream(run.tokenizer, replace(sampling, seed=sampling.seed + number), written, limits)
+            for number in range(first, min(first + at_once, num_samples))
+        }
+        yield from _write(engine, streams, context, memory)
+
+
+def side_by_side(config: ModelConfig) -> int:
+    """How many texts are written at once, so that what is carried for each of them fits into memory."""
+    rows = config.context_length if config.bounded_memory else 1
+    return max(1, min(MOST_AT_ONCE, CARRIED // (2 * 4 * config.layers * rows * config.width)))
+
+
+def _write(engine: Engine, streams: dict[int, Stream], context: list[int], memory: int | None) -> Iterator[Piece]:
+    """The tokens of some texts after the same context, by their numbers."""
+    state = engine.initial_state(len(streams), memory)
+    logits, state = engine.step(np.array([context] * len(streams), np.int64), state)
     while True:
-        tokens = np.zeros((num_samples, 1), np.int64)
-        for number, stream in enumerate(streams):
+        tokens = np.zeros((len(streams), 1), np.int64)
+        for row, (number, stream) in enumerate(streams.items()):
             if not stream.done:
-                token, text = stream.advance(logits[number])
-                tokens[number] = token
+                token, text = stream.advance(logits[row])
+                tokens[row] = token
                 yield Piece(number, token, text)
-        if all(stream.done for stream in streams):
+        if all(stream.done for stream in streams.values()):
             return
         logits, state = engine.step(tokens, state)
 

@@ -15,7 +15,7 @@ from ..errors import JaneLMError
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import REPLACEMENT
 from .generation import Limits, generate_samples, prompt_tokens
-from .sampling import COLD, adjusted, weights
+from .sampling import adjusted, rule_out, weights
 
 HELP = """\
   Enter         continue            r  retry the last part      u  undo it
@@ -134,8 +134,8 @@ class Session:
         context = np.array([tokenizer.started(prompt_tokens(tokenizer, self.text))], np.int64)
         logits, _ = self.engine.step(context, self.engine.initial_state(1, self.memory))
         logits = adjusted(logits[0], set(), 1.0, tokenizer.never_written)
-        temperature = 1.0 if self.sampling.temperature < COLD else self.sampling.temperature
-        p = weights(logits, SamplingConfig(temperature=temperature))
+        rule_out(logits, tokenizer.spelling.barred(b""))
+        p = weights(logits, SamplingConfig(temperature=self.sampling.temperature or 1.0))
         texts = ((token, tokenizer.decode([token])) for token in np.argsort(-p, kind="stable").tolist())
         whole = list(islice((token for token, text in texts if text and REPLACEMENT not in text), LIKELIEST))
         return whole, (p[whole] / p.sum()).tolist()

@@ -33,6 +33,7 @@ from janelm.measuring.scoring import Block, Reader, score
 from janelm.text.tokenizers import (
     UNKNOWN_CHARACTER_BITS,
 )
+from janelm.writing.generation import Limits, generate_samples
 from janelm.writing.sampling import adjusted, weights
 
 
@@ -509,3 +510,23 @@ def test_writing_on_does_not_read_the_text_again(engine, kind):
     told, second, anew = engine.evaluate(continues, [f"{kind}-character", sampling()])
     assert [info["token"] for info in second] == [info["token"] for info in anew]
     assert told == 1  # the second time alone
+
+
+@pytest.mark.parametrize("memory", [None, 5])
+def test_a_long_prompt_says_the_same_whether_or_not_all_of_it_is_read(engine, memory):
+    """Its tokens far behind are passed over; and going back to before them reads anew what that needs."""
+    run, _ = model_run("transformer", "character")
+    text = write_text(40)
+    writes = """async ([text, memory, more]) => {
+        const wrote = [];
+        for (const end of [text.length, text.length - 3, 700, text.length]) {
+            const options = { text: text.slice(0, end), num_tokens: 30, sampling: more, ...(memory ? { memory } : {}) };
+            wrote.push((await write("transformer-character", options)).text);
+        }
+        return wrote;
+    }"""
+    settings = SamplingConfig(temperature=1.0, seed=4)
+    found = engine.evaluate(writes, [text, memory, asdict(settings)])
+    for end, ours in zip([len(text), len(text) - 3, 700, len(text)], found, strict=True):
+        pieces = generate_samples(run, text[:end], Limits(30), settings, memory=memory)
+        assert ours == "".join(piece.text for piece in pieces)

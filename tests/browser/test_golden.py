@@ -10,7 +10,7 @@ import numpy as np
 
 from browser.engine_site import GOLDEN, TESTS, golden_tokenizers, model_run, module, sampling
 from janelm.config import SamplingConfig
-from janelm.export.graphs import _compact
+from janelm.export.graphs import _compact, read_tokenizer
 from janelm.writing.sampling import Sampler
 
 
@@ -97,7 +97,7 @@ CHECK_SAMPLER = """async ([folder, golden, base]) => {
     const { Sampler } = await import(new URL(`${folder}sampler.js`, location.href));
     const uniform = golden.uniform.map(({ seed, outputs }) => {
         const random = new Random(seed);
-        return outputs.map(() => random.uniform() * 2 ** 32);
+        return outputs.map(() => random.word());
     });
     const draws = golden.draws.map(({ config, never, written, logits, tokens }) => {
         const sampler = new Sampler({ ...base, ...config }, never);
@@ -106,6 +106,41 @@ CHECK_SAMPLER = """async ([folder, golden, base]) => {
     });
     return { uniform, draws };
 }"""
+
+CHECK_SPELLING = """async ([module, cases]) => {
+    const { Spelling } = await import(new URL(module, location.href));
+    return cases.map(({ vocabulary, steps }) => {
+        const spelling = new Spelling(vocabulary);
+        let begun = "";
+        return [spelling.never, steps.map(([token]) => {
+            begun = spelling.after(begun, token);
+            return [token, begun, spelling.barred(begun)];
+        })];
+    });
+}"""
+
+
+def test_what_may_stand_next_agrees_with_the_golden_vectors(engine):
+    golden = json.loads((TESTS / "golden/sampling.json").read_text())["spelling"]
+    found = engine.evaluate(CHECK_SPELLING, [module(engine, "spelling.js"), golden])
+    assert found == [[case["never"], case["steps"]] for case in golden]
+
+
+def test_the_same_tokens_are_never_written_of_every_tokenizer(engine):
+    golden = json.loads(GOLDEN.read_text())
+    bars = """async ([module, tokenizers]) => {
+        const { tokenizerFromJSON } = await import(new URL(module, location.href));
+        return tokenizers.map(tokenizerFromJSON).map(ours => [
+            ours.neverWritten.sort((a, b) => a - b),
+            ...["", "\\xc3", "\\xef\\xbf"].map(begun => ours.spelling.barred(begun))
+        ]);
+    }"""
+    found = engine.evaluate(bars, [module(engine, "tokenizer.js"), [case["tokenizer"] for case in golden.values()]])
+    tokenizers = [read_tokenizer(case) for case in golden.values()]
+    assert found == [
+        [one.never_written, *(one.spelling.barred(begun).tolist() for begun in (b"", b"\xc3", b"\xef\xbf"))]
+        for one in tokenizers
+    ]
 
 
 def test_random_numbers_and_draws_agree_with_the_golden_vectors(engine):

@@ -368,8 +368,8 @@ def test_compare_prints_a_table_draws_a_picture_and_says_what_is_unfair(book, ca
 def test_output_that_nobody_reads_is_no_error(book):
     assert main(["train", *book, *FAST]) == 0
     command = f"{sys.executable} {ROOT / 'inference.py'} --num_tokens 2000 | head -c 10"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=os.environ)
-    assert "Traceback" not in done.stderr
+    done = subprocess.run(command, shell=True, capture_output=True, env=os.environ)
+    assert b"Traceback" not in done.stderr  # what head passes on may end within a character
 
 
 def test_several_samples_a_stop_text_and_a_prompt_from_a_file(book, capsys):

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -207,3 +208,50 @@ def test_an_encoding_that_was_guessed_is_said(model, capsys):
     Path("prompt.txt").write_bytes("The old café said nothing at all, naïve as it was".encode("cp1252"))
     assert main([*model, "--text_file", "prompt.txt"]) == 0
     assert "prompt.txt: is not UTF-8" in capsys.readouterr().err
+
+
+def test_two_at_once_with_one_name_keep_both_texts(model, monkeypatch, capsys):
+    """The second renamed the first's half-written text, and the first then wrote over the second's."""
+    OUTPUT.parent.mkdir()
+    OUTPUT.write_text("an earlier text")
+    options = write.WriteOptions()
+    first, second, third = (write._Output(options) for _ in range(3))
+    first.keep(lambda: "one")
+    second.keep(lambda: "two")
+    third.finish("three")
+    second.finish("two, longer")
+    first.finish("one, longer")
+    kept = {path.name: path.read_text() for path in OUTPUT.parent.iterdir()}
+    assert kept == {
+        "output.txt": "one, longer", "output-1.txt": "an earlier text",
+        "output-2.txt": "two, longer", "output-3.txt": "three",
+    }  # fmt: skip
+    assert "another process is writing generated/output.txt: this text goes to generated/output-2.txt" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_name_is_free_again_when_its_process_was_killed(model):
+    code = "import os, signal; from janelm.commands import write; write._Output(write.WriteOptions()).keep(lambda: 'x')"
+    code += "; os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", code])
+    assert OUTPUT.read_text() == "x"
+    write._Output(write.WriteOptions()).finish("after it")
+    assert OUTPUT.read_text() == "after it" and OUTPUT.with_name("output-1.txt").read_text() == "x"
+
+
+def test_a_file_of_many_samples_has_those_that_were_begun(model, monkeypatch):
+    monkeypatch.setattr("janelm.writing.generation.MOST_AT_ONCE", 2)
+    breaking(monkeypatch, 40, KeyboardInterrupt())
+    assert main([*model, "--num_samples", "50", "--engine", "native"]) == 130
+    assert len(OUTPUT.read_text().split("\n\n---\n\n")) == 4
+
+
+def test_whoever_stops_reading_hears_where_the_text_is(model):
+    command = [sys.executable, "-m", "janelm", *model, "--num_tokens", "20000"]
+    writing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    writing.stdout.read(50)
+    writing.stdout.close()
+    said = writing.stderr.read()
+    assert writing.wait(timeout=60) == 0 and "Traceback" not in said and "Exception" not in said
+    assert "nobody reads on: what was written is in generated/output.txt" in said and len(OUTPUT.read_text()) > 50

@@ -254,6 +254,24 @@ def test_auto_takes_the_fastest_that_is_there_if_no_other_device_is_named(monkey
     assert type(choose_engine(run, "auto")) is TorchEngine
 
 
+@pytest.mark.parametrize(
+    ("kind", "precision", "many"),
+    [
+        ("transformer", "fp32", 8),
+        ("lstm", "fp32", 4),
+        ("lstm", "int8-weights", 8),
+        ("transformer", "int8-weights", None),
+    ],
+)
+def test_auto_takes_what_is_fastest_for_so_many_texts(kind, precision, many, monkeypatch):
+    run, _ = exported(kind)
+    assert type(choose_engine(run, "auto", precision, num_samples=(many or 1000) - 1)) is NativeEngine
+    expected = OnnxEngine if many else NativeEngine
+    assert type(choose_engine(run, "auto", precision, num_samples=many or 1000)) is expected
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert type(choose_engine(run, "auto", precision, num_samples=1000)) is NativeEngine
+
+
 def test_auto_takes_torch_where_onnxruntime_does_not_work_and_says_so(monkeypatch):
     """An old onnxruntime of another project stood in the way of writing at all."""
 

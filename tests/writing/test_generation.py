@@ -1,5 +1,6 @@
 """Text as it is written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ from hypothesis import strategies as st
 from small import SHAPES, TRAINING, generate_tokens, random_run, write_text
 
 from janelm.config import DataConfig, SamplingConfig, TiktokenTokenizerConfig
-from janelm.engines import OnnxEngine
+from janelm.engines import OnnxEngine, TorchEngine
 from janelm.errors import UsageError
 from janelm.export.graphs import export_graph
 from janelm.training.pipeline import train
-from janelm.writing.generation import Limits, StopScanner, generate, generate_samples
+from janelm.writing.generation import Limits, StopScanner, generate, generate_samples, side_by_side
 
 GREEDY = SamplingConfig(temperature=0)
 
@@ -80,8 +81,6 @@ def test_a_number_of_tokens_under_one_is_refused(count):
 
 
 def test_a_model_of_documents_stops_at_the_end_of_one_and_takes_any_prefix(shape):
-    from dataclasses import replace
-
     text = "".join(f"<{book}>\tverse {n % 10}\n" for n in range(300) for book in ("Ruth", "Job"))
     training = replace(TRAINING, steps=150, batch_tokens=1024, evaluations=2, evaluation_tokens=512)
     finished = train(
@@ -128,6 +127,23 @@ def test_several_samples_are_the_single_ones_of_the_following_seeds(shape):
     for piece in generate_samples(run, "A", Limits(40), SamplingConfig(seed=5), num_samples=3):
         texts[piece.sample] += piece.text
     assert texts == ["".join(generate(run, "A", 40, SamplingConfig(seed=seed))) for seed in (5, 6, 7)]
+
+
+def test_many_samples_are_written_some_at_a_time_and_are_the_same(shape, monkeypatch):
+    """Five thousand at once would have taken 15 GB."""
+    run, sizes, original = random_run(shape), [], TorchEngine.initial_state
+    wanted = list(generate_samples(run, "A", Limits(9), SamplingConfig(seed=5), num_samples=11))
+    monkeypatch.setattr("janelm.writing.generation.MOST_AT_ONCE", 4)
+    monkeypatch.setattr(TorchEngine, "initial_state", lambda *a: sizes.append(a[1]) or original(*a))
+    found = list(generate_samples(run, "A", Limits(9), SamplingConfig(seed=5), num_samples=11))
+    assert sorted(found, key=lambda piece: piece.sample) == sorted(wanted, key=lambda piece: piece.sample)
+    assert sizes == [4, 4, 3] and [piece.sample // 4 for piece in found] == sorted(p.sample // 4 for p in found)
+
+
+def test_as_many_samples_at_a_time_as_fit_into_memory():
+    small, large = SHAPES["transformer"], replace(SHAPES["transformer"], context_length=4096, layers=8, width=512)
+    assert side_by_side(small) == side_by_side(SHAPES["lstm"]) == 64
+    assert side_by_side(large) == 2 and side_by_side(replace(large, context_length=1 << 20)) == 1
 
 
 def test_less_memory_gives_other_text_for_the_transformer_and_the_same_for_the_lstm():

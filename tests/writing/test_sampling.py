@@ -25,13 +25,13 @@ def test_random_numbers_are_the_published_ones():
     """xoshiro128** from the words 1, 2, 3, 4, worked by hand from its definition: 11520, 0, 5927040, ..."""
     random = Random(0)
     random._words = [1, 2, 3, 4]
-    assert [round(random.uniform() * 2**32) for _ in range(4)] == [11520, 0, 5927040, 70819200]
+    assert [random.word() for _ in range(4)] == [11520, 0, 5927040, 70819200]
 
 
 @pytest.mark.parametrize("case", GOLDEN["uniform"])
 def test_random_numbers_agree_with_the_golden_vectors(case):
     random = Random(case["seed"])
-    assert [random.uniform() * 2**32 for _ in case["outputs"]] == case["outputs"]
+    assert [random.word() for _ in case["outputs"]] == case["outputs"]
 
 
 @pytest.mark.parametrize("case", GOLDEN["draws"], ids=lambda case: case["name"])
@@ -43,17 +43,59 @@ def test_draws_agree_with_the_golden_vectors(case):
 
 def test_uniform_numbers_are_uniform():
     random = Random(7)
-    values = np.array([random.uniform() for _ in range(20_000)])
+    values = np.array([random.word() / 2**32 for _ in range(20_000)])
     assert values.min() >= 0 and values.max() < 1
     counts = np.histogram(values, 10, (0, 1))[0]
     assert ((counts - 2000) ** 2 / 2000).sum() < 27.9  # chi-squared, 9 degrees of freedom, 0.1%
 
 
-def test_draws_follow_the_probabilities():
-    sampler = Sampler(SamplingConfig(temperature=1))
-    logits = np.log([0.5, 0.3, 0.15, 0.05])
-    counts = np.bincount([sampler.draw(logits) for _ in range(20_000)], minlength=4)
-    assert np.abs(counts / 20_000 - [0.5, 0.3, 0.15, 0.05]).max() < 0.015
+@given(LOGITS, st.integers(0, 2**32 - 1))
+def test_a_draw_is_the_race_that_the_specification_describes(logits, seed):
+    """Worked with Python's own integers."""
+
+    def mixed(z):
+        z = (z ^ z >> 16) * 0x85EBCA6B % 2**32
+        z = (z ^ z >> 13) * 0xC2B2AE35 % 2**32
+        return z ^ z >> 16
+
+    word, p = Random(seed).word(), weights(logits, SamplingConfig())
+    numbers = [mixed((word + (token + 1) * 0x9E3779B9) % 2**32) for token in range(len(p))]
+    times = [-np.log((z + 0.5) / 2**32) / share if share else np.inf for z, share in zip(numbers, p, strict=True)]
+    assert times[Sampler(SamplingConfig(seed=seed)).draw(logits)] == min(times)
+
+
+def test_two_engines_part_no_more_often_than_twice_what_any_rule_must():
+    """One number compared with running sums parted many times as often."""
+    rng, parted, apart = np.random.default_rng(0), 0, 0.0
+    for seed in range(4000):
+        logits = rng.normal(scale=2.0, size=1000)
+        others = logits + rng.normal(scale=2e-3, size=1000)
+        config = SamplingConfig(temperature=1.0, seed=seed)
+        parted += Sampler(config).draw(logits) != Sampler(config).draw(others)
+        p, q = weights(logits, config), weights(others, config)
+        apart += np.abs(p / p.sum() - q / q.sum()).sum() / 2
+    assert parted < 2 * apart + 4 * np.sqrt(2 * apart)
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-310, 1e-9])
+def test_a_temperature_of_nearly_nothing_takes_the_likeliest(temperature):
+    """Dividing logits by it gave infinity, whose difference is no number."""
+    sampler = Sampler(SamplingConfig(temperature=temperature))
+    assert [sampler.draw(np.array([-1.0, 3.0, 2.0])) for _ in range(5)] == [1] * 5
+
+
+@pytest.mark.parametrize("size", [4, 60])
+def test_draws_follow_the_probabilities(size):
+    """Chi-squared, 0.1%; and no two draws in a row have to do with each other."""
+    sampler, p = Sampler(SamplingConfig(temperature=1)), np.arange(1, size + 1) ** 2.0
+    p /= p.sum()
+    tokens = [sampler.draw(np.log(p)) for _ in range(20_000)]
+    counts = np.bincount(tokens, minlength=size)
+    rare = p * 20_000 < 10
+    found = [*counts[~rare], counts[rare].sum()] if rare.any() else counts
+    wanted = 20_000 * np.array([*p[~rare], p[rare].sum()] if rare.any() else p)
+    assert ((np.array(found) - wanted) ** 2 / wanted).sum() < {4: 16.3, 60: 98.3}[size]
+    assert abs(np.corrcoef(tokens[:-1], tokens[1:])[0, 1]) < 0.025
 
 
 def test_temperature_sharpens_and_flattens():

@@ -194,7 +194,8 @@ export class Engine {
    * @returns {Float64Array}  (V), 0 for tokens that are ruled out
    */
   probabilities(name, logits, sampling, written = []) {
-    const sampler = new Sampler(sampling, this.#tokenizer(name).neverWritten);
+    const { neverWritten, spelling } = this.#tokenizer(name);
+    const sampler = new Sampler(sampling, neverWritten, spelling);
     sampler.note(written);
     const p = sampler.weigh(logits);
     const total = p.reduce((sum, value) => sum + value, 0);

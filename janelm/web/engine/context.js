@@ -52,12 +52,27 @@ export class Context {
     if (common < wanted.length || common < this.tokens.length || !this.logits) {
       this.#rewind(Math.min(common, wanted.length - 1));
     }
+    this.#passOver(wanted);
     while (this.tokens.length < wanted.length) {
       const begin = this.tokens.length;
       await this.#step(wanted.slice(begin, begin + this.#chunk));
       yield this.tokens.length;
     }
     return /** @type {Float32Array} */ (this.logits);
+  }
+
+  /**
+   * Do not read what the last of `wanted` cannot look back on through all layers: whole chunks, so that the rest is cut
+   * as ever.
+   * @param {number[]} wanted
+   */
+  #passOver(wanted) {
+    const begin = this.tokens.length;
+    const unseen = wanted.length - begin - (this.#state.reach ?? Infinity);
+    const count = Math.floor(unseen / this.#chunk) * this.#chunk;
+    if (!(count > 0)) return;
+    this.#state.passOver?.(count);
+    for (const token of wanted.slice(begin, begin + count)) this.tokens.push(token);
   }
 
   /** Give the state's memory back: the context is of no use any more. */

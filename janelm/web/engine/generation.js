@@ -82,7 +82,7 @@ class Stream {
    */
   constructor(tokenizer, { text, num_tokens, sampling, stop = [] }) {
     this.#tokenizer = tokenizer;
-    this.#sampler = new Sampler(sampling, tokenizer.neverWritten);
+    this.#sampler = new Sampler(sampling, tokenizer.neverWritten, tokenizer.spelling);
     this.#sampler.note(tokenizer.encode(text)); // and not the token that stands for the start
     this.#decoder = tokenizer.decoder();
     this.#scanner = new StopScanner(stop);

@@ -8,16 +8,11 @@ export class Random {
 
   /** @param {number} seed  any integer; its lowest 32 bits count */
   constructor(seed) {
-    for (let step = 1; step <= 4; step++) {
-      let z = (seed + step * 0x9e3779b9) >>> 0;
-      z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
-      z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-      this.#words[step - 1] = z ^ (z >>> 16);
-    }
+    for (let i = 0; i < 4; i++) this.#words[i] = splitmix32(seed, i + 1);
   }
 
-  /** The next number in [0, 1), a multiple of 2**-32. */
-  uniform() {
+  /** The next number, of 32 bits. */
+  word() {
     const words = this.#words;
     const result = Math.imul(rotateLeft(Math.imul(words[1], 5), 7), 9) >>> 0;
     const shifted = words[1] << 9;
@@ -27,8 +22,20 @@ export class Random {
     words[0] ^= words[3];
     words[2] ^= shifted;
     words[3] = rotateLeft(words[3], 11);
-    return result / 2 ** 32;
+    return result;
   }
+}
+
+/**
+ * An output of splitmix32, of 32 bits.
+ * @param {number} seed  any integer; its lowest 32 bits count
+ * @param {number} number  which one: the first is 1
+ */
+export function splitmix32(seed, number) {
+  let z = (seed + Math.imul(number, 0x9e3779b9)) >>> 0;
+  z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
+  z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+  return (z ^ (z >>> 16)) >>> 0;
 }
 
 /**

@@ -3,12 +3,11 @@
  * here too. tests/golden/sampling.json holds both together.
  *
  * @import { Sampling } from "./types.js"
+ * @import { Spelling } from "./spelling.js"
  */
 
 import { EngineError } from "./errors.js";
-import { Random } from "./random.js";
-
-const COLD = 1e-100; // lower temperatures are 0: a logit divided by them may be beyond float64
+import { Random, splitmix32 } from "./random.js";
 
 /** Draws tokens one after the other for one text. */
 export class Sampler {
@@ -18,16 +17,20 @@ export class Sampler {
   /** @type {Set<number>} */
   #written = new Set();
   #ngrams;
+  #spelling;
+  #begun = "";
   /** @type {Weights | null} */
   #weights = null;
 
   /**
    * @param {Sampling} sampling
-   * @param {number[]} [never]  tokens that must not be chosen
+   * @param {number[]} [never]  tokens that must not be chosen anywhere
+   * @param {Spelling | null} [spelling]  what rules out others by the text so far
    */
-  constructor(sampling, never = []) {
+  constructor(sampling, never = [], spelling = null) {
     this.#sampling = sampling;
     this.#never = never;
+    this.#spelling = spelling;
     this.#random = new Random(sampling.seed);
     this.#ngrams = sampling.no_repeat_ngram_size ? new NGrams(sampling.no_repeat_ngram_size) : null;
   }
@@ -39,6 +42,7 @@ export class Sampler {
   note(tokens) {
     for (const token of tokens) {
       this.#written.add(token);
+      if (this.#spelling) this.#begun = this.#spelling.after(this.#begun, token);
       this.#ngrams?.note(token);
     }
   }
@@ -49,13 +53,13 @@ export class Sampler {
    */
   draw(logits) {
     const p = this.weigh(logits);
-    const token = this.#sampling.temperature < COLD ? p.indexOf(1) : this.#pick(p);
+    const token = this.#sampling.temperature === 0 ? p.indexOf(1) : this.#pick(p);
     this.note([token]);
     return token;
   }
 
   /**
-   * How likely the draw takes each token (V), not normalised; 0 where it is ruled out. At temperature 0, or under COLD, one token has 1
+   * How likely the draw takes each token (V), not normalised; 0 where it is ruled out. At temperature 0, one token has 1
    * and the others 0. Throws as `draw` does; the array is reused.
    * @param {ArrayLike<number>} logits
    * @returns {Float64Array}
@@ -64,8 +68,9 @@ export class Sampler {
     const { temperature, repetition_penalty } = this.#sampling;
     this.#weights ??= new Weights(logits.length);
     const values = this.#weights.adjust(logits, this.#written, repetition_penalty, this.#never);
-    this.#ngrams?.ruleOut(values);
-    return temperature < COLD ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
+    if (this.#spelling) ruleOut(values, this.#spelling.barred(this.#begun));
+    if (this.#ngrams) ruleOut(values, this.#ngrams.repeats());
+    return temperature === 0 ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
   }
 
   /**
@@ -73,15 +78,15 @@ export class Sampler {
    * @param {Float64Array} p  (V), not normalised
    */
   #pick(p) {
-    let total = 0;
-    for (let i = 0; i < p.length; i++) total += p[i];
-    const target = this.#random.uniform() * total;
-    let running = 0;
+    const word = this.#random.word();
+    let first = 0;
+    let earliest = Infinity;
     for (let i = 0; i < p.length; i++) {
-      running += p[i];
-      if (running > target) return i;
+      if (p[i] === 0) continue;
+      const time = -Math.log((splitmix32(word, i + 1) + 0.5) / 2 ** 32) / p[i];
+      if (time < earliest) [first, earliest] = [i, time];
     }
-    return p.length - 1;
+    return first;
   }
 }
 
@@ -110,18 +115,22 @@ class NGrams {
     if (this.#last.length >= this.#size) this.#last.shift();
   }
 
-  /**
-   * Step 3: set such tokens to minus infinity, unless that would leave none.
-   * @param {Float64Array} logits
-   */
-  ruleOut(logits) {
-    if (this.#last.length < this.#size - 1) return;
-    const banned = [...(this.#followers.get(this.#last.join()) ?? [])];
-    const kept = banned.map((token) => logits[token]);
-    for (const token of banned) logits[token] = -Infinity;
-    if (banned.length && logits.every((logit) => logit === -Infinity)) {
-      banned.forEach((token, i) => (logits[token] = kept[i]));
-    }
+  /** @returns {number[]} */
+  repeats() {
+    return this.#last.length < this.#size - 1 ? [] : [...(this.#followers.get(this.#last.join()) ?? [])];
+  }
+}
+
+/**
+ * Set tokens to minus infinity, unless that would leave none.
+ * @param {Float64Array} logits
+ * @param {number[]} banned
+ */
+function ruleOut(logits, banned) {
+  const kept = banned.map((token) => logits[token]);
+  for (const token of banned) logits[token] = -Infinity;
+  if (banned.length && logits.every((logit) => logit === -Infinity)) {
+    banned.forEach((token, i) => (logits[token] = kept[i]));
   }
 }
 
@@ -181,11 +190,8 @@ class Weights {
     const values = this.#values;
     const p = this.#p;
     let most = -Infinity;
-    for (let i = 0; i < p.length; i++) {
-      p[i] = values[i] / temperature;
-      if (p[i] > most) most = p[i];
-    }
-    for (let i = 0; i < p.length; i++) p[i] = Math.exp(p[i] - most);
+    for (let i = 0; i < p.length; i++) if (values[i] > most) most = values[i];
+    for (let i = 0; i < p.length; i++) p[i] = Math.exp((values[i] - most) / temperature);
     if (top_k && top_k < p.length) this.#keep(top_k);
     if (min_p) {
       for (let i = 0; i < p.length; i++) if (p[i] < min_p) p[i] = 0; // the largest p is 1

@@ -23,6 +23,9 @@ import { product } from "./session.js";
  * @property {(position: number) => number} rewind  go back to `position`, or where that is forgotten to an earlier
  *                                                  one; returns the position reached
  * @property {() => void} free  give its memory back
+ * @property {number} [reach]  of a ring: how many tokens have any part in what the model says after them
+ * @property {(count: number) => void} [passOver]  go `count` tokens on without reading them: what is read next is right
+ *   from `reach` tokens on
  * @property {() => number[]} [columns]  of a ring: see there
  */
 
@@ -113,6 +116,7 @@ const FIRST_SLOTS = 64; // the ring grows with the text, since every step reads 
 class RingState {
   position = 0;
   longestChunk;
+  reach;
   #memory;
   #frequencies;
   #rings;
@@ -135,6 +139,7 @@ class RingState {
     const ring = /** @type {RingDescription} */ (description.ring);
     this.#memory = ring.memory;
     this.longestChunk = Math.min(memory ?? ring.memory, ring.memory);
+    this.reach = description.config.layers * this.longestChunk + 1;
     this.#frequencies = Float64Array.from({ length: ring.size / 2 }, (_, i) => ring.base ** ((-2 * i) / ring.size));
     this.#rings = description.states.map((state) => {
       const rows = session.tensor("float32", sizesOf(state.shape, { past: 0 }));
@@ -226,6 +231,14 @@ class RingState {
       if (before >= 0) for (const ring of this.#rings) ring.restore(slot);
     }
     return target;
+  }
+
+  /** @param {number} count */
+  passOver(count) {
+    this.#grow(this.longestChunk);
+    this.#held.fill(-1);
+    this.position += count;
+    this.#longestAgo = this.position + this.reach; // what is read before that is not right
   }
 
   /**

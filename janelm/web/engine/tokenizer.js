@@ -6,6 +6,7 @@
 
 import { EngineError } from "./errors.js";
 import { encodePiece } from "./byte_pairs.js";
+import { Spelling } from "./spelling.js";
 
 const REPLACEMENT = "\uFFFD"; // what stands for a character that the vocabulary lacks
 
@@ -28,6 +29,10 @@ export class Tokenizer {
   /** @type {number | null} */ padToken = null;
   /** @type {number | null} */ endToken = null;
   vocabSize;
+  /** @type {Spelling | null} */
+  #spelling = null;
+  /** @type {number[] | null} */
+  #never = null;
 
   /**
    * @param {number} size  tokens without special ones
@@ -38,9 +43,20 @@ export class Tokenizer {
     if (documents) [this.padToken, this.endToken] = [size, size + 1];
   }
 
-  /** Tokens that generation must not choose. */
+  /** @returns {string[]} each token's bytes, as a string of characters below U+0100 */
+  get vocabulary() {
+    throw new Error("not written");
+  }
+
+  /** Which tokens may stand next in a text that is written. */
+  get spelling() {
+    return (this.#spelling ??= new Spelling(this.vocabulary));
+  }
+
+  /** Tokens that generation chooses nowhere: special ones, and those that no text can hold. */
   get neverWritten() {
-    return [this.unknownToken, this.padToken].filter((token) => token !== null);
+    const special = [this.unknownToken, this.padToken].filter((token) => token !== null);
+    return (this.#never ??= [...new Set([...special, ...this.spelling.never])]);
   }
 
   /**
@@ -144,6 +160,11 @@ export class CharacterTokenizer extends Tokenizer {
     this.#texts = [...known, REPLACEMENT, ...(documents ? ["", ""] : [])];
   }
 
+  /** @override */
+  get vocabulary() {
+    return this.#texts.map(utf8);
+  }
+
   /**
    * @override
    * @param {string} text
@@ -184,7 +205,6 @@ export class BytePairTokenizer extends Tokenizer {
   #pattern;
   /** @type {Map<string, number[]>} what was made of pieces before: words come back */
   #seen = new Map();
-  #encoder = new TextEncoder();
 
   /** @param {BytePairJSON} values */
   constructor({ ranks, pattern, documents }) {
@@ -193,6 +213,11 @@ export class BytePairTokenizer extends Tokenizer {
     this.#ranks = new Map(bytes.map((token, rank) => [token, rank]));
     this.#bytes = documents ? [...bytes, "", ""] : bytes;
     this.#pattern = new RegExp(javaScriptPattern(pattern), "gu");
+  }
+
+  /** @override */
+  get vocabulary() {
+    return this.#bytes;
   }
 
   /**
@@ -212,18 +237,11 @@ export class BytePairTokenizer extends Tokenizer {
   #encodePiece(piece) {
     let tokens = this.#seen.get(piece);
     if (!tokens) {
-      tokens = encodePiece(this.#utf8(piece), this.#ranks);
+      tokens = encodePiece(utf8(piece), this.#ranks);
       if (this.#seen.size > 20_000) this.#seen.clear();
       if (piece.length < 100) this.#seen.set(piece, tokens);
     }
     return tokens;
-  }
-
-  /** @param {string} text */
-  #utf8(text) {
-    let bytes = "";
-    for (const byte of this.#encoder.encode(text)) bytes += String.fromCharCode(byte);
-    return bytes;
   }
 
   /**
@@ -250,6 +268,15 @@ export class BytePairTokenizer extends Tokenizer {
       finish: () => decoder.decode(),
     };
   }
+}
+
+const encoder = new TextEncoder();
+
+/** @param {string} text */
+function utf8(text) {
+  let bytes = "";
+  for (const byte of encoder.encode(text)) bytes += String.fromCharCode(byte);
+  return bytes;
 }
 
 /**
