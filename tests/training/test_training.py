@@ -55,7 +55,10 @@ def test_muon_never_gets_the_embedding_or_the_head():
 
 @pytest.mark.parametrize("shape", [(24, 24), (64, 16), (16, 64), (24, 32)])
 @pytest.mark.parametrize("spectrum", ["flat", "steep", "few"])
-def test_orthogonalise_is_as_near_to_the_iteration_in_float64_as_torchs_own(shape, spectrum):
+def test_orthogonalise_is_near_to_the_iteration_in_float64_as_far_as_bf16_can_be(shape, spectrum):
+    """Rounding to 8 bits leaves something in every direction, and five steps multiply what is small by up to 3.4445^5,
+    485. So directions of small singular values hold what rounding left there, in torch's own iteration too, and differ
+    from processor to processor; all others are near."""
     torch.manual_seed(0)
     x = torch.randn(3, *shape)
     u, s, v = torch.linalg.svd(x, full_matrices=False)
@@ -75,8 +78,12 @@ def test_orthogonalise_is_as_near_to_the_iteration_in_float64_as_torchs_own(shap
     theirs = torch.stack([_zeropower_via_newtonschulz(matrix, NEWTON_SCHULZ, 5, 1e-7) for matrix in x])
     ours = orthogonalise(x)
     assert ours.dtype == torch.bfloat16 and ours.shape == x.shape
-    far, torchs = ((value.double() - exact).norm() for value in (ours, theirs))
-    assert far < 2 * torchs and far < 0.5 * exact.norm()
+    large = s[0] > 2**-4 * s[0].norm()
+    u, v = u[:, :, large].double(), v[:, large].double()
+    far, torchs, whole = (
+        (u.mT @ part @ v.mT).norm() for part in (ours.double() - exact, theirs.double() - exact, exact)
+    )
+    assert far < 0.1 * whole and torchs < 0.1 * whole
 
 
 def step_both(optimizers, ours, theirs) -> None:
