@@ -1,6 +1,7 @@
 """Finished models as teachers of a new one: what it learns from them, and which ones are refused."""
 
 import os
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -24,10 +25,14 @@ from janelm.training.presets import PRESETS, Preset
 
 
 @pytest.fixture
-def teachers(text) -> tuple[str, ...]:
+def teachers(text, made_once) -> tuple[str, ...]:
     """One of each architecture, trained on the text."""
-    for kind, shape in SHAPES.items():
-        train(shape, TRAINING, Path("models") / kind, text=text, say=quiet)
+
+    def make(folder: Path) -> None:
+        for kind, shape in SHAPES.items():
+            train(shape, TRAINING, folder / kind, text=text, say=quiet)
+
+    shutil.copytree(made_once("teachers", make), "models")
     return tuple(SHAPES)
 
 

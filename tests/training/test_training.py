@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -192,6 +193,19 @@ def weights_and_rows(folder: Path):
     return state["weights"], run.load().model.state_dict(), timeless
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(text, tmp_path_factory):
+    """`weights_and_rows` of a whole training with these settings."""
+
+    @cache
+    def found(shape, training, data) -> tuple:
+        folder = tmp_path_factory.mktemp("whole")
+        train(shape, training, folder / "run", text=text, data=data, say=quiet)
+        return weights_and_rows(folder / "run")
+
+    return found
+
+
 @pytest.mark.parametrize("stop_at", [6, 7, 13])
 @pytest.mark.parametrize(
     ("settings", "drops", "documents"),
@@ -202,20 +216,19 @@ def weights_and_rows(folder: Path):
         ({"carry_state": True}, {"weight_dropout": 0.3}, None),
     ],
 )
-def test_resumed_equals_uninterrupted(text, shape, settings, drops, documents, stop_at, monkeypatch):
+def test_resumed_equals_uninterrupted(text, uninterrupted, shape, settings, drops, documents, stop_at, monkeypatch):
     """Same batches, same dropout, same optimizer state, same average, same carried state: bit for bit."""
     if shape.kind == "transformer":
         drops, settings = {}, {name: value for name, value in settings.items() if name != "carry_state"}
-    shape, data, training = replace(shape, dropout=0.2, **drops), DataConfig(documents=documents), TRAINING
+    shape, data = replace(shape, dropout=0.2, **drops), DataConfig(documents=documents)
     training = replace(TRAINING, **settings)
-    train(shape, training, Path("whole"), text=text, data=data, say=quiet)
     with monkeypatch.context() as patch:
         interrupting(patch, stop_at)
         assert train(shape, training, Path("parts"), text=text, data=data, say=quiet).interrupted
     Run(Path("parts")).load()
     torch.manual_seed(12345)
     assert not resume(Path("parts"), text=text, say=quiet).interrupted
-    for whole, parts in zip(weights_and_rows(Path("whole")), weights_and_rows(Path("parts")), strict=True):
+    for whole, parts in zip(uninterrupted(shape, training, data), weights_and_rows(Path("parts")), strict=True):
         if isinstance(whole, list):
             assert len(whole) == 5
             assert str(whole) == str(parts)
@@ -325,8 +338,7 @@ def test_a_text_from_python_is_cleaned_as_a_file_is_and_an_empty_one_refused(tex
         train(SHAPES["lstm"], TRAINING, Path("run"), text=" \n", say=quiet)
 
 
-def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, shape, monkeypatch):
-    train(shape, TRAINING, Path("whole"), text=text, say=quiet)
+def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, uninterrupted, shape, monkeypatch):
     original = Trainer.step
 
     def step(self, batch):
@@ -339,7 +351,7 @@ def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, shape, mon
         with pytest.raises(MemoryError):
             train(shape, TRAINING, Path("parts"), text=text, say=quiet)
     resume(Path("parts"), text=text, say=quiet)
-    whole, parts = weights_and_rows(Path("whole"))[0], weights_and_rows(Path("parts"))[0]
+    whole, parts = uninterrupted(shape, TRAINING, DataConfig())[0], weights_and_rows(Path("parts"))[0]
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
