@@ -41,7 +41,7 @@ def book(text) -> str:
 
 @pytest.mark.needs("compiler")
 def test_training(book):
-    printed = run("training", "--smallest", "--text", book)
+    printed = run("training", "--smallest", "--threads", "1", "--text", book)
     contenders = ("transformers, GPT-2", "bare products", "transformer, compiled", "torch.nn.LSTM", "LSTM")
     growth = ("context", "width", "vocabulary", "1024 symbols", "50257 symbols")
     assert has_figures(printed, *contenders, *growth, "tokenising", "startup")
@@ -49,7 +49,7 @@ def test_training(book):
 
 @pytest.mark.needs("compiler")
 def test_generation():
-    printed = run("generation", "--smallest", "--growth", "--long", "100")
+    printed = run("generation", "--smallest", "--threads", "1", "--growth", "--long", "100")
     contenders = (
         "transformers",
         "bare products",

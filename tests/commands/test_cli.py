@@ -316,6 +316,7 @@ def test_several_samples_a_stop_text_and_a_prompt_from_a_file(book, capsys):
     assert Path("generated/output.txt").read_text().count("My aunt") == 2
 
 
+@pytest.mark.needs("compiler")
 def test_all_engines_on_the_command_line_write_the_same(book):
     assert main(["train", *book, *FAST]) == 0
     engines = ["torch", "onnx", "native"]

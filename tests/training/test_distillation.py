@@ -102,6 +102,7 @@ def test_a_resumed_lesson_equals_an_uninterrupted_one(text, shape, documents, mo
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
+@pytest.mark.needs("compiler")
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("bf16", 2e-2)])
 def test_a_compiled_lesson_takes_the_steps_of_a_plain_one(text, teachers, precision, tolerance):
     losses, said = {}, []

@@ -550,6 +550,7 @@ def test_carrying_a_state_where_there_is_none_is_refused_before_training(text):
             train(shape, carried, Path("run"), text=text, data=data, say=quiet)
 
 
+@pytest.mark.needs("compiler")
 @pytest.mark.parametrize("shapes", [[(4, 16)], [(4, 16), (3, 24), (2, 8)]], ids=["one shape", "many shapes"])
 def test_compiled_and_plain_loss_agree_and_so_do_their_gradients(shapes):
     """The fast path is tested against the readable one; dropout too must draw the same numbers in both."""
