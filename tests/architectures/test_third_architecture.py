@@ -97,7 +97,6 @@ def test_it_carries_its_state_and_is_scored_while_it_learns(gru, text):
     assert model_preset("gru", "tiny") == gru and training_preset("gru", "tiny").minutes == 2
 
 
-@pytest.mark.needs("compiler")
 def test_what_it_cannot_do_is_one_sentence(gru, text):
     finished = train(gru, replace(TRAINING, steps=2), "models/gru", text=text, say=quiet)
     run = load_run("gru")

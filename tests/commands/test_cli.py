@@ -351,7 +351,7 @@ def three_models():
     ("which", "how"),
     [
         ("sample", "--engine onnx"),
-        ("sample", "--engine native --precision int8-weights"),
+        pytest.param("sample", "--engine native --precision int8-weights", marks=pytest.mark.needs("compiler")),
         ("sample", "--precision int8"),
         ("pair", ""),
         ("pair", "--interactive"),
