@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from janelm.errors import JaneLMError
 from janelm.machine.compiler import compiler
+from janelm.text.corpora import load_sources
 
 # What tests name in the marker `needs`: what it is, and how to have it.
 THINGS = {
     "chromium": ("Chromium", "apt-get install chromium, or python -m playwright install chromium"),
     "npm": ("npm", "apt-get install npm"),
     "compiler": ("a C++ compiler", "apt-get install g++"),
+    "novels": ("the novels", "once a network that reaches their repository, or apt-get and dpkg"),
 }
 
 
@@ -32,10 +35,18 @@ def chromium() -> str | None:
     return path if Path(path).exists() else None
 
 
+def _novels() -> bool:
+    try:
+        return bool(load_sources(("austen",)))
+    except JaneLMError:
+        return False
+
+
 @cache
 def is_there(thing: str) -> bool:
     """Whether this machine has one of the THINGS."""
-    return bool({"chromium": chromium, "npm": partial(shutil.which, "npm"), "compiler": compiler}[thing]())
+    find = {"chromium": chromium, "npm": partial(shutil.which, "npm"), "compiler": compiler, "novels": _novels}
+    return bool(find[thing]())
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -23,9 +23,14 @@ def run(thing: str, **environment: str) -> subprocess.CompletedProcess:
     """A test that needs this thing, where no program is on the path and playwright has fetched nothing."""
     Path("test_something.py").write_text(TEST.format(thing=thing))
     Path("pytest.ini").write_text("[pytest]\nmarkers = needs\n")
-    bare = {"PATH": "", "CI": "", "PLAYWRIGHT_BROWSERS_PATH": str(Path("browsers").resolve())}
+    bare = {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PATH": "",
+        "CI": "",
+        "PLAYWRIGHT_BROWSERS_PATH": str(Path("browsers").resolve()),
+    }
     variables = os.environ | bare | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"} | environment
-    command = [sys.executable, "-m", "pytest", "-p", "needs", "-p", "no:xdist", "test_something.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "needs", "test_something.py"]
     return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
 
 
