@@ -207,13 +207,16 @@ def test_an_overview_and_a_version(capsys):
         (["traineval.py", "--rotary_base", "0", "--split_seed", "-1"], 2, "rotary_base is 0"),
     ],
 )
-def test_bad_input_is_one_clear_sentence_and_the_right_exit_code(arguments, code, says):
+def test_bad_input_is_one_clear_sentence_and_the_right_exit_code(arguments, code, says, capsys):
     Path("short.txt").write_text("Too short.")
     Path("empty.txt").write_text("")
     Path("binary.txt").write_bytes(bytes(range(256)) * 10)
-    done = run(*arguments)
-    assert done.returncode == code
-    assert says in done.stderr.replace("\n", " ") and "Traceback" not in done.stderr
+    program, *given = arguments
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main([{"traineval.py": "train", "inference.py": "write"}[program], *given], program=program))
+    assert ended.value.code == code
+    told = capsys.readouterr().err
+    assert says in told.replace("\n", " ") and "Traceback" not in told
     assert not Path("models").exists() and not Path("generated").exists()
 
 

@@ -206,7 +206,7 @@ def uninterrupted(text, tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("stop_at", [6, 7, 13])
+@pytest.mark.parametrize("stop_at", [6, 13])
 @pytest.mark.parametrize(
     ("kind", "settings", "drops", "documents"),
     [
