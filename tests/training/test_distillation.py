@@ -202,7 +202,7 @@ def test_resume_alone_goes_on_after_a_kill_in_any_lesson(lesson, a_preset_with_l
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "step", step)
         patch.setattr("janelm.commands.train._BEGAN", time.perf_counter())
-        assert main([*a_preset_with_lessons, "--minutes", "0.4"]) == 130
+        assert main([*a_preset_with_lessons, "--minutes", "0.2"]) == 130
     assert "go on with --resume --model_file model.pth" in capsys.readouterr().err
     assert not Path("models/model").exists() and Path("models/model-lessons.json").exists()
     assert main(["train", "--resume"]) == 0
