@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 from small import SHAPES, write_text
+
+from janelm.training import finish, pipeline
+
+pytest_plugins = ["needs"]
 
 torch.set_num_threads(1)  # small models: more threads only get in each other's way,
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # and so they do in processes that tests start
@@ -18,6 +25,30 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("janelm", deadline=None)  # how long a machine takes is asked of benchmarks
 settings.load_profile("janelm")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """For one file, none: each worker imports torch anew."""
+    paths = {argument.split("::")[0] for argument in config.args}
+    return 0 if len(paths) == 1 and paths.pop().endswith(".py") else None
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`made_once(name, make)`: the folder that `make` fills, once for all the processes that share these tests."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        path, done = root / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                path.mkdir()
+                make(path)
+                done.touch()
+        return path
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +66,13 @@ def shape(request: pytest.FixtureRequest):
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
     """Commands write to ./models and ./generated: give each test a working folder."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_samples():
+    """What training writes on the side is short: it takes four times as long as the tests' training itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finish, "COPYING_TOKENS", 40)
+        patch.setattr(finish, "SAMPLE_TOKENS", 40)
+        patch.setattr(pipeline, "PROGRESS_TOKENS", 8)
+        yield

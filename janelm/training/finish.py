@@ -16,6 +16,9 @@ from ..text.data import Dataset
 from ..writing.generation import Limits, generate, generate_samples
 from .loop import Trainer
 
+SAMPLE_TOKENS = 500  # of the text that is kept beside a finished model
+COPYING_TOKENS = 250  # of each text that is searched for what stands in the training text
+
 
 def sample_text(run: LoadedRun, num_tokens: int) -> str:
     """The text that the model writes from a fixed start, with a fixed seed: comparable from one to the next."""
@@ -52,7 +55,7 @@ def measure(
     if dataset.train_tokens <= MOST_TOKENS:
         results["overlap"] = originality(loaded, dataset)
         run.write_results(results)
-    write_atomically(run.folder / "sample.txt", sample_text(loaded, 500))
+    write_atomically(run.folder / "sample.txt", sample_text(loaded, SAMPLE_TOKENS))
     return results
 
 
@@ -64,7 +67,9 @@ def originality(run: LoadedRun, data: Dataset) -> dict[str, dict[str, float]]:
     texts = {"held-out text": [row[row != IGNORED] for row in held_out]}
     for temperature in (1.0, 0.7):
         written: list[list[int]] = [[] for _ in range(8)]
-        for piece in generate_samples(run, "", Limits(250), SamplingConfig(temperature=temperature), num_samples=8):
+        for piece in generate_samples(
+            run, "", Limits(COPYING_TOKENS), SamplingConfig(temperature=temperature), num_samples=8
+        ):
             written[piece.sample].append(piece.token)
         texts[f"temperature {temperature}"] = [np.array(tokens, np.int64) for tokens in written]
     figures = {}

@@ -41,6 +41,7 @@ from .loop import Trainer
 from .presets import BUDGETS
 
 ANOTHER_NAME = "wait until it has ended, or give this one a --model_file of its own"
+PROGRESS_TOKENS = 60  # of the text that is written at each evaluation
 
 
 @dataclass
@@ -202,7 +203,7 @@ def _train_and_finish(
         dataset,
         config.training,
         run,
-        sample=lambda: "" if trainer.stepper.sharded else sample_text(loaded, 60),
+        sample=lambda: "" if trainer.stepper.sharded else sample_text(loaded, PROGRESS_TOKENS),
         say=say,
         started=started,
         team=team,

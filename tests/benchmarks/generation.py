@@ -6,6 +6,7 @@ machine's own limit: a bare chain of the same matrix-vector products. Each has a
 and they take turns of equal time, so that a noisy machine is equally noisy to all; who waits, sleeps. Then the time
 from the start of a process to the first character of a model of 5 million parameters. --growth adds how the time per
 token grows with context and width, and --long what memory inference.py holds with each engine along so many tokens.
+--smallest does it all with tiny models, once, and with all contenders in one process: figures that mean nothing.
 Needs pip install -e ".[benchmarks]".
 """
 
@@ -39,10 +40,24 @@ from janelm.text.tokenizers import CharacterTokenizer
 from janelm.writing.generation import Limits, generate_samples
 
 SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)
+LSTM = LSTMConfig(layers=2, width=810)  # as many parameters
+SMALL = TransformerConfig()  # of 5 million parameters
 ROOT = Path(__file__).parents[2]
 SAMPLING = SamplingConfig(temperature=0.8)
 TOKENS, ROUNDS, FILL = 100, 7, 300  # tokens between two looks at the clock, turns, tokens that fill the context
 TURN, WARM = 1.0, 0.3  # seconds of a turn, and before its clock starts: the processor's caches are still another's
+STARTS = 5  # of a process until its first character
+GROWTH = {"context": (64, 256, 1024, 4096), "width": (128, 256, 512, 768)}  # what grows in turn, and how far
+FLAGS: list[str] = []  # of the processes that this one starts of itself
+_TINY = {"layers": 1, "width": 64, "context_length": 16}
+SMALLEST = {
+    "SHAPE": TransformerConfig(**_TINY, heads=1),
+    "LSTM": LSTMConfig(**_TINY),
+    "SMALL": TransformerConfig(**_TINY, heads=1),
+    **{"TOKENS": 10, "ROUNDS": 1, "FILL": 20, "TURN": 0.001, "WARM": 0.001, "STARTS": 1},
+    "GROWTH": {"context": (16,), "width": (64,)},
+    "FLAGS": ["--smallest"],
+}
 
 ENGINES = {
     "torch, fp32": ["--engine", "torch"],
@@ -74,16 +89,16 @@ def seconds_per_step(write: Callable[[], None], seconds: float) -> float:
     return took / steps
 
 
-def writer(run: LoadedRun, engine: Engine, samples: int = 1, fill: int = FILL) -> Callable[..., None]:
-    """A function that writes TOKENS tokens more in each of `samples` texts."""
+def writer(run: LoadedRun, engine: Engine, samples: int = 1, fill: int = 0) -> Callable[..., None]:
+    """A function that writes TOKENS tokens more in each of `samples` texts, after `fill` tokens or FILL."""
     limits = Limits(10**9)
     pieces = generate_samples(run, "A", limits, SAMPLING, num_samples=samples, engine=engine)
 
-    def write(count: int = TOKENS) -> None:
-        for _ in range(count * samples):
+    def write(count: int = 0) -> None:
+        for _ in range((count or TOKENS) * samples):
             next(pieces)
 
-    write(fill)
+    write(fill or FILL)
     return write
 
 
@@ -91,10 +106,11 @@ def hugging_face() -> Callable[[], None]:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
-        vocab_size=81, n_positions=1024, n_embd=384, n_layer=6, n_head=6, bos_token_id=0, eos_token_id=None
-    )
+        vocab_size=81, n_positions=1024, n_embd=SHAPE.width, n_layer=SHAPE.layers, n_head=SHAPE.heads,
+        bos_token_id=0, eos_token_id=None,
+    )  # fmt: skip
     model = GPT2LMHeadModel(config).eval()
-    prompt = torch.randint(81, (1, 256 - TOKENS))  # the cache grows to the same 256
+    prompt = torch.randint(81, (1, SHAPE.context_length - TOKENS))  # the cache grows to the same length
 
     def write() -> None:
         with torch.inference_mode():
@@ -124,26 +140,27 @@ def bare_products(run: LoadedRun) -> Callable[[], None]:
 
 def growth(threads: int) -> dict[str, float]:
     """Milliseconds per token of the native engine in fp32, as context and width grow; prints and returns them."""
-    shapes = [("context", replace(SHAPE, context_length=context)) for context in (64, 256, 1024, 4096)]
-    shapes += [("width", replace(SHAPE, width=width, heads=width // 64)) for width in (128, 256, 512, 768)]
+    shapes = [("context", replace(SHAPE, context_length=context)) for context in GROWTH["context"]]
+    shapes += [("width", replace(SHAPE, width=width, heads=width // 64)) for width in GROWTH["width"]]
     figures = {}
     for name, shape in shapes:
         run = random_run(shape)
         fill = shape.context_length + 50
         write = writer(run, NativeEngine(run, threads=threads), fill=fill)
         value = shape.context_length if name == "context" else shape.width
-        step = 1e3 * statistics.median(seconds_per_step(write, 0.3) for _ in range(5))
+        step = 1e3 * statistics.median(seconds_per_step(write, WARM) for _ in range(5))
         figures[f"{name} {value}"] = step
         print(f"{name:8}{value:5}:{step:8.3f} ms per token ({run.model.parameter_count():,} parameters)")
     return figures
 
 
 def first_character() -> dict[str, float]:
-    """Seconds from the start of a process to the first character, of a model in the default size: 5M parameters."""
+    """Seconds from the start of a process to the first character, of a model in the default size."""
     figures = {}
-    with saved(TransformerConfig()) as folder:
+    with saved(SMALL) as folder:
         for name, options in ENGINES.items():
-            figures[name] = statistics.median(_seconds_to_output(inference(1000, options), folder) for _ in range(5))
+            command = inference(10 * TOKENS, options)
+            figures[name] = statistics.median(_seconds_to_output(command, folder) for _ in range(STARTS))
             print(f"first character, {name}: {figures[name]:.2f} s")
     return figures
 
@@ -219,24 +236,24 @@ def contenders(threads: int) -> dict[str, Callable[[], Callable[[], None]]]:
         graph = export_graph(run)
         return writer(run, OnnxEngine(quantise(graph, "int8") if "int8" in name else graph, threads), samples)
 
-    lstm = LSTMConfig(layers=2, width=810)  # as many parameters
     made = {BASE: hugging_face, "bare products, fp32": lambda: bare_products(random_run(SHAPE))}
     made |= {name: partial(engine, name, SHAPE, 1) for name in NAMES}
     made |= {f"{name}, 16 samples": partial(engine, name, SHAPE, 16) for name in NAMES}
-    return made | {f"LSTM, {name}": partial(engine, name, lstm, 1) for name in NAMES if "int8" not in name}
+    return made | {f"LSTM, {name}": partial(engine, name, LSTM, 1) for name in NAMES if "int8" not in name}
 
 
-def take_turns(name: str, threads: int) -> None:
-    """Be one contender: for each line of the input, print the seconds that a step takes."""
-    write = contenders(threads)[name]()
-    for _ in sys.stdin:
+def take_turns(threads: int) -> None:
+    """Be the contender that a line of the input names, and print the seconds that a step of it takes."""
+    writers: dict[str, Callable[[], None]] = {}
+    for name in map(str.strip, sys.stdin):
+        write = writers[name] = writers.get(name) or contenders(threads)[name]()
         seconds_per_step(write, WARM)
         print(seconds_per_step(write, TURN), flush=True)
 
 
 def turn(name: str, process: subprocess.Popen) -> float:
     """Let a contender take its turn: the seconds that a step took."""
-    print("go", file=process.stdin, flush=True)
+    print(name, file=process.stdin, flush=True)
     line = process.stdout.readline()
     if not line:
         raise SystemExit(f"{name} ended without an answer: what it said stands above")
@@ -245,17 +262,18 @@ def turn(name: str, process: subprocess.Popen) -> float:
 
 def contest(threads: int) -> dict[str, dict[str, float]]:
     """All contenders in turns; prints and returns their figures."""
-    command = [sys.executable, __file__, "--threads", str(threads), "--contender"]
+    command = [sys.executable, __file__, *FLAGS, "--threads", str(threads), "--contenders"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes = {}
+    processes: dict[str, subprocess.Popen] = {}
     for name in contenders(threads):
-        processes[name] = subprocess.Popen([*command, name], **pipes)
+        alone = not FLAGS or not processes
+        processes[name] = subprocess.Popen(command, **pipes) if alone else processes[BASE]
         turn(name, processes[name])  # one after the other they get ready
     seconds = {name: [] for name in processes}
     for _ in range(ROUNDS):
         for name, process in processes.items():
             seconds[name].append(turn(name, process))
-    for process in processes.values():
+    for process in set(processes.values()):
         process.communicate()
     base = statistics.median(seconds[BASE])
     figures = {}
@@ -274,11 +292,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="threads of each engine (default: 2)")
     parser.add_argument("--growth", action="store_true", help="also as context and width grow")
     parser.add_argument("--long", type=int, metavar="TOKENS", help="also the memory held along so many tokens")
-    parser.add_argument("--contender", help=argparse.SUPPRESS)
+    parser.add_argument("--smallest", action="store_true", help="tiny models and few steps, to see that it runs")
+    parser.add_argument("--contenders", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    globals().update(SMALLEST if options.smallest else {})
     torch.set_num_threads(options.threads)
-    if options.contender:
-        return take_turns(options.contender, options.threads)
+    if options.contenders:
+        return take_turns(options.threads)
     figures = contest(options.threads)
     figures["first character, s"] = first_character()
     if options.growth:

@@ -7,6 +7,7 @@ All in one run, in the system's Chromium, in turns, so that a noisy machine is e
   a GPT-2 of the same shape and precision on the same page's terms; native ONNX Runtime with the page's own file
 - an LSTM of 3 layers of 512, and what the page itself adds to each token
 
+--smallest takes few steps of a small LSTM, once: figures that mean nothing.
 Needs pip install -e ".[benchmarks,test]", Chromium and npm.
 """
 
@@ -29,11 +30,12 @@ from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1]))
 
 import numpy as np
 import onnx
 from generation import random_run
+from needs import chromium
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from janelm.config import LSTMConfig
@@ -48,6 +50,7 @@ from janelm.site.vendor import Package, fetch
 
 TOKENS, ROUNDS, VISITS, FILL = 100, 7, 7, 300
 LSTM_SHAPE = LSTMConfig(layers=3, width=512)
+SMALLEST = {"TOKENS": 8, "ROUNDS": 1, "VISITS": 1, "FILL": 8, "LSTM_SHAPE": LSTMConfig(layers=3, width=32)}
 SMALL = "int8-weights"  # of the smaller weights, those that a page has unless asked otherwise
 PEER = Package(
     name="@huggingface/transformers",
@@ -133,7 +136,9 @@ def main() -> None:
     parser.add_argument("transformer", help="a finished run of about 5 million parameters")
     parser.add_argument("lstm", help="another")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--smallest", action="store_true", help="few steps of a small LSTM, to see that it runs")
     options = parser.parse_args()
+    globals().update(SMALLEST if options.smallest else {})
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         engines = prepare(root, options.transformer, options.lstm)
@@ -142,7 +147,7 @@ def main() -> None:
             sync_playwright() as playwright,
         ):
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
             address = f"http://127.0.0.1:{server.server_port}"
             figures = {"size": size(root / "site"), "visit": visits(browser, f"{address}/site/")}
             figures |= speeds(browser, address, engines)
@@ -222,8 +227,8 @@ def speeds(browser: Browser, address: str, engines: dict[str, OnnxEngine]) -> di
     context, vocabulary = engines["transformer"].config.context_length, engines["transformer"].vocab_size
     shares: dict[str, list[float]] = {name: [] for name in engines}
 
-    def page(name: str, count: int = TOKENS) -> float:
-        summary = ours.evaluate("([name, count]) => write(name, count)", [name, count])
+    def page(name: str, count: int = 0) -> float:
+        summary = ours.evaluate("([name, count]) => write(name, count)", [name, count or TOKENS])
         shares[name].append(summary["ownShare"])
         return 1000 / summary["tokensPerSecond"]
 

@@ -11,6 +11,7 @@ Parts, each on two threads:
 - memory: what a step of the small transformer adds to the process at its peak.
 - text: MB/s of tokenising, and seconds from the start of the program to its first step.
 
+--smallest measures all of it with tiny models and few steps: figures that mean nothing, in a minute.
 Needs pip install -e ".[benchmarks]".
 """
 
@@ -44,8 +45,28 @@ from janelm.text.tokenizers import train_tokenizer
 from janelm.training.loop import Trainer
 
 ROOT = Path(__file__).parents[2]
-SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)
+SHAPE, SMALL = TransformerConfig(layers=6, width=384, heads=6, context_length=256), TransformerConfig()
 TOKENS, VOCAB = 4096, 1024
+LSTM_WIDTH = 512
+ROUNDS = 9
+TEXT = "austen"
+GROWTH = {  # what grows in turn, and how far
+    "context": (64, 128, 256, 512, 1024, 2048),
+    "width": (128, 256, 384, 512, 768),
+    "vocabulary": (256, 1024, 4096, 16_384, 50_257),
+}
+FLAGS: list[str] = []  # of the processes that this one starts of itself
+TRAINING = ["--steps", "1", "--compile", "off"]
+SMALLEST = {
+    "SHAPE": TransformerConfig(layers=1, width=64, heads=1, context_length=16),
+    "SMALL": TransformerConfig(layers=1, width=64, heads=1, context_length=16),
+    "TOKENS": 64,
+    "LSTM_WIDTH": 32,
+    "ROUNDS": 1,
+    "GROWTH": {name: sizes[:1] for name, sizes in GROWTH.items()},
+    "FLAGS": ["--smallest"],
+    "TRAINING": [*TRAINING, "--preset", "nano"],
+}
 Step = Callable[[], object]
 
 
@@ -58,7 +79,7 @@ def ours(shape: ModelConfig, vocab: int = VOCAB, **settings: object) -> Step:
     """One step of this package's trainer, which knows nothing of the text but its size."""
     torch.manual_seed(0)
     model = build_model(shape, vocab)
-    data = SimpleNamespace(batches_per_epoch=10**6, train_tokens=10**6 * TOKENS)
+    data = SimpleNamespace(batches_per_epoch=10**6, train_tokens=10**6 * TOKENS, tokens_per_step=TOKENS)
     config = TrainingConfig(steps=10**6, learning_rate=1e-4, matrix_learning_rate=1e-4, **settings)
     trainer = Trainer(model, data, config, Run(Path("unused")), say=lambda line: None)
     inputs, targets = batch(shape.context_length, vocab)
@@ -69,12 +90,12 @@ def hugging_face() -> Step:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
-        vocab_size=VOCAB, n_positions=256, n_embd=384, n_layer=6, n_head=6, bos_token_id=0, eos_token_id=None,
-        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+        vocab_size=VOCAB, n_positions=256, n_embd=SHAPE.width, n_layer=SHAPE.layers, n_head=SHAPE.heads,
+        bos_token_id=0, eos_token_id=None, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
     )  # fmt: skip
     model = GPT2LMHeadModel(config).train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4)
-    inputs, _ = batch()
+    inputs, _ = batch(SHAPE.context_length)
 
     def step() -> None:
         model(input_ids=inputs, labels=inputs).loss.backward()
@@ -86,7 +107,8 @@ def hugging_face() -> Step:
 
 def torch_lstm() -> Step:
     """nn.LSTM between an embedding and a tied head, in fp32."""
-    embedding, lstm, head = nn.Embedding(VOCAB, 512), nn.LSTM(512, 512, 2, batch_first=True), nn.Linear(512, VOCAB)
+    D = LSTM_WIDTH
+    embedding, lstm, head = nn.Embedding(VOCAB, D), nn.LSTM(D, D, 2, batch_first=True), nn.Linear(D, VOCAB)
     head.weight = embedding.weight
     weights = [*embedding.parameters(), *lstm.parameters(), head.bias]
     optimizer = torch.optim.AdamW(weights, 1e-4, fused=True)
@@ -147,11 +169,11 @@ def throughput() -> dict[str, float]:
         "transformer": ours(SHAPE, compile="off"),
         "transformer, compiled": compiled,
         "torch.nn.LSTM, fused AdamW, fp32": torch_lstm(),
-        "LSTM": ours(LSTMConfig(), compile="off"),
+        "LSTM": ours(LSTMConfig(width=LSTM_WIDTH), compile="off"),
     }
     for step in steps.values():
         step()
-    figures |= in_turns(steps, 9)
+    figures |= in_turns(steps, ROUNDS)
     for name in steps:
         print(f"{name:36}{figures[name]:12,.0f} tokens/s")
     peer, bare = figures["transformers, GPT-2, AdamW, fp32"], figures["bare products, bf16"]
@@ -167,10 +189,9 @@ def throughput() -> dict[str, float]:
 
 
 def growth() -> dict[str, float]:
-    small = TransformerConfig()
-    shapes = [("context", replace(small, context_length=length), VOCAB) for length in (64, 128, 256, 512, 1024, 2048)]
-    shapes += [("width", replace(small, width=width, heads=width // 64), VOCAB) for width in (128, 256, 384, 512, 768)]
-    shapes += [("vocabulary", small, vocab) for vocab in (256, 1024, 4096, 16_384, 50_257)]
+    shapes = [("context", replace(SMALL, context_length=length), VOCAB) for length in GROWTH["context"]]
+    shapes += [("width", replace(SMALL, width=width, heads=width // 64), VOCAB) for width in GROWTH["width"]]
+    shapes += [("vocabulary", SMALL, vocab) for vocab in GROWTH["vocabulary"]]
     figures = {}
     for name, shape, vocab in shapes:
         step = ours(shape, vocab, compile="off")
@@ -185,7 +206,7 @@ def memory() -> dict[str, float]:
     """Megabytes, each measured in a process of its own."""
     figures = {}
     for vocab, at_once in ((1024, True), (50_257, True), (50_257, False)):
-        command = [sys.executable, __file__, "--peak", str(vocab), *([] if at_once else ["--plain"])]
+        command = [sys.executable, __file__, *FLAGS, "--peak", str(vocab), *([] if at_once else ["--plain"])]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         name = f"{vocab} symbols{'' if at_once else ', all logits at once'}"
         figures[name] = float(done.stdout)
@@ -199,7 +220,7 @@ def peak(vocab: int, plain: bool) -> None:
         crossentropy.LOGITS_AT_ONCE = 10**12
     tiny = ours(TransformerConfig(layers=1, width=32, heads=1), 32, compile="off")
     tiny()  # so that what torch itself takes at its first step is not counted
-    step = ours(TransformerConfig(), vocab, compile="off")
+    step = ours(SMALL, vocab, compile="off")
     before = highest()
     step(), step()
     print(highest() - before)
@@ -212,21 +233,24 @@ def highest() -> float:
 
 
 def text() -> dict[str, float]:
-    (novels,) = load_sources(("austen",))
-    splits = RunningSplits([Source("novels", novels.text * 4)])
+    name = str(Path(TEXT).resolve()) if Path(TEXT).exists() else TEXT
+    (source,) = load_sources((name,))
+    splits = RunningSplits([Source("four times over", source.text * 4)])
     tokenizer = train_tokenizer(TiktokenTokenizerConfig(), splits.blocks("train"))
     began = time.perf_counter()
     extent = EncodedText(splits, tokenizer).extent
     figures = {"tokenising, MB/s": sum(extent.bytes) / 1e6 / (time.perf_counter() - began)}
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, ROOT / "traineval.py", "--steps", "1", "--compile", "off"]
+        command = [sys.executable, ROOT / "traineval.py", "--data", name, *TRAINING]
         began = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         metrics = Path(folder) / "models" / "model" / "metrics.csv"
         while not metrics.exists() and process.poll() is None:  # written just before the first step
             time.sleep(0.01)
         figures["startup to the first step, s"] = time.perf_counter() - began
-        process.communicate()
+        said = process.communicate()[1]
+        if process.returncode:
+            sys.exit(said.decode())
     for name, value in figures.items():
         print(f"{name:32}{value:8.1f}")
     return figures
@@ -240,9 +264,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure (default: all)")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--threads", type=int, default=2, help="threads (default: 2)")
+    parser.add_argument("--text", default=TEXT, help="the text of the part of that name (default: %(default)s)")
+    parser.add_argument("--smallest", action="store_true", help="tiny models and few steps, to see that it runs")
     parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    globals().update(SMALLEST if options.smallest else {}, TEXT=options.text)
     torch.set_num_threads(options.threads)
     if options.peak:
         return peak(options.peak, options.plain)

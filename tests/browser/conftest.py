@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from needs import chromium
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from small import write_text
+from small import quiet, write_text
 
 from browser.engine_site import open_engine, write_engine_site
 from browser.servers import served
@@ -29,27 +29,38 @@ from janelm.training.pipeline import train
 
 TRAINING = TrainingConfig(steps=60, batch_tokens=512, evaluations=3, evaluation_tokens=512, device="cpu", compile="off")
 TITLES = ("Morning", "The Second Evening", "Été")
+KINDS = ("transformer", "lstm", "verses")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker("browser")
+            if "launch" in item.fixturenames:
+                item.add_marker(pytest.mark.needs("chromium", "npm"))
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+def runs(made_once) -> list[Run]:
     """Three finished runs: a transformer of byte pairs, an LSTM of characters, and one of titled documents."""
-    folder = tmp_path_factory.mktemp("runs")
+    folder = made_once("runs-of-the-page", _train_all)
+    return [Run(folder / name) for name in KINDS]
+
+
+def _train_all(folder: Path) -> None:
     text, verses = folder / "text.txt", folder / "verses.txt"
     text.write_text(_paragraphs(write_text(1500)), encoding="utf-8")
     verses.write_text(_titled(write_text(600, seed=1)), encoding="utf-8")
     transformer = TransformerConfig(context_length=48, layers=2, width=32, heads=4)
     lstm = LSTMConfig(context_length=48, layers=2, width=32)
     documents = DataConfig((str(verses),), documents="lines", titles="shorten")
-    plan = {
-        "transformer": (transformer, DataConfig((str(text),)), TiktokenTokenizerConfig(vocab_size=320)),
-        "lstm": (lstm, DataConfig((str(text),)), CharacterTokenizerConfig()),
-        "verses": (lstm, documents, CharacterTokenizerConfig()),
-    }
-    return [
-        train(model, TRAINING, folder / name, data=data, tokenizer=tokenizer, say=lambda line: None).run
-        for name, (model, data, tokenizer) in plan.items()
-    ]
+    plan = (
+        (transformer, DataConfig((str(text),)), TiktokenTokenizerConfig(vocab_size=320)),
+        (lstm, DataConfig((str(text),)), CharacterTokenizerConfig()),
+        (lstm, documents, CharacterTokenizerConfig()),
+    )
+    for name, (model, data, tokenizer) in zip(KINDS, plan, strict=True):
+        train(model, TRAINING, folder / name, data=data, tokenizer=tokenizer, say=quiet)
 
 
 def _paragraphs(text: str, size: int = 5) -> str:
@@ -92,11 +103,10 @@ def exact_address(runs: list[Run], host: tuple[Path, str]) -> str:
 
 @pytest.fixture(scope="session")
 def launch() -> Iterator[Callable[..., Browser]]:
-    """Starts the system's own Chromium, without a window and with further flags."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "these tests need Chromium: apt-get install chromium"
+    """Starts Chromium, without a window and with further flags."""
+    path = chromium()
     with sync_playwright() as playwright:
-        yield lambda *flags: playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *flags])
+        yield lambda *flags: playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *flags])
 
 
 @pytest.fixture(scope="session")

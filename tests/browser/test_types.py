@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
+
 from browser.engine_site import TESTS
 from janelm.machine.files import cache_folder
 
 
+@pytest.mark.needs("npm")
 def test_the_page_passes_the_type_checker(tmp_path):
     """tsc over every module, with the packages' own types; npm fetches them once into the cache folder."""
     folder = cache_folder() / "typescript"

@@ -47,6 +47,7 @@ def breaking(monkeypatch, after, error):
     monkeypatch.setattr(NativeEngine, "_step", step)
 
 
+@pytest.mark.needs("compiler")
 @pytest.mark.parametrize("error", [BrokenPipeError(), MemoryError(), KeyboardInterrupt()])
 def test_whatever_ends_writing_leaves_what_was_written(model, monkeypatch, error):
     """Only Ctrl-C did: what `head` had read of, or a damaged model wrote, was on no disk."""

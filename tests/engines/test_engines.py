@@ -239,6 +239,7 @@ def test_without_onednn_the_torch_engine_writes_the_same(kind, monkeypatch):
     np.testing.assert_allclose(in_chunks(plain, tokens, sizes), in_chunks(ours, tokens, sizes), atol=1e-4)
 
 
+@pytest.mark.needs("compiler")
 def test_auto_takes_the_fastest_that_is_there_if_no_other_device_is_named(monkeypatch):
     run = random_run(SHAPES["lstm"])
     for device, expected in (("auto", NativeEngine), ("cpu", NativeEngine), ("cuda", TorchEngine)):
@@ -287,6 +288,7 @@ def test_auto_takes_torch_where_onnxruntime_does_not_work_and_says_so(monkeypatc
         choose_engine(run, "onnx")
 
 
+@pytest.mark.needs("compiler")
 def test_compiled_steps_are_the_models(kind, capfd, recwarn):
     """From the first token to far beyond the memory; compiled once, before the first token, and without a word."""
     ours, _ = engines(kind)

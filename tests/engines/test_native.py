@@ -23,6 +23,8 @@ from janelm.machine import compiler
 from janelm.machine.compiler import library
 from janelm.writing.generation import generate
 
+pytestmark = pytest.mark.needs("compiler")
+
 SIZES = [1, 1, 9, *[1] * 20, 15, 40, *[1] * 14]  # chunks of a text, far beyond the context
 
 

@@ -3,13 +3,15 @@
 import json
 import os
 import pickle
+import shutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small import SHAPES, write_text
+from small import SHAPES, quiet, write_text
 
 from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.errors import JaneLMError, UsageError
@@ -21,13 +23,24 @@ from janelm.training.pipeline import train
 TRAINING = TrainingConfig(steps=2, batch_tokens=64, evaluations=1, evaluation_tokens=64, compile="off", device="cpu")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder models after a training, by the model's kind and the tokenizer's settings."""
+
+    @cache
+    def models(kind, tokenizer) -> Path:
+        place = tmp_path_factory.mktemp("trained")
+        run = train(SHAPES[kind], TRAINING, place / "model", text=write_text(300), tokenizer=tokenizer, say=quiet).run
+        write_pair(run, place / "model.pth", place / "model-config.pkl")
+        return place
+
+    return models
+
+
 @pytest.fixture(params=[CharacterTokenizerConfig(), TiktokenTokenizerConfig(vocab_size=300)])
-def run(request, shape):
-    folder = Path("models/model")
-    train(shape, TRAINING, folder, text=write_text(300), tokenizer=request.param, say=lambda line: None)
-    run = Run(folder)
-    write_pair(run, Path("models/model.pth"), Path("models/model-config.pkl"))
-    return run
+def run(request, shape, trained):
+    shutil.copytree(trained(shape.kind, request.param), "models")
+    return Run(Path("models/model"))
 
 
 class Weapon:

@@ -19,6 +19,7 @@ def test_a_sample_writes_and_is_small(architecture):
     assert len("".join(generate(loaded, "Elizabeth", num_tokens=50))) > 100
 
 
+@pytest.mark.needs("novels")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_sample_has_the_loss_that_its_figures_say(architecture):
     """In half precision, on the same validation tokens that chose these weights during training."""

@@ -103,6 +103,7 @@ def test_several_files_keep_the_order_they_were_given_in(tmp_path):
     assert [s.text for s in load_sources((str(tmp_path / "b.txt"), str(tmp_path / "a.txt")))] == ["b", "a"]
 
 
+@pytest.mark.needs("novels")
 def test_austen_is_exactly_the_six_novels():
     """Fetches the corpus on a new machine, from the cache after that."""
     import hashlib

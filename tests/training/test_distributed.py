@@ -10,6 +10,7 @@ import torch
 from small import press_ctrl_c, write_text
 
 from janelm.architectures.crossentropy import IGNORED
+from janelm.cli import main
 from janelm.runs import Run
 from janelm.training.distributed import Team
 
@@ -22,10 +23,14 @@ TINY += ["--learning_rate", "0.002", "--matrix_learning_rate", "0.002"]  # becau
 
 def command(processes: int, *flags: str) -> list[str]:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    return [sys.executable, *(torchrun if processes > 1 else []), str(ROOT / "traineval.py"), *flags]
+    return [sys.executable, *torchrun, str(ROOT / "traineval.py"), *flags]
 
 
-def train(processes: int, *flags: str) -> subprocess.CompletedProcess:
+def train(processes: int, *flags: str) -> subprocess.CompletedProcess | None:
+    """Several processes under torchrun, or a training in this very process."""
+    if processes == 1:
+        assert main(["train", *flags]) == 0
+        return None
     done = subprocess.run(command(processes, *flags), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done

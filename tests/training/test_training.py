@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def test_muon_never_gets_the_embedding_or_the_head():
 
 @pytest.mark.parametrize("shape", [(24, 24), (64, 16), (16, 64), (24, 32)])
 @pytest.mark.parametrize("spectrum", ["flat", "steep", "few"])
-def test_orthogonalise_is_as_near_to_the_iteration_in_float64_as_torchs_own(shape, spectrum):
+def test_orthogonalise_is_near_to_the_iteration_in_float64_as_far_as_bf16_can_be(shape, spectrum):
+    """Rounding to 8 bits leaves something in every direction, and five steps multiply what is small by up to 3.4445^5,
+    485. So directions of small singular values hold what rounding left there, in torch's own iteration too, and differ
+    from processor to processor; all others are near."""
     torch.manual_seed(0)
     x = torch.randn(3, *shape)
     u, s, v = torch.linalg.svd(x, full_matrices=False)
@@ -75,8 +79,12 @@ def test_orthogonalise_is_as_near_to_the_iteration_in_float64_as_torchs_own(shap
     theirs = torch.stack([_zeropower_via_newtonschulz(matrix, NEWTON_SCHULZ, 5, 1e-7) for matrix in x])
     ours = orthogonalise(x)
     assert ours.dtype == torch.bfloat16 and ours.shape == x.shape
-    far, torchs = ((value.double() - exact).norm() for value in (ours, theirs))
-    assert far < 2 * torchs and far < 0.5 * exact.norm()
+    large = s[0] > 2**-4 * s[0].norm()
+    u, v = u[:, :, large].double(), v[:, large].double()
+    far, torchs, whole = (
+        (u.mT @ part @ v.mT).norm() for part in (ours.double() - exact, theirs.double() - exact, exact)
+    )
+    assert far < 0.1 * whole and torchs < 0.1 * whole
 
 
 def step_both(optimizers, ours, theirs) -> None:
@@ -185,30 +193,43 @@ def weights_and_rows(folder: Path):
     return state["weights"], run.load().model.state_dict(), timeless
 
 
-@pytest.mark.parametrize("stop_at", [6, 7, 13])
+@pytest.fixture(scope="module")
+def uninterrupted(text, tmp_path_factory):
+    """`weights_and_rows` of a whole training with these settings."""
+
+    @cache
+    def found(shape, training, data) -> tuple:
+        folder = tmp_path_factory.mktemp("whole")
+        train(shape, training, folder / "run", text=text, data=data, say=quiet)
+        return weights_and_rows(folder / "run")
+
+    return found
+
+
+@pytest.mark.parametrize("stop_at", [6, 13])
 @pytest.mark.parametrize(
-    ("settings", "drops", "documents"),
+    ("kind", "settings", "drops", "documents"),
     [
-        ({}, {}, None),
-        ({}, {}, "lines"),
-        ({"ema": 0.9}, {"weight_dropout": 0.3, "locked_dropout": True}, None),
-        ({"carry_state": True}, {"weight_dropout": 0.3}, None),
+        ("transformer", {}, {}, None),
+        ("transformer", {}, {}, "lines"),
+        ("transformer", {"ema": 0.9}, {}, None),
+        ("lstm", {}, {}, None),
+        ("lstm", {}, {}, "lines"),
+        ("lstm", {"ema": 0.9}, {"weight_dropout": 0.3, "locked_dropout": True}, None),
+        ("lstm", {"carry_state": True}, {"weight_dropout": 0.3}, None),
     ],
 )
-def test_resumed_equals_uninterrupted(text, shape, settings, drops, documents, stop_at, monkeypatch):
+def test_resumed_equals_uninterrupted(text, uninterrupted, kind, settings, drops, documents, stop_at, monkeypatch):
     """Same batches, same dropout, same optimizer state, same average, same carried state: bit for bit."""
-    if shape.kind == "transformer":
-        drops, settings = {}, {name: value for name, value in settings.items() if name != "carry_state"}
-    shape, data, training = replace(shape, dropout=0.2, **drops), DataConfig(documents=documents), TRAINING
+    shape, data = replace(SHAPES[kind], dropout=0.2, **drops), DataConfig(documents=documents)
     training = replace(TRAINING, **settings)
-    train(shape, training, Path("whole"), text=text, data=data, say=quiet)
     with monkeypatch.context() as patch:
         interrupting(patch, stop_at)
         assert train(shape, training, Path("parts"), text=text, data=data, say=quiet).interrupted
     Run(Path("parts")).load()
     torch.manual_seed(12345)
     assert not resume(Path("parts"), text=text, say=quiet).interrupted
-    for whole, parts in zip(weights_and_rows(Path("whole")), weights_and_rows(Path("parts")), strict=True):
+    for whole, parts in zip(uninterrupted(shape, training, data), weights_and_rows(Path("parts")), strict=True):
         if isinstance(whole, list):
             assert len(whole) == 5
             assert str(whole) == str(parts)
@@ -318,8 +339,7 @@ def test_a_text_from_python_is_cleaned_as_a_file_is_and_an_empty_one_refused(tex
         train(SHAPES["lstm"], TRAINING, Path("run"), text=" \n", say=quiet)
 
 
-def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, shape, monkeypatch):
-    train(shape, TRAINING, Path("whole"), text=text, say=quiet)
+def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, uninterrupted, shape, monkeypatch):
     original = Trainer.step
 
     def step(self, batch):
@@ -332,7 +352,7 @@ def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, shape, mon
         with pytest.raises(MemoryError):
             train(shape, TRAINING, Path("parts"), text=text, say=quiet)
     resume(Path("parts"), text=text, say=quiet)
-    whole, parts = weights_and_rows(Path("whole"))[0], weights_and_rows(Path("parts"))[0]
+    whole, parts = uninterrupted(shape, TRAINING, DataConfig())[0], weights_and_rows(Path("parts"))[0]
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
@@ -389,7 +409,7 @@ def test_a_gradient_that_is_not_a_number_stops_with_a_remedy(text):
     config = replace(TRAINING, learning_rate=1e30, matrix_learning_rate=1e30, warmup_steps=0)
     with pytest.raises(JaneLMError, match=r"lower --learning_rate"):
         train(SHAPES["lstm"], config, Path("run"), text=text, say=quiet)
-    Run(Path("run")).load()
+    Run(Path("run-failed-1")).load()
 
 
 def test_a_run_leaves_everything_behind(text, shape):
@@ -531,6 +551,7 @@ def test_carrying_a_state_where_there_is_none_is_refused_before_training(text):
             train(shape, carried, Path("run"), text=text, data=data, say=quiet)
 
 
+@pytest.mark.needs("compiler")
 @pytest.mark.parametrize("shapes", [[(4, 16)], [(4, 16), (3, 24), (2, 8)]], ids=["one shape", "many shapes"])
 def test_compiled_and_plain_loss_agree_and_so_do_their_gradients(shapes):
     """The fast path is tested against the readable one; dropout too must draw the same numbers in both."""
@@ -552,6 +573,7 @@ def test_compiled_and_plain_loss_agree_and_so_do_their_gradients(shapes):
             torch.testing.assert_close(plain, quick, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.needs("compiler")
 def test_a_budget_too_short_for_the_compiler_does_without():
     def chosen(many_shapes, **budget):
         config = TrainingConfig(**budget)

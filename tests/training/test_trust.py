@@ -12,6 +12,7 @@ from janelm.architectures import build_model
 from janelm.config import TransformerConfig
 from janelm.engines import TorchEngine, choose_engine
 from janelm.machine import trust
+from janelm.machine.compiler import _instructions
 from janelm.machine.hardware import autocast, compiled
 from janelm.runs import Run
 from janelm.training.distillation import training_loss
@@ -117,7 +118,8 @@ def transposed(x, table):
     return torch.cat((a * cosine + b * sine, b * cosine - a * sine), -1).bfloat16()
 
 
-@pytest.mark.skipif("avx512vbmi" not in Path("/proc/cpuinfo").read_text(), reason="this processor has no such vectors")
+@pytest.mark.needs("compiler")
+@pytest.mark.skipif("avx512vbmi" not in _instructions(), reason="this processor has no such vectors")
 def test_what_gpp_12_makes_of_transposed_bf16_is_found(monkeypatch):
     """The loss is right and nine of ten gradients are wrong, or not a number: on a common machine, training failed."""
     torch.manual_seed(0)
@@ -140,6 +142,7 @@ def test_what_gpp_12_makes_of_transposed_bf16_is_found(monkeypatch):
     assert breaks == ("wrong numbers" in said[0])
 
 
+@pytest.mark.needs("compiler")
 @pytest.mark.parametrize("kind", SHAPES)
 def test_compiled_steps_that_say_something_else_do_not_write(kind, monkeypatch):
     def off(function, many_shapes, **options):

@@ -1,0 +1,87 @@
+"""Each benchmark runs to its end at its smallest, and prints its figures: else a figure's command rots unseen.
+
+In CI, or with CI=true: they take a minute of the four that all tests without a browser take.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small import SHAPES, quiet
+
+from janelm.config import DataConfig, TrainingConfig
+from janelm.training.pipeline import train
+
+HERE = Path(__file__).parent
+pytestmark = pytest.mark.skipif(os.environ.get("CI") != "true", reason="benchmarks are run in CI, where CI=true")
+
+
+def run(name: str, *arguments: str) -> str:
+    """What a benchmark prints."""
+    command = [sys.executable, str(HERE / f"{name}.py"), *arguments, "--json", "figures.json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(Path("figures.json").read_text())
+    return done.stdout
+
+
+def has_figures(printed: str, *names: str) -> bool:
+    """Whether each of these begins a line that has a figure after it."""
+    lines = printed.splitlines()
+    return all(
+        any(line.startswith(name) and any(map(str.isdigit, line[len(name) :])) for line in lines) for name in names
+    )
+
+
+@pytest.fixture
+def book(text) -> str:
+    Path("book.txt").write_text(text, encoding="utf-8")
+    return "book.txt"
+
+
+@pytest.mark.needs("compiler")
+def test_training(book):
+    printed = run("training", "--smallest", "--threads", "1", "--text", book)
+    contenders = ("transformers, GPT-2", "bare products", "transformer, compiled", "torch.nn.LSTM", "LSTM")
+    growth = ("context", "width", "vocabulary", "1024 symbols", "50257 symbols")
+    assert has_figures(printed, *contenders, *growth, "tokenising", "startup")
+
+
+@pytest.mark.needs("compiler")
+def test_generation():
+    printed = run("generation", "--smallest", "--threads", "1", "--growth", "--long", "100")
+    contenders = (
+        "transformers",
+        "bare products",
+        "torch, fp32",
+        "torch compiled",
+        "ONNX Runtime, int8",
+        "native, fp32",
+    )
+    assert has_figures(printed, *contenders, "LSTM, native", "first character", "context", "width", "memory along")
+
+
+def test_time_to_quality(book):
+    flags = ["--layers", "1", "--width", "32", "--heads", "2", "--context_length", "16", "--batch_tokens", "128"]
+    printed = run("time_to_quality", book, "--seconds", "8", "--goal", "9", *flags)
+    assert has_figures(printed, "budget, s", "9.0 is reached within")
+
+
+@pytest.mark.browser
+@pytest.mark.needs("chromium", "npm")
+def test_site(text):
+    training = TrainingConfig(
+        steps=2, batch_tokens=64, evaluations=1, evaluation_tokens=64, compile="off", device="cpu"
+    )
+    Path("book.txt").write_text(text, encoding="utf-8")
+    for kind, shape in SHAPES.items():
+        train(shape, training, Path("models") / kind, data=DataConfig(("book.txt",)), say=quiet)
+    printed = run("site", "--smallest", "transformer", "lstm")
+    assert has_figures(
+        printed, "| whole site", "| first text", "| page, transformer", "| transformers.js", "| page, LSTM"
+    )
