@@ -16,6 +16,7 @@ from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse
 
 if TYPE_CHECKING:
     from ..engines import Engine
+    from ..machine.claims import Claim
     from ..runs.loaded import LoadedRun
     from ..writing.generation import Limits
 
@@ -173,7 +174,7 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
     bold = ("\033[1m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "")
     live = options.stream and options.num_samples == 1
     shown = f"{bold[0]}{prompt}{bold[1]}"
-    texts: list[list[str]] = [[] for _ in range(options.num_samples)]
+    texts: dict[int, list[str]] = {}
     output = _Output(options)
     count, interrupted = 0, False
     pieces = generate_samples(
@@ -241,7 +242,8 @@ class _Output:
         name = Path(options.output_file)
         self.path = GENERATED / (name if options.format == "plain" else name.with_suffix(f".{options.format}"))
         self._plain = self.path if options.format == "plain" else self.path.with_suffix(".txt")
-        self._claim, self._next = None, 0.0
+        self._claim: Claim | None = None
+        self._next = 0.0
 
     def keep(self, text: Callable[[], str]) -> None:
         """Bring the file up to date: at once, then about once a second and ever more rarely for long texts."""
@@ -263,26 +265,26 @@ class _Output:
     def _write(self, text: str) -> None:
         from ..machine.files import write_atomically
 
-        if self._claim is None:
-            self._begin()
+        self._claim = self._claim or self._begin()
         write_atomically(self._plain, text)
 
-    def _begin(self) -> None:
+    def _begin(self) -> Claim:
         """Move earlier files out of the way; or take another name while another process writes those."""
         from ..machine.claims import Claim
         from ..machine.files import free_names, set_aside
 
-        self._claim, wanted = Claim(), self.path
-        if self._claim.take(*{self.path, self._plain}):
+        claim, wanted = Claim(), self.path
+        if claim.take(*{self.path, self._plain}):
             for old, new in set_aside(*dict.fromkeys((self.path, self._plain))).items():
                 say(f"the earlier {old} is now {new}")
-            return
-        taken = []
+            return claim
+        taken: list[Path] = []
         while True:  # until a free name is nobody else's either, who has not written yet
             self.path, self._plain = free_names(wanted, wanted.with_suffix(".txt"), taken=taken)
             if self._options.format == "plain":
                 self._plain = self.path
-            if self._claim.take(*{self.path, self._plain}):
+            if claim.take(*{self.path, self._plain}):
                 break
             taken.append(self.path)
         say(f"another process is writing {wanted}: this text goes to {self.path}")
+        return claim

@@ -67,7 +67,7 @@ def choose_engine(
 
 def _fastest_on_cpu(run: LoadedRun, precision: str, say: Callable[[str], None], num_samples: int) -> Engine | None:
     """None where only torch is left, which writes at full precision."""
-    makers = {}
+    makers: dict[str, Callable[[], Engine]] = {}
     if compiler() and precision in NativeEngine.precisions:
         makers["native"] = lambda: NativeEngine(run, precision, say=say)
     if importlib.util.find_spec("onnxruntime"):

@@ -111,7 +111,7 @@ def _authored(graph: Graph, vocab_size: int, shapes: dict[str, Any]) -> onnx.Mod
     outputs |= {s["output"]: ["time" if size == "past" else size for size in s["shape"]] for s in states}
     for name in described.get("attention", []):
         outputs[name] = ["batch", graph.config.heads, "time", "past + time"]
-    named = {value.name: value for value in values(shapes)}
+    named = dict(zip(shapes, values(shapes), strict=True))
     built = build_graph(
         lambda op, *inputs: graph.author(op, named, *inputs),
         [ir.val("tokens", ir.DataType.INT64, ["batch", "time"]), *values(inputs)],

@@ -23,7 +23,7 @@ class LSTMGraph(Graph):
     config: LSTMConfig
 
     def states(self) -> dict[str, Any]:
-        shape = [self.config.layers, "batch", self.config.width]
+        shape: list[int | str] = [self.config.layers, "batch", self.config.width]
         return {"states": [state(name, f"next_{name}", shape, "replace") for name in ("hidden", "cell")]}
 
     def arrays(self, weights: Weights) -> Weights:

@@ -76,6 +76,6 @@ def part(model: onnx.ModelProto) -> Weights:
     return weights
 
 
-def state(name: str, output: str, shape: list[int | str], update: str) -> dict[str, Any]:
+def state(name: str, output: str, shape: Sequence[int | str], update: str) -> dict[str, Any]:
     """A state's entry in the description; sizes that are free have a name."""
-    return {"name": name, "output": output, "shape": shape, "dtype": "float32", "update": update}
+    return {"name": name, "output": output, "shape": list(shape), "dtype": "float32", "update": update}

@@ -90,7 +90,7 @@ def _int8(model: onnx.ModelProto, weights: Weights) -> None:
     A table (V, D) that embedding and head share gets one scale to each token. That is a scale to each row where the
     embedding looks rows up, and to each column where the head multiplies by the transposed table: one serves both.
     """
-    graph, uses = model.graph, {}
+    graph, uses = model.graph, dict[str, str]()
     nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.node]
     graph.ClearField("node")
     for node in nodes:

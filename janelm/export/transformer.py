@@ -28,7 +28,7 @@ class TransformerGraph(Graph):
 
     def states(self) -> dict[str, Any]:
         H, E, layers = self.config.heads, self.config.width // self.config.heads, range(self.config.layers)
-        shapes = {"keys": ["batch", H, E, "past"], "values": ["batch", H, "past", E]}
+        shapes: dict[str, list[int | str]] = {"keys": ["batch", H, E, "past"], "values": ["batch", H, "past", E]}
         return {
             "states": [state(f"{name}{i}", f"new_{name}{i}", shapes[name], "ring") for i in layers for name in shapes],
             "ring": _ring(self.config.context_length, self.config.rotary_base, E),
@@ -42,7 +42,7 @@ class TransformerGraph(Graph):
     def forward(self, tokens: Value, cosine: Value, sine: Value, mask: Value, *past: Value) -> list[Value]:
         """tokens (B, T), cosine and sine (B, T, E/2), mask (T, S), each layer's keys (B, H, E, past) and values
         (B, H, past, E) -> logits (B, V), each layer's new keys and values, and each layer's attention (B, H, T, S)."""
-        op, weights, new, looks = self.op, self.weights, [], []
+        op, weights, new, looks = self.op, self.weights, list[Value](), list[Value]()
         sizes = op.Concat(op.Shape(past[1], start=2, end=3), op.Shape(tokens, start=1), axis=0)  # past and T
         x = self.norm(op.Gather(weights["embedding.weight"], tokens))  # (B, T, D)
         for i in range(self.config.layers):
@@ -83,7 +83,8 @@ class TransformerGraph(Graph):
 
     def norm(self, x: Value, scale: float = 1.0) -> Value:
         """Scale each vector of the last axis to a root mean square of `scale`."""
-        return self.op.RMSNormalization(x, [scale] * x.shape[-1], axis=-1, epsilon=EPSILON)
+        size: Any = x.shape[-1] if x.shape else None
+        return self.op.RMSNormalization(x, [scale] * size, axis=-1, epsilon=EPSILON)
 
 
 def _ring(window: int, base: float, size: int) -> dict[str, Any]:

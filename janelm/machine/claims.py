@@ -7,10 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks: there, two processes with one name are not kept apart
-    fcntl = None
+from .locks import CAN_LOCK, lock
 
 
 class Claim:
@@ -21,7 +18,7 @@ class Claim:
 
     def take(self, *paths: Path) -> bool:
         """Whether nobody else has any of these paths; then they are this process's."""
-        if fcntl is None:
+        if not CAN_LOCK:  # two processes with one name are not kept apart
             return True
         for path in paths:
             if not self._lock(_place(path)):
@@ -35,14 +32,9 @@ class Claim:
                 handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
             except OSError:  # another person's, or no room: no reason not to write
                 return True
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock(handle):
                 os.close(handle)
                 return False
-            except OSError:  # a file system that knows no locks
-                os.close(handle)
-                return True
             if _is_at(handle, place):
                 self._held.append((handle, place))
                 return True

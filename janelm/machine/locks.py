@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import UsageError, cannot_write
 
-try:
-    import fcntl
-except ImportError:  # Windows locks no folders: there, two trainings with one name are not kept apart
-    fcntl = None
+CAN_LOCK = importlib.util.find_spec("fcntl") is not None  # Windows has none: two trainings of one name may mix there
 
 
 def lock(handle: int) -> bool:
     """Lock an open file or folder until it is closed; returns whether nobody else has it."""
-    if fcntl is None:
+    if not CAN_LOCK:
         return False
+    import fcntl
+
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -33,7 +33,8 @@ class FolderLock:
 
     def __init__(self, folder: Path, remedy: str) -> None:
         """`remedy` is what to do where another process has it, for the sentence that says so."""
-        self.folder, self._remedy, self._handle = Path(folder), remedy, None
+        self.folder, self._remedy = Path(folder), remedy
+        self._handle: int | None = None
 
     def __enter__(self) -> FolderLock:
         if self.folder.is_dir():
@@ -53,7 +54,7 @@ class FolderLock:
 
     def _lock(self) -> None:
         self._release()
-        if fcntl is None:
+        if not CAN_LOCK:
             return
         self._handle = os.open(self.folder, os.O_RDONLY)
         if not lock(self._handle):

@@ -23,6 +23,7 @@ UNHEARD_OF = re.compile(
     + "]"
 )
 SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")  # no text has any, but Python's decoder waits for the third byte to say so
+LEADING = re.compile(rb"^[\x80-\xbf]{0,3}")  # bytes that go on with a character
 PLAIN = re.compile(rb"[\t\n\x20-\x7e]+")  # a short cut for most tokens: they fit wherever no character is begun
 
 
@@ -59,7 +60,7 @@ class Spelling:
     @cached_property
     def never(self) -> list[int]:
         """The tokens that may stand nowhere, whatever is begun."""
-        inner = [re.match(rb"[\x80-\xbf]{0,3}", data).end() for data in self._vocabulary]
+        inner = [len(LEADING.findall(data)[0]) for data in self._vocabulary]
         parts = enumerate(zip(self._vocabulary, inner, strict=True))
         return [token for token, (data, start) in parts if not _fits(b"", data[start:])]
 

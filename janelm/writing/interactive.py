@@ -15,7 +15,7 @@ from ..errors import JaneLMError
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import REPLACEMENT
 from .generation import Limits, generate_samples, prompt_tokens
-from .sampling import adjusted, rule_out, weights
+from .sampling import COLD, adjusted, rule_out, weights
 
 HELP = """\
   Enter         continue            r  retry the last part      u  undo it
@@ -135,7 +135,8 @@ class Session:
         logits, _ = self.engine.step(context, self.engine.initial_state(1, self.memory))
         logits = adjusted(logits[0], set(), 1.0, tokenizer.never_written)
         rule_out(logits, tokenizer.spelling.barred(b""))
-        p = weights(logits, SamplingConfig(temperature=self.sampling.temperature or 1.0))
+        temperature = 1.0 if self.sampling.temperature < COLD else self.sampling.temperature
+        p = weights(logits, SamplingConfig(temperature=temperature))
         texts = ((token, tokenizer.decode([token])) for token in np.argsort(-p, kind="stable").tolist())
         whole = list(islice((token for token, text in texts if text and REPLACEMENT not in text), LIKELIEST))
         return whole, (p[whole] / p.sum()).tolist()

@@ -11,7 +11,8 @@ One draw takes the logits of V tokens (float32), the tokens written so far, and 
    by r if it is positive and multiplied by r if it is negative. Skipped when r = 1.
 3. **No repeated n-grams**: a token that would complete n tokens in a row which already stand in the text is ruled out
    like those of step 1; if that leaves none, this step is passed over. Skipped when n = 0.
-4. **Greedy.** If the temperature is 0, the token with the largest logit is taken, the lowest id among equals. Done.
+4. **Greedy.** If the temperature is 0, or under 1e-100, by which float64 could not divide, the token with the largest
+   logit is taken, the lowest id among equals. Done.
 5. **Temperature** t: the largest logit is subtracted, the rest divided by t, and p = exp(logit) is not yet normalised.
 6. **Top-k**: all but the k largest are set to 0; among equals, lower ids stay.
 7. **Min-p**: p below min_p times the largest p becomes 0.
@@ -50,6 +51,7 @@ from ..errors import JaneLMError
 from ..text.spelling import Spelling
 
 MASK = 0xFFFFFFFF
+COLD = 1e-100  # lower temperatures are 0: a logit divided by them may be beyond float64
 
 
 class Random:
@@ -119,7 +121,7 @@ class Sampler:
             rule_out(logits, self._spelling.barred(self._begun))
         if self._ngrams:
             rule_out(logits, self._ngrams.repeats())
-        greedy = config.temperature == 0
+        greedy = config.temperature < COLD
         token = int(logits.argmax()) if greedy else race(weights(logits, config), self._random.word())
         self.note((token,))
         return token

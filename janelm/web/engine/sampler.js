@@ -9,6 +9,8 @@
 import { EngineError } from "./errors.js";
 import { Random, splitmix32 } from "./random.js";
 
+const COLD = 1e-100; // lower temperatures are 0: a logit divided by them may be beyond float64
+
 /** Draws tokens one after the other for one text. */
 export class Sampler {
   #sampling;
@@ -53,7 +55,7 @@ export class Sampler {
    */
   draw(logits) {
     const p = this.weigh(logits);
-    const token = this.#sampling.temperature === 0 ? p.indexOf(1) : this.#pick(p);
+    const token = this.#sampling.temperature < COLD ? p.indexOf(1) : this.#pick(p);
     this.note([token]);
     return token;
   }
@@ -70,7 +72,7 @@ export class Sampler {
     const values = this.#weights.adjust(logits, this.#written, repetition_penalty, this.#never);
     if (this.#spelling) ruleOut(values, this.#spelling.barred(this.#begun));
     if (this.#ngrams) ruleOut(values, this.#ngrams.repeats());
-    return temperature === 0 ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
+    return temperature < COLD ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
   }
 
   /**
