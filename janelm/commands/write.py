@@ -135,7 +135,10 @@ def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
         say(f"there is no {model_path}, so the sample model in {sample.folder} writes; python traineval.py trains one")
         run = sample.load(device=options.device)
     else:
-        run = find_run(name).load(device=options.device)
+        found = find_run(name)
+        if not found.learned():
+            say(f"{found.folder} has learned nothing yet: what it writes is noise. Go on with its training by --resume")
+        run = found.load(device=options.device)
     engine = choose_engine(run, options.engine, options.precision, say, options.num_samples)
     run.release_weights()
     return run, engine

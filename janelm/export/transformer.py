@@ -42,7 +42,9 @@ class TransformerGraph(Graph):
     def forward(self, tokens: Value, cosine: Value, sine: Value, mask: Value, *past: Value) -> list[Value]:
         """tokens (B, T), cosine and sine (B, T, E/2), mask (T, S), each layer's keys (B, H, E, past) and values
         (B, H, past, E) -> logits (B, V), each layer's new keys and values, and each layer's attention (B, H, T, S)."""
-        op, weights, new, looks = self.op, self.weights, list[Value](), list[Value]()
+        op, weights = self.op, self.weights
+        new: list[Value] = []
+        looks: list[Value] = []
         sizes = op.Concat(op.Shape(past[1], start=2, end=3), op.Shape(tokens, start=1), axis=0)  # past and T
         x = self.norm(op.Gather(weights["embedding.weight"], tokens))  # (B, T, D)
         for i in range(self.config.layers):

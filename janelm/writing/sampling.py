@@ -77,7 +77,7 @@ class Random:
 
 def splitmix32(seed: int, count: int) -> np.ndarray:
     """The first `count` outputs (uint32) after an integer, of which the lowest 32 bits count."""
-    z = _weyl(count) + np.uint32(seed & MASK)
+    z: np.ndarray = _weyl(count) + np.uint32(seed & MASK)
     z = (z ^ z >> 16) * np.uint32(0x85EBCA6B)
     z = (z ^ z >> 13) * np.uint32(0xC2B2AE35)
     return z ^ z >> 16
