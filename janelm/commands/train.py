@@ -10,16 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, make_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
 from ..machine.streams import Steady
-from ..training.presets import BUDGETS, PRESETS, choose_preset, model_preset, training_preset
+from ..training.presets import BUDGETS, DEFAULT_PRESET, PRESETS, choose_preset, model_preset, training_preset
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, parse_some, say
 
 if TYPE_CHECKING:
     from ..training.lessons import Plan
+
+    Architecture = str
+    PresetName = str
+else:
+    Architecture, PresetName = Literal[tuple(MODEL_CONFIGS)], Literal[tuple(PRESETS)]
 
 GONE = 141  # the exit code where all is well but whoever read the output has gone, as a shell says it of SIGPIPE
 COMMON = {
@@ -35,11 +41,11 @@ _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the prog
 class Choice:
     """What the defaults of all else depend on."""
 
-    architecture: Literal[tuple(MODEL_CONFIGS)] = "transformer"
+    architecture: Architecture = "transformer"
     """Which of the two to train."""
     tokenization: Literal["character", "tiktoken"] = "character"
     """Tokens are characters, or byte pairs encoded by tiktoken."""
-    preset: Literal[tuple(PRESETS)] | None = None
+    preset: PresetName | None = None
     """Size of the model and of its training; by default the one that suits the budget."""
 
 
@@ -181,22 +187,27 @@ def _train(options: Any, plan: Plan, command: str) -> Any:
 def _train_options(choice: Choice, budget_given: bool) -> type:
     """A dataclass of all options, with the defaults that follow from `choice`."""
     tokenizer = {"character": CharacterTokenizerConfig, "tiktoken": TiktokenTokenizerConfig}[choice.tokenization]
-    preset = {} if choice.tokenization == "character" else PRESETS[choice.preset].tokenizer
-    training = training_preset(choice.architecture, choice.preset)
+    name = choice.preset or DEFAULT_PRESET
+    preset = {} if choice.tokenization == "character" else PRESETS[name].tokenizer
+    training = training_preset(choice.architecture, name)
     if budget_given:
-        training = replace(training, **dict.fromkeys(BUDGETS))
+        training = replace(training, minutes=None, steps=None, epochs=None)
     parts = {
         "choice": choice,
         "files": Files(),
         "data": DataConfig(),
         "tokenizer": tokenizer(**preset),
-        "model": model_preset(choice.architecture, choice.preset),
+        "model": model_preset(choice.architecture, name),
         "training": training,
     }
     return make_dataclass(
         "TrainOptions",
-        [(name, type(part), field(default_factory=lambda part=part: part)) for name, part in parts.items()],
+        [(name, type(part), field(default_factory=partial(_itself, part))) for name, part in parts.items()],
     )
+
+
+def _itself(part: Any) -> Any:
+    return part
 
 
 def _finish(finished: Any, files: Files) -> int:

@@ -18,6 +18,11 @@ class Clock:
         self._started = time.perf_counter() if started is None else started
 
     @property
+    def _minutes(self) -> float:
+        assert self.config.minutes is not None  # a budget is one of steps and minutes
+        return self.config.minutes
+
+    @property
     def seconds(self) -> float:
         return time.perf_counter() - self._started
 
@@ -29,7 +34,7 @@ class Clock:
         """The share of the budget that is used up, from 0 to 1."""
         if self.config.steps is not None:
             return min(1.0, state.step / self.config.steps)
-        return min(1.0, self.seconds / (60 * self.config.minutes - state.reserve))
+        return min(1.0, self.seconds / (60 * self._minutes - state.reserve))
 
     def evaluations_due(self, state: TrainingState) -> int:
         """How many of the evaluations, besides the one before the first step, this much progress calls for."""
@@ -37,5 +42,5 @@ class Clock:
 
     def keep_back(self, state: TrainingState, seconds: float) -> None:
         """Keep back so many seconds of a budget of minutes for its end, or fewer if fewer were planned before."""
-        planned = min(10 * self.config.minutes, seconds)
+        planned = min(10 * self._minutes, seconds)
         state.reserve = min(planned, state.reserve or planned)

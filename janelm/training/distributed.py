@@ -27,8 +27,8 @@ PATIENCE = timedelta(days=1)
 class Team:
     """This process among those that train together; alone, it does nothing."""
 
-    def __init__(self, rank: int = 0, size: int = 1, device: torch.device | str = "cpu") -> None:
-        self.rank, self.size, self.device = rank, size, device
+    def __init__(self, rank: int = 0, size: int = 1, device: torch.device | None = None) -> None:
+        self.rank, self.size, self.device = rank, size, device or torch.device("cpu")
 
     @property
     def first(self) -> bool:
@@ -53,7 +53,7 @@ class Team:
         (loss * self.size if sharded else loss).backward()
         if self.size == 1:
             return loss
-        gradients = [] if sharded else [parameter.grad for parameter in parameters]
+        gradients = [] if sharded else [parameter.grad for parameter in parameters if parameter.grad is not None]
         together = torch.cat([loss.detach().reshape(1), *(gradient.flatten() for gradient in gradients)])
         dist.all_reduce(together)
         sizes = [gradient.numel() for gradient in gradients]

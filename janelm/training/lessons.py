@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..config import DataConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from ..errors import JaneLMError
@@ -95,30 +96,32 @@ def teach(
 ) -> TrainingConfig | None:
     """Train a teacher of each architecture in its share of the pupil's minutes, as far as the plan says that it is not
     done; returns the pupil's training, in the rest of them. None if Ctrl-C ended a lesson."""
+    all_minutes = pupil.training.minutes
+    assert all_minutes is not None  # lessons are shares of them
     for kind, share in shares.items():
         folder = pupil.folder.with_name(f"{pupil.folder.name}-{kind}")
         if str(folder) in plan.taken:
             continue
-        told = {"say": say, "started": started, "command": command}
+        told: dict[str, Any] = {"say": say, "started": started, "command": command}
         if str(folder) == plan.begun and (folder / "resume.pt").exists():
             say(f"on with the {kind} that is to be one of its teachers: {folder}")
             finished = resume(folder, **told)
         else:
-            minutes = share * pupil.training.minutes
+            minutes = share * all_minutes
             say(f"first the {kind} that is to be one of its teachers, {minutes:.1f} minutes: {folder}")
             finished = _lesson(pupil, kind, minutes, folder, begun=partial(plan.begin, folder), **told)
-        if finished.interrupted:
+        if finished is None or finished.interrupted:
             return None
         plan.take(folder)
         started = time.perf_counter()
-    rest = pupil.training.minutes * (1 - sum(shares.values()))
+    rest = all_minutes * (1 - sum(shares.values()))
     say(f"now the model itself, {rest:.1f} minutes:")
     return replace(pupil.training, teachers=tuple(plan.taken), minutes=rest)
 
 
-def _lesson(pupil: Pupil, kind: str, minutes: float, folder: Path, **more: object) -> Finished:
+def _lesson(pupil: Pupil, kind: str, minutes: float, folder: Path, **more: Any) -> Finished | None:
     preset = replace(model_preset(kind, TEACHERS_PRESET), context_length=pupil.model.context_length)
-    shared = {name: getattr(pupil.training, name) for name in THEIRS}
+    shared: dict[str, Any] = {name: getattr(pupil.training, name) for name in THEIRS}
     return train(
         pupil.model if kind == pupil.model.kind else preset,
         replace(training_preset(kind, TEACHERS_PRESET), minutes=minutes, **shared),

@@ -151,7 +151,7 @@ class Trainer:
     def _save(self, best: dict[str, np.ndarray] | None = None) -> None:
         """Write all that resuming needs; `best` are the weights that are to be the best ones then."""
         self.state.seconds = self.clock.seconds
-        kept = best and {name: torch.from_numpy(weight) for name, weight in best.items()}
+        kept = {name: torch.from_numpy(weight) for name, weight in best.items()} if best else None
         self.run.write_resume_state(self.stepper.state_dict() | {"training": vars(self.state), "best": kept})
 
     def resume(self) -> None:

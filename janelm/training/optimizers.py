@@ -164,6 +164,7 @@ class Muon(Optimizer):
         if not self.state[matrix]:
             self.state[matrix]["momentum_buffer"] = torch.zeros_like(matrix)
         average = self.state[matrix]["momentum_buffer"]
+        assert matrix.grad is not None
         average.lerp_(matrix.grad, 1 - momentum)
         return matrix.grad.lerp(average, momentum)
 

@@ -91,7 +91,8 @@ def train(
     team = join_team(device)
     say = say if team.first else _silence
     torch.manual_seed(training.seed)
-    with FolderLock(folder, ANOTHER_NAME) if team.first else nullcontext() as lock:
+    lock = FolderLock(folder, ANOTHER_NAME)
+    with lock if team.first else nullcontext():
         sources = _reported([given_source(text)] if text is not None else load_sources(data.data), say)
         with team.first_before_others():
             dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
