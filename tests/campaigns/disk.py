@@ -1,0 +1,176 @@
+"""What a disk does to a training: python tests/campaigns/disk.py
+
+Full: every write of a command fails, one after another, with ENOSPC at each of its three moments (the temporary file
+is made, flushed, renamed). The command must end with one sentence and exit code 1; what was there before must load;
+nothing half-written is left; and the command given again must succeed. So for training, resuming, writing, exporting.
+
+Also: folders that are read-only, vanish in mid-training, or become a file; and a clock that is set back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import io
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+os.environ["OMP_NUM_THREADS"] = "1"
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from small import write_text
+
+from janelm.cli import main as janelm
+from janelm.machine import files
+from janelm.runs import Run
+from janelm.training.loop import Trainer
+
+TINY = "--layers 1 --width 24 --heads 2 --context_length 16 --batch_tokens 128 --evaluation_tokens 128 --evaluations 2"
+TRAIN = ["train", "--data", "book.txt", *TINY.split(), "--device", "cpu", "--compile", "off", "--precision", "fp32"]
+COMMANDS = {
+    "train": [*TRAIN, "--steps", "8"],
+    "resume": ["train", "--resume", "--steps", "12"],
+    "write": ["write", "--num_tokens", "40", "--engine", "torch"],
+    "export": ["export", "model", "--output", "site"],
+}
+MOMENTS = ("mkstemp", "fsync", "replace")
+
+
+def act(arguments: list[str]) -> tuple[int, str]:
+    """The exit code of a command, 99 after a traceback, and what it told."""
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return janelm(arguments), told.getvalue()
+        except Exception as error:
+            return 99, f"{type(error).__name__}: {error}"
+
+
+@contextlib.contextmanager
+def full_at(moment: str, number: int) -> Iterator[list[int]]:
+    """The `number`-th of these calls fails; gives how many there were."""
+    owner = files.tempfile if moment == "mkstemp" else files.os
+    original, calls = getattr(owner, moment), [0]
+
+    def failing(*arguments: object, **more: object) -> object:
+        calls[0] += 1
+        if calls[0] == number:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(*arguments, **more)
+
+    with mock.patch.object(owner, moment, failing):
+        yield calls
+
+
+def strays() -> list[str]:
+    return [str(path) for path in Path().rglob(".*.part*")]
+
+
+def start(command: str) -> None:
+    """A folder with what the command needs."""
+    Path("book.txt").write_text(write_text(300))
+    if command != "train":
+        assert act(COMMANDS["train"])[0] == 0
+
+
+def full(command: str) -> tuple[int, list[str]]:
+    """All writes of a command, one after another; how many there were, and what was wrong."""
+    found, tried = [], 0
+    for moment in MOMENTS:
+        number, calls = 1, [1]
+        while number <= calls[0]:
+            with tempfile.TemporaryDirectory() as folder:
+                os.chdir(folder)
+                start(command)
+                with full_at(moment, number) as calls:
+                    code, told = act(COMMANDS[command])
+                where = f"{command}, {moment} {number}"
+                if calls[0] >= number:
+                    tried += 1
+                    if code not in (0, 1) or (code and len(told.strip().splitlines()[-1]) > 400):
+                        found.append(f"{where}: exit code {code}, {told.strip()[-200:]}")
+                    if strays():
+                        found.append(f"{where}: {strays()} left")
+                    if Path("models/model/best.safetensors").exists():
+                        try:
+                            Run(Path("models/model")).load()
+                        except Exception as error:
+                            found.append(f"{where}: the run does not load ({error})")
+                    code, told = act(COMMANDS[command])
+                    if code:
+                        found.append(f"{where}: given again, exit code {code}, {told.strip()[-200:]}")
+                os.chdir("/")
+            number += 1
+    return tried, found
+
+
+def during(act_at_step: Callable[[], None]) -> tuple[int, str]:
+    """A training in the middle of which something happens to its folder or clock."""
+    original = Trainer.step
+
+    def step(self: Trainer, batch: object) -> None:
+        original(self, batch)
+        if self.state.step == 5:
+            act_at_step()
+
+    with mock.patch.object(Trainer, "step", step):
+        return act(COMMANDS["train"])
+
+
+def become_a_file() -> None:
+    shutil.rmtree("models/model")
+    Path("models/model").write_text("a file")
+
+
+def set_back() -> None:
+    """The wall clock; budgets are counted by one that cannot be set."""
+    mock.patch.object(time, "time", lambda: 0.0).start()
+
+
+HAPPENINGS: dict[str, tuple[Callable[[], None], int]] = {
+    "the folder vanishes": (lambda: shutil.rmtree("models/model"), 1),
+    "the folder becomes a file": (become_a_file, 1),
+    "the clock is set back": (set_back, 0),
+}
+
+
+def happenings() -> list[str]:
+    found = []
+    for name, (happen, expected) in HAPPENINGS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            start("train")
+            code, told = during(happen)
+            if code not in (expected, 0) or "Traceback" in told:
+                found.append(f"{name}: exit code {code}, {told.strip()[-200:]}")
+            os.chdir("/")
+        mock.patch.stopall()
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    options = parser.parse_args()
+    began, wrong = time.perf_counter(), []
+    for command in options.only:
+        tried, found = full(command)
+        print(f"{command:8} {tried:4} writes that failed, {len(found)} wrong", flush=True)
+        wrong += found
+    found = happenings()
+    print(f"{len(HAPPENINGS)} happenings, {len(found)} wrong")
+    for problem in wrong + found:
+        print(problem)
+    print(f"{time.perf_counter() - began:.0f} s")
+    return int(bool(wrong or found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
