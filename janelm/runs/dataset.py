@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from ..errors import JaneLMError, UsageError
-from ..text.corpora import Source, load_sources
+from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
 from ..text.encoded import text_digest
+from ..text.sources import Source
 from .folder import Run
 from .loaded import RunConfig
 
@@ -30,7 +31,7 @@ def run_data(run: Run, *others: Run) -> Dataset:
     for other in others:
         if not same_text(facts, other.read_json("config.json")["facts"]):
             raise UsageError(f"{run.name} and {other.name} were trained on different texts or splits: name a file")
-    return dataset_of(run, config, load_sources(config.data.data), torch.device("cpu"))
+    return dataset_of(run, config, load_sources(config.data.data, config.data), torch.device("cpu"))
 
 
 def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch.device) -> Dataset:

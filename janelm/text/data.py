@@ -19,8 +19,8 @@ from torch import Tensor
 from ..architectures.crossentropy import IGNORED
 from ..config import CharacterTokenizerConfig, DataConfig, TokenizerConfig, TrainingConfig
 from ..errors import JaneLMError, UsageError
-from .corpora import Source
 from .encoded import SHARES, SPLITS, EncodedText, RunningSplits
+from .sources import Source
 from .tokenizers import CharacterTokenizer, Tokenizer, train_tokenizer, undo_merges
 
 TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it

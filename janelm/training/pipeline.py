@@ -31,9 +31,10 @@ from ..measuring.overlap import MOST_TOKENS, TokenIndex, run_shares
 from ..runs.dataset import dataset_of
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun, RunConfig, load_weights
-from ..text.corpora import GIVEN, Source, given_source, load_sources
+from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
 from ..text.encoded import text_digest
+from ..text.sources import GIVEN, Source, given_source
 from ..writing.generation import Limits, generate, generate_samples
 from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
@@ -78,7 +79,7 @@ def train(
     team = join_team(device)
     say = say if team.first else _silence
     torch.manual_seed(training.seed)
-    sources = [given_source(text)] if text is not None else load_sources(data.data)
+    sources = [given_source(text)] if text is not None else load_sources(data.data, data)
     for source in sources:
         for line in source.report:
             say(f"{source.name}: {line}")
@@ -121,7 +122,9 @@ def resume(
     device = choose_device(training.device)
     team = join_team(device)
     say = say if team.first else _silence
-    sources = [given_source(text)] if text is not None else load_sources(config.data.data)
+    sources = (
+        [given_source(text, config.data.rules > 1)] if text is not None else load_sources(config.data.data, config.data)
+    )
     facts = run.read_json("config.json")["facts"]
     with team.first_before_others():
         dataset = dataset_of(run, config, sources, device)

@@ -13,9 +13,9 @@ from small import write_text
 from janelm.architectures.crossentropy import IGNORED
 from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.errors import JaneLMError, UsageError
-from janelm.text.corpora import Source
 from janelm.text.data import load_dataset, split_documents
 from janelm.text.encoded import SPLITS, RunningSplits
+from janelm.text.sources import Source
 
 CPU = torch.device("cpu")
 
