@@ -15,15 +15,15 @@ _TIME = r"(?:[^\W\d]{1,6}\.? ?)?\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?: ?[^\W\d]{1,3}\
 BEGINS = re.compile(rf"^\u200e?(?:\[{_DATE},? +{_TIME}\] |{_DATE},? +(?:[^\W\d]{{1,4}} )?{_TIME} [-–] )(?P<rest>.*)$")
 SPEAKER = re.compile(r"^(?P<who>[^:\n]{1,60}?): (?P<said>.*)$|^(?P<silent>[^:\n]{1,60}?):$", re.DOTALL)
 MEDIA = re.compile(
-    r"^(?:<[^<>\n]{4,50}>|<?(?:attached|angehängt|adjunto|pièce jointe|allegato|anexado|bijgevoegd|załączono|прикреплено)"
-    r": [^>\n]+>?|[^\n]{1,120}\.\w{2,4} \([^()\n]{4,40}\)|null)$",
+    r"^(?:<[^<>\n]{4,50}>|<?(?:attached|angehängt|adjunto|pièce jointe|allegato|anexado|bijgevoegd|załączono"
+    r"|прикреплено): [^>\n]+>?|[^\n]{1,120}\.\w{2,4} \([^()\n]{4,40}\)|null)$",
     re.IGNORECASE,
 )
 DELETED = re.compile(  # whole sentences that stand for a message
     r"^(?:you deleted this message\.?|this message was deleted\.?"
-    r"|diese nachricht wurde gelöscht\.?|du hast diese nachricht gelöscht\.?|se eliminó este mensaje\.?|este mensaje fue "
-    r"eliminado\.?|eliminaste este mensaje\.?|ce message a été supprimé\.?|vous avez supprimé ce message\.?|questo "
-    r"messaggio è stato eliminato\.?|hai eliminato questo messaggio\.?|esta mensagem foi apagada\.?|mensagem apagada\.?"
+    r"|diese nachricht wurde gelöscht\.?|du hast diese nachricht gelöscht\.?|se eliminó este mensaje\.?|este mensaje"
+    r" fue eliminado\.?|eliminaste este mensaje\.?|ce message a été supprimé\.?|vous avez supprimé ce message\.?"
+    r"|questo messaggio è stato eliminato\.?|hai eliminato questo messaggio\.?|esta mensagem foi apagada\.?|mensagem apagada\.?"
     r"|dit bericht is verwijderd\.?|u hebt dit bericht verwijderd\.?|данное сообщение удалено\.?|вы удалили данное "
     r"сообщение\.?|ta wiadomość została usunięta\.?|bu mesaj silindi\.?|missed (?:voice|video) call.*)$",
     re.IGNORECASE,

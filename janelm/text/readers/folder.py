@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import posixpath
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -123,13 +124,19 @@ def read_folder(folder: Path, options: DataConfig) -> list[Source]:
 
 
 def _read_archive(file: File) -> list[Source]:
-    archive = Archive(file.name, file.raw)
+    try:
+        archive = Archive(file.name, file.raw)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise JaneLMError(f"{file.name} is a damaged archive ({error}): fetch or save it anew") from error
 
     def entry(member: str) -> list[Source]:
         def beside(path: str) -> bytes | None:
             return archive.get(posixpath.normpath(posixpath.join(posixpath.dirname(member), path)))
 
-        raw = archive.read(member)
+        try:
+            raw = archive.read(member)
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+            raise JaneLMError(f"{file.name}/{member} is damaged ({error}): fetch or save it anew") from error
         inner = File(f"{file.name}/{member}", raw, file.options, beside)
         if raw.startswith(b"PK") and reader_of(inner).name not in ("epub", "docx", "odt"):
             raise JaneLMError(f"{inner.name} is an archive inside an archive: unpack it")
@@ -167,7 +174,7 @@ def _read_all(where: str, entries: Iterator[tuple[str, object]]) -> list[Source]
 def _passed_over(name: str) -> str | None:
     """Why a file is not even looked at, or None."""
     path = PurePosixPath(name)
-    if any(part.startswith(".") or part.lower() in HIDDEN for part in path.parts):
+    if any((part.startswith(".") and part != "..") or part.lower() in HIDDEN for part in path.parts):
         return "hidden"
     if path.name in ("users.json", "channels.json", "integration_logs.json", "dataset_info.json", "state.json"):
         return "no text of its own"

@@ -26,7 +26,8 @@ CREDITS = re.compile(
     re.IGNORECASE,
 )
 NOTE = re.compile(
-    r"^[ \t]*\[?\s*Transcriber[’']?s?[’']? Notes?\b[^\n]*\n(?:[ \t]*\n(?=[^\n]))?(?:[^\n]*\S[^\n]*\n)*",
+    r"^[ \t]*\[?\s*Transcriber[’']?s?[’']? Notes?(?=\s*(?:[:.\]]|$))[^\n]*\n"
+    r"(?:[ \t]*\n(?=[^\n]))?(?:[^\n]*\S[^\n]*\n)*",
     re.MULTILINE | re.IGNORECASE,
 )
 EDGE = 6000  # characters at the beginning and at the end of a book where its transcriber speaks
@@ -84,7 +85,7 @@ def _without_transcriber(book: str, said: list[str]) -> str:
         book = book[found.end() :].lstrip("\n")
     notes = 0
     for found in reversed(list(NOTE.finditer(book))):
-        if found.start() < EDGE or found.end() > len(book) - EDGE:
+        if found.start() < EDGE or found.start() > len(book) - EDGE:
             book = book[: found.start()] + book[found.end() :]
             notes += 1
     if notes:
