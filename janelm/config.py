@@ -23,9 +23,13 @@ class CharacterTokenizerConfig:
         return []
 
 
-# Words with the space before them, runs of digits, runs of other signs, and white space. It is also a valid
-# JavaScript regular expression (flag u), because the browser splits text with the very same pattern.
-SPLIT_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+# Words with the space before them, runs of digits, runs of other signs, and white space; each letter, digit and sign
+# together with the marks and joiners on it, which make one letter with it for whoever reads Hindi, Thai or Hebrew. It
+# is also a valid JavaScript regular expression (flag u), because the browser splits text with the very same pattern.
+SPLIT_PATTERN = (
+    r"'(?:[sdmt]|ll|ve|re)(?!\p{M})| ?\p{L}[\p{L}\p{M}\u200c\u200d]*| ?(?:\p{N}\p{M}*){1,3}"
+    r"| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+)
 
 
 @dataclass(frozen=True)

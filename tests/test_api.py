@@ -50,7 +50,7 @@ WINGS = {
     "lazy": "",
     "machine": "files compiler hardware trust",
     "architectures": "base dropout crossentropy sharding lstm transformer",
-    "text": "rdata guessing encodings cleaning sources readers corpora tokenizers encoded data",
+    "text": "rdata guessing encodings cleaning sources readers corpora tokenizers encoded documents data",
     "runs": "checkpoints loaded folder pair dataset",
     "export": "rounding parts lstm transformer graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",

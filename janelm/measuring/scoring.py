@@ -26,7 +26,8 @@ from ..config import DataConfig
 from ..errors import UsageError
 from ..runs.loaded import LoadedRun
 from ..text.corpora import read_source
-from ..text.data import Dataset, Documents, read_documents
+from ..text.data import Dataset, Documents
+from ..text.documents import read_documents
 from ..text.sources import blocks
 from ..text.tokenizers import Tokenizer
 from .evaluation import Losses

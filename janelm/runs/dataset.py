@@ -38,7 +38,8 @@ def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch
     """The data of a run as it was, from the same text."""
     if text_digest(sources) != run.read_json("config.json")["facts"]["text_sha256"]:
         raise JaneLMError(f"the text is not the one that {run.folder} was trained on: restore it, or start a new run")
-    return load_dataset(sources, config.data, run.tokenizer(), config.model.context_length, config.training, device)
+    context_length = config.model.context_length
+    return load_dataset(sources, config.data, run.tokenizer(), context_length, config.training, device, final=True)
 
 
 def same_text(facts: dict[str, Any], others: dict[str, Any]) -> bool:

@@ -22,7 +22,8 @@ from ..runs.dataset import dataset_of
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
 from ..text.corpora import load_sources
-from ..text.data import TITLE, Dataset, RunningText
+from ..text.data import Dataset, RunningText
+from ..text.documents import TITLE
 from ..text.sources import Source
 from ..writing.generation import Limits, generate_samples
 from .change import measure

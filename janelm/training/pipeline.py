@@ -33,6 +33,7 @@ from ..runs.folder import Run
 from ..runs.loaded import LoadedRun, RunConfig, load_weights
 from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
+from ..text.documents import settled
 from ..text.encoded import text_digest
 from ..text.sources import GIVEN, Source, given_source
 from ..writing.generation import Limits, generate, generate_samples
@@ -83,8 +84,12 @@ def train(
     for source in sources:
         for line in source.report:
             say(f"{source.name}: {line}")
+    data = settled(data, sources)
+    check(data, also=_contradictions(model, training, data))
     with team.first_before_others():
         dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
+    for line in dataset.report:
+        say(line)
     config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
     run = Run(folder)
     network = untrained(config, dataset)
@@ -272,6 +277,7 @@ def _facts(sources: list[Source], data: Dataset) -> dict:
     return {
         "text_sha256": text_digest(sources),
         "sources": [source.name for source in sources],
+        "readers": [source.reader for source in sources],
         "split": {name: {"bytes": size} for name, size in data.split_bytes.items()},
         "train_tokens": data.train_tokens,
         "janelm": version("janelm"),

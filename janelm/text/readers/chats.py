@@ -23,7 +23,8 @@ DELETED = re.compile(  # whole sentences that stand for a message
     r"^(?:you deleted this message\.?|this message was deleted\.?"
     r"|diese nachricht wurde gelöscht\.?|du hast diese nachricht gelöscht\.?|se eliminó este mensaje\.?|este mensaje"
     r" fue eliminado\.?|eliminaste este mensaje\.?|ce message a été supprimé\.?|vous avez supprimé ce message\.?"
-    r"|questo messaggio è stato eliminato\.?|hai eliminato questo messaggio\.?|esta mensagem foi apagada\.?|mensagem apagada\.?"
+    r"|questo messaggio è stato eliminato\.?|hai eliminato questo messaggio\.?|esta mensagem foi apagada\.?"
+    r"|mensagem apagada\.?"
     r"|dit bericht is verwijderd\.?|u hebt dit bericht verwijderd\.?|данное сообщение удалено\.?|вы удалили данное "
     r"сообщение\.?|ta wiadomość została usunięta\.?|bu mesaj silindi\.?|missed (?:voice|video) call.*)$",
     re.IGNORECASE,
