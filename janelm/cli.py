@@ -9,6 +9,7 @@ import sys
 from .errors import JaneLMError
 
 COMMANDS = {
+    "look": "See what a text is made of before training on it.",
     "train": "Train a transformer or an LSTM on a text, and measure it.",
     "write": "Write text with a trained model.",
     "compare": "Compare runs: one table of figures and one picture of their losses.",

@@ -201,6 +201,27 @@ class DataConfig:
     """Links stay in posts and messages."""
     keep_frame: bool = False
     """What Project Gutenberg puts around a book stays there."""
+    after: str | None = None
+    """The text begins where this stands first; it is kept."""
+    before: str | None = None
+    """The text ends before where this stands last."""
+    first: int | None = None
+    """Only so many characters of each text, or documents, from its beginning: for quick trials."""
+    last: int | None = None
+    """Only so many from its end."""
+    drop_front_matter: bool = False
+    """Leave out what stands before the first chapter."""
+    drop_headings: bool = False
+    """Leave out headings of chapters."""
+    unwrap: bool = False
+    """Join lines of fixed width into paragraphs."""
+    straighten_quotes: bool = False
+    """Write all quotes as ' and "."""
+    lower_case: bool = False
+    """Write everything in lower case."""
+    blank_out: tuple[Literal["email", "phone", "handle", "link", "name"], ...] = ()
+    """Write [email] and so on in their place, before a private text becomes a public model; name is the names of those
+    who speak in a chat."""
     rules: Literal[1, 2] = 2
     """By which rules text is read: 1 are those of runs made before there were any but plain files, which have no
     normal form and may have the same document in training and held out."""
@@ -209,6 +230,11 @@ class DataConfig:
         found = [] if self.data else ["no text is named"]
         if self.separator is not None and (not self.separator.strip() or self.running_text):
             found.append("separator must be some signs, and parts documents: it does not go with running_text")
+        found += [
+            f"{name} is {value}, but must be at least 1"
+            for name in ("first", "last")
+            if (value := getattr(self, name)) is not None and value < 1
+        ]
         if self.running_text and self.documents:
             found.append(f"running_text and documents {self.documents} are two ways to read: choose one")
         return found + ([f"split_seed is {self.split_seed}, but must be at least 0"] if self.split_seed < 0 else [])

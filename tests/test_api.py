@@ -50,7 +50,8 @@ WINGS = {
     "lazy": "",
     "machine": "files compiler hardware trust",
     "architectures": "base dropout crossentropy sharding lstm transformer",
-    "text": "rdata guessing encodings cleaning sources readers corpora tokenizers encoded documents data",
+    "text": "rdata guessing encodings cleaning sources tidying readers corpora tokenizers encoded documents data"
+    " looking",
     "runs": "checkpoints loaded folder pair dataset",
     "export": "rounding parts lstm transformer graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
@@ -58,7 +59,7 @@ WINGS = {
     "writing": "sampling generation interactive books",
     "training": "presets interrupts progress distributed optimizers distillation loop pipeline",
     "site": "change vendor models folder workflow server",
-    "commands": "shared train write compare score overlap export serve",
+    "commands": "shared look train write compare score overlap export serve",
     "cli": "",
     "__main__": "",
 }

@@ -20,6 +20,7 @@ from ..machine.files import cache_folder, write_atomically
 from . import rdata
 from .readers import read_file, read_folder
 from .sources import GIVEN, Source
+from .tidying import tidied
 
 NOVELS = ("sensesensibility", "prideprejudice", "mansfieldpark", "emma", "northangerabbey", "persuasion")
 AUSTEN_SHA256 = "32432b75ad045648fc586b923f9d38cddee6ecfa14cfe8968b9a028c36a19c23"
@@ -46,14 +47,16 @@ def load_sources(names: tuple[str, ...], options: DataConfig | None = None) -> l
             sources += read_folder(path, options)
         else:
             sources += read_file(path, options)
-    return sources
+    return [tidied(source, options) for source in sources]
 
 
 def read_source(path: Path, options: DataConfig | None = None) -> Source:
-    """One file as one text, read and cleaned as for training. Raises JaneLMError where it cannot be read."""
+    """One file as one text, read and cleaned as for training, but for what is of the training's own files alone: their
+    encoding, and which part of them is taken. Raises JaneLMError where it cannot be read."""
     if not path.is_file():
         raise JaneLMError(f"there is no text at {path}: name a text file")
-    first, *others = read_file(path, options or DataConfig())
+    options = replace(options or DataConfig(), text_encoding=None, after=None, before=None, first=None, last=None)
+    first, *others = (tidied(source, options) for source in read_file(path, options))
     if not others:
         return first
     text = "\n\n".join(source.text for source in (first, *others))

@@ -27,6 +27,12 @@ class Source:
     documents: list[str] | None = None
     """Its posts or messages, where it is made of such; they are then the text as well."""
     reader: str = "plain"
+    authors: dict[str, int] = field(default_factory=dict)
+    """Who wrote how many of its messages, where the format knows."""
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.authors)
 
     def pieces(self) -> Iterator[str]:
         """The text, in pieces that are cut anywhere."""
@@ -40,7 +46,7 @@ class LongSource(Source):
     def __init__(
         self, name: str, size: int, open_file: Callable[[], BinaryIO], encoding: str | None, normal_form: bool
     ) -> None:
-        self.name, self.documents, self.reader = name, None, "plain"
+        self.name, self.documents, self.reader, self.authors = name, None, "plain", {}
         self._open, self._normal_form = open_file, normal_form
         self._decoding = recognise(self._blocks(), name, encoding)
         cleaner = Cleaner(normal_form)

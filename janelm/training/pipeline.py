@@ -35,7 +35,9 @@ from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
 from ..text.documents import settled
 from ..text.encoded import text_digest
+from ..text.looking import paragraph
 from ..text.sources import GIVEN, Source, given_source
+from ..text.tidying import tidied
 from ..writing.generation import Limits, generate, generate_samples
 from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
@@ -80,10 +82,11 @@ def train(
     team = join_team(device)
     say = say if team.first else _silence
     torch.manual_seed(training.seed)
-    sources = [given_source(text)] if text is not None else load_sources(data.data, data)
+    sources = _sources(data, text)
     for source in sources:
         for line in source.report:
             say(f"{source.name}: {line}")
+    say(paragraph(sources))
     data = settled(data, sources)
     check(data, also=_contradictions(model, training, data))
     with team.first_before_others():
@@ -127,9 +130,7 @@ def resume(
     device = choose_device(training.device)
     team = join_team(device)
     say = say if team.first else _silence
-    sources = (
-        [given_source(text, config.data.rules > 1)] if text is not None else load_sources(config.data.data, config.data)
-    )
+    sources = _sources(config.data, text)
     facts = run.read_json("config.json")["facts"]
     with team.first_before_others():
         dataset = dataset_of(run, config, sources, device)
@@ -138,6 +139,13 @@ def resume(
     teachers = find_teachers(run, config, dataset.tokenizer, facts)
     network = untrained(config, dataset)
     return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=True)
+
+
+def _sources(data: DataConfig, text: str | None) -> list[Source]:
+    """The text that was passed, or what the settings name."""
+    if text is None:
+        return load_sources(data.data, data)
+    return [tidied(given_source(text, data.rules > 1), data)]
 
 
 def untrained(config: RunConfig, data: Dataset) -> LanguageModel:

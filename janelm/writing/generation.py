@@ -11,6 +11,7 @@ import numpy as np
 from ..config import SamplingConfig, check
 from ..errors import UsageError
 from ..runs.loaded import LoadedRun
+from ..text.tidying import as_trained
 from ..text.tokenizers import StreamDecoder, Tokenizer
 from .sampling import Sampler
 
@@ -141,7 +142,9 @@ def generate_samples(
         from ..engines import TorchEngine
 
         engine = TorchEngine(run.model)
-    written = prompt_tokens(run.tokenizer, prompt)  # all that the rules against repetition count
+    written = prompt_tokens(
+        run.tokenizer, as_trained(prompt, run.config.data)
+    )  # all that the rules against repetition count
     context = run.tokenizer.started(written)
     streams = [
         Stream(run.tokenizer, replace(sampling, seed=sampling.seed + i), written, limits) for i in range(num_samples)

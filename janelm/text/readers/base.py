@@ -66,6 +66,8 @@ class Reading:
     """Characters other than white space that were kept, of all that a reader sees as text..."""
     removed: int = 0
     """...and that it left out: where a reader counts them, the two are the whole."""
+    authors: dict[str, int] = field(default_factory=dict)
+    """Who wrote how many of the messages."""
 
 
 @dataclass(frozen=True)
@@ -162,4 +164,4 @@ def as_documents(messages: Iterable[Message], options: DataConfig, said: list[st
         messages = chosen
     speakers = options.speakers
     documents = [f"{m.author}\t{m.text.strip()}" if speakers and m.author else m.text.strip() for m in messages]
-    return Reading(documents=documents, said=said)
+    return Reading(documents=documents, said=said, authors=dict(authors.most_common()))

@@ -14,6 +14,7 @@ from ...config import DataConfig
 from ...errors import JaneLMError, UsageError
 from ..cleaning import clean
 from ..sources import LONG, LongSource, Source
+from ..tidying import joined_documents
 from .base import LARGEST, Archive, File, Reading
 from .registry import ENDINGS, PLAIN, READERS, reader_of
 
@@ -97,14 +98,14 @@ def _source(file: File, reader: str, reading: Reading) -> Source:
     if documents is not None:
         documents = [clean(document, normal)[0].strip("\n") for document in documents]
         documents = [document for document in documents if document.strip()]
-        text = ("\n\n" if any("\n" in document for document in documents) else "\n").join(documents)
+        text = joined_documents(documents)
     else:
         text, more = clean(reading.text, normal)
         said += [line for line in more if line not in said]
     if not text.strip():
         told = f" ({'; '.join(said)})" if said else ""
         raise JaneLMError(f"{file.name} is empty{told}: name a file with text in it")
-    return Source(file.name, text, said, documents, reader)
+    return Source(file.name, text, said, documents, reader, reading.authors)
 
 
 def read_folder(folder: Path, options: DataConfig) -> list[Source]:
