@@ -23,7 +23,8 @@ STRAIGHT = str.maketrans(
 )
 HEADING = re.compile(
     r"^[ \t]*(?:(?:chapter|book|part|volume|letter|act|scene|canto|kapitel|teil|buch|chapitre|livre|partie"
-    r"|capítulo|capitolo|parte|libro|rozdział|kapitola|fejezet|глава|часть|книга)[ \t]+(?:the[ \t]+)?[\w-]{1,14}\b[.:]?[^\n]{0,60}"
+    r"|capítulo|capitolo|parte|libro|rozdział|kapitola|fejezet|глава|часть|книга)[ \t]+(?:the[ \t]+)?"
+    r"[\w-]{1,14}\b[.:]?[^\n]{0,60}"
     r"|[IVXLC]{1,7}\.?|\d{1,3}\.?)[ \t]*$\n?",
     re.MULTILINE | re.IGNORECASE,
 )
