@@ -18,6 +18,7 @@ from ..config import CharacterTokenizerConfig, TiktokenTokenizerConfig, Tokenize
 from ..errors import JaneLMError, UsageError
 
 LONGEST_PIECE = 4096  # characters within which bytes are paired; it stands in web/engine/tokenizer.js as well
+LEARNT_STRETCH = 1 << 16  # characters of stretches without a break that byte pairs are learnt from
 LONG_GAP = re.compile(rf"\s{{{LONGEST_PIECE}}}")
 REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
 UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `evaluation.bits_per_byte`
@@ -234,6 +235,20 @@ def cut_pieces(text: str, pattern: str) -> Iterator[str]:
             yield piece[begin : begin + LONGEST_PIECE]
 
 
+def _learnable(texts: Iterable[str], pattern: str) -> Iterator[str]:
+    """What byte pairs are learnt from: all of a text, but of stretches without a break only the first LEARNT_STRETCH
+    characters, because each pair that is learnt goes through all of them again."""
+    left = LEARNT_STRETCH
+    for text in texts:
+        if not _has_long_stretch(text):
+            yield text
+            continue
+        for piece in cut_pieces(text, pattern):
+            left -= len(piece) if len(piece) == LONGEST_PIECE else 0
+            if left > 0 or len(piece) < LONGEST_PIECE:
+                yield piece
+
+
 def _without_surrogates(text: str) -> str:
     """A lone surrogate has no bytes."""
     return text.encode("utf-8", "replace").decode()
@@ -293,8 +308,7 @@ def train_byte_pairs(texts: Iterable[str], vocab_size: int, pattern: str) -> lis
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
-    parts = (cut_pieces(text, pattern) if _has_long_stretch(text) else (text,) for text in texts)
-    trainable.train_from_iterator(chain.from_iterable(parts), trainer)
+    trainable.train_from_iterator(_learnable(texts, pattern), trainer)
     to_byte = _byte_level_alphabet()
     merges = json.loads(trainable.to_str())["model"]["merges"]
     merged = (bytes(to_byte[sign] for sign in left + right) for left, right in merges)
