@@ -71,7 +71,7 @@ def main() -> None:
         length = sum(map(len, source.pieces()))
         seconds, peak = time.perf_counter() - began, tracemalloc.get_traced_memory()[1]
         print(
-            f"{'long':12} {length / 1e6:,.0f} million characters, read thrice in {seconds:.0f} s, peak {peak / 1e6:.1f} MB"
+            f"{'long':12} {length / 1e6:,.0f} million characters, thrice in {seconds:.0f} s, peak {peak / 1e6:.1f} MB"
         )
 
 
