@@ -6,10 +6,11 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 DROPPED = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
 HALVES = re.compile("[\ud800-\udfff]")  # of UTF-16, which stand for nothing by themselves
-NORMAL_FORM = "NFC"
+NORMAL_FORM: Final = "NFC"
 
 
 class Cleaner:

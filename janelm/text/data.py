@@ -228,19 +228,21 @@ class Documents(Dataset):
     ) -> None:
         super().__init__(tokenizer, training, device)
         self._right = config.align == "right"
-        end = [tokenizer.end_token]
+        assert tokenizer.end_token is not None  # it was made for documents
+        end = np.array([tokenizer.end_token])
         self._batch_tokens = training.batch_tokens
         if config.rules > 1:
             self.report += describe_copies([document for piece in pieces for document in piece])
         encoded = [[np.concatenate((end, tokenizer.encode(d), end)) for d in piece] for piece in pieces]
         self.context_length = context_length if final else self._choose_context(encoded, context_length)
+        texts: tuple[list[str], ...] = pieces
         if config.long_documents == "drop":
-            pieces, encoded = self._without_long(pieces, encoded)
+            texts, encoded = self._without_long(texts, encoded)
         self._documents = dict(zip(SPLITS, encoded, strict=True))
         # The end token stands for the newline (or blank line) after a document: one byte.
         self._bytes = {
             name: [len(document.encode("utf-8", "replace")) + 1 for document in piece]
-            for name, piece in zip(SPLITS, pieces, strict=True)
+            for name, piece in zip(SPLITS, texts, strict=True)
         }
         sizes = np.array([len(token) for token in tokenizer.vocabulary], np.int64)
         rows = {name: self._windows(name, sizes) for name in SPLITS}

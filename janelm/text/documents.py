@@ -96,7 +96,7 @@ def describe_copies(documents: list[str]) -> list[str]:
 def near_copies(training: list[str], held_out: list[str]) -> int:
     """How many of the held-out documents have half of their runs of five words, or more, in training documents."""
     wanted: dict[int, list[int]] = {}
-    sizes, found = Counter(), Counter()
+    sizes, found = Counter[int](), Counter[int]()
     for number, document in enumerate(held_out):
         for shingle in _shingles(document):
             wanted.setdefault(shingle, []).append(number)

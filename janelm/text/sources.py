@@ -69,7 +69,7 @@ class LongSource(Source):
         return self._cleaned(Cleaner(self._normal_form))
 
     @cached_property
-    def text(self) -> str:
+    def text(self) -> str:  # type: ignore[override]  # of a source that is in memory it can be set as well
         return "".join(self.pieces())
 
 

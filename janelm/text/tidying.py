@@ -7,6 +7,8 @@ import statistics
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from ..config import DataConfig
 from ..errors import UsageError
@@ -35,6 +37,7 @@ PERSONAL = {
     "phone": re.compile(r"(?<![\w.,-])(?:\+|\(?0)[\d(](?:[ ().\-/]{0,2}\d){6,13}(?!\w)"),
 }
 Step = Callable[[str], tuple[str, int]]
+Part = TypeVar("Part", str, list[str])
 
 
 def tidied(source: Source, options: DataConfig) -> Source:
@@ -82,7 +85,7 @@ def _steps(options: DataConfig, names: list[str]) -> list[tuple[str, Step]]:
     if options.unwrap:
         steps.append(("joined {:,} lines of fixed width into paragraphs", _unwrap))
     for kind in options.blank_out:
-        steps.append((f"blanked out {{:,}} times: {kind}", lambda text, kind=kind: _blank(text, kind, names)))
+        steps.append((f"blanked out {{:,}} times: {kind}", partial(_blank, kind=kind, names=names)))
     if options.straighten_quotes:
         steps.append(("straightened {:,} quotes", _straighten))
     if options.lower_case:
@@ -147,7 +150,7 @@ def _lower(text: str) -> tuple[str, int]:
     return lower, sum(character.isupper() for character in text)
 
 
-def _part(whole, options: DataConfig, what: str, report: list[str]):
+def _part(whole: Part, options: DataConfig, what: str, report: list[str]) -> Part:
     """The first or the last of a text's characters, or of its documents."""
     part = whole[: options.first] if options.first else whole
     part = part[-options.last :] if options.last else part

@@ -62,7 +62,8 @@ def is_fb2(file: File) -> bool:
 def read_fb2(file: File) -> Reading:
     """The bodies of the book but for its notes."""
     root = parse_xml(file.raw)
-    parts, notes = [], 0
+    parts: list[str] = []
+    notes = 0
     for body in root:
         if local(body.tag) == "body":
             if body.get("name") in ("notes", "comments"):

@@ -7,8 +7,10 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
 
 from ...config import DataConfig
 from ...errors import JaneLMError, UsageError
@@ -48,7 +50,7 @@ def read_file(path: Path, options: DataConfig) -> list[Source]:
     return [read_one(file)]
 
 
-def _long(name: str, size: int, open_file, options: DataConfig) -> Source:
+def _long(name: str, size: int, open_file: Callable[[], BinaryIO], options: DataConfig) -> Source:
     return LongSource(name, size, open_file, options.text_encoding, options.rules > 1)
 
 
@@ -67,7 +69,7 @@ def _read_gzip(path: Path, file: File) -> list[Source]:
             if len(raw) > LONG:
                 if reader_of(inner) is not PLAIN:
                     raise JaneLMError(f"{name} unpacks to more than {LONG >> 20:,} MB, which is the limit for its kind")
-                return [_long(name, path.stat().st_size, lambda: gzip.open(path), file.options)]
+                return [_long(name, path.stat().st_size, lambda: cast(BinaryIO, gzip.open(path)), file.options)]
     except (OSError, EOFError, zlib.error) as error:
         raise JaneLMError(f"{name} is a damaged gzip file ({error}): fetch or save it anew") from error
     source = read_one(inner)
@@ -143,10 +145,10 @@ def _read_archive(file: File) -> list[Source]:
             raise JaneLMError(f"{inner.name} is an archive inside an archive: unpack it")
         return [read_one(inner)]
 
-    return _read_all(file.name, ((member, lambda member=member: entry(member)) for member in sorted(archive.members)))
+    return _read_all(file.name, ((member, partial(entry, member)) for member in sorted(archive.members)))
 
 
-def _read_all(where: str, entries: Iterator[tuple[str, object]]) -> list[Source]:
+def _read_all(where: str, entries: Iterator[tuple[str, Callable[[], list[Source]]]]) -> list[Source]:
     """Read what can be read; what is passed over is told with the first text."""
     sources: list[Source] = []
     passed: dict[str, list[str]] = {}

@@ -33,5 +33,5 @@ def read_subtitles(file: File) -> Reading:
     said.append(f"read {cues:,} subtitles")
     if repeated:
         said.append(f"left out {repeated:,} lines that only repeat the one before")
-    text = "\n".join(spoken) + "\n"
-    return Reading(text, None, said, dense(text), 0)
+    whole = "\n".join(spoken) + "\n"
+    return Reading(whole, None, said, dense(whole), 0)
