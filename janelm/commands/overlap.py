@@ -32,7 +32,7 @@ def overlap_command(arguments: list[str], program: str) -> int:
 
     run = find_run(options.run)
     tokenizer = run.tokenizer()
-    query = tokenizer.encode(read_text(options.file))
+    query = tokenizer.encode(read_text(options.file, run.config().data))
     tokens = training_tokens(run, options.data)
     if len(tokens) > MOST_TOKENS:
         raise JaneLMError(f"the training text has {len(tokens):,} tokens, too many to search: {MOST_TOKENS:,} can be")

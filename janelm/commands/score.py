@@ -19,7 +19,7 @@ class ScoreOptions:
     """Which text, by which model."""
 
     file: Annotated[str | None, tyro.conf.Positional] = None
-    """The text, a UTF-8 file of any size."""
+    """The text, a file of any size and of any kind that can be trained on."""
     heldout: bool = False
     """Score all of the text that the run's training held out, instead of a file."""
     run: tuple[str, ...] = ("model",)
@@ -71,7 +71,7 @@ def score_command(arguments: list[str], program: str) -> int:
     elif tokenizer.documents:
         text, before = read_whole_documents(Path(options.file), tokenizer, runs[0].config.data), None
     else:
-        text, before = read_blocks(Path(options.file), tokenizer), None
+        text, before = read_blocks(Path(options.file), tokenizer, runs[0].config.data), None
     readers = [DynamicReader(run.model, options.dynamic_rate) if options.dynamic else Reader(run.model) for run in runs]
     for scored in score(readers, tokenizer, text, losses, before):
         if options.per_token:

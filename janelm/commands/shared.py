@@ -8,6 +8,7 @@ from typing import Any
 
 import tyro
 
+from ..config import DataConfig
 from ..machine.files import MODELS
 from .help import Groups, help_text, options_of
 from .mistakes import check_arguments
@@ -61,11 +62,14 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def read_text(file: str) -> str:
-    """The text of a file, telling the user what was done to it. Raises JaneLMError where it cannot be read."""
+def read_text(file: str, options: DataConfig | None = None) -> str:
+    """The text of a file, read as a run's `options` say, telling the user what was done to it.
+
+    Raises JaneLMError where it cannot be read.
+    """
     from ..text.corpora import read_source
 
-    source = read_source(Path(file))
+    source = read_source(Path(file), options)
     for line in source.report:
         say(f"{source.name}: {line}")
     return source.text

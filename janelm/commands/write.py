@@ -154,13 +154,15 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
 
     Raises UsageError where it knows none of them.
     """
+    from ..text.tidying import as_trained
     from ..writing.generation import line_breaks, prompt_tokens
 
     prompt = line_breaks(options.text.encode("utf-8", "replace").decode())  # what is not UTF-8 is lone surrogates
     if options.text_file is not None:
-        prompt = read_text(options.text_file).rstrip("\n")
+        prompt = read_text(options.text_file, run.config.data).rstrip("\n")
     elif prompt == " " and (run.tokenizer.documents or run.tokenizer.unknown_characters(prompt)):
         prompt = ""
+    prompt = as_trained(prompt, run.config.data)
     length = len(prompt_tokens(run.tokenizer, prompt))
     longest = run.config.model.context_length
     seen = longest if options.memory is None else min(options.memory, longest)

@@ -24,10 +24,12 @@ from torch import Tensor
 
 from ..architectures import LanguageModel
 from ..config import DataConfig
-from ..errors import JaneLMError, UsageError
+from ..errors import UsageError
 from ..runs.loaded import LoadedRun
-from ..text.corpora import BLOCK, blocks, read_source
-from ..text.data import Dataset, Documents, RunningText, read_documents
+from ..text.corpora import read_source
+from ..text.data import Dataset, Documents, RunningText
+from ..text.documents import read_documents
+from ..text.sources import blocks
 from ..text.tokenizers import Tokenizer
 from .evaluation import Losses
 
@@ -162,24 +164,16 @@ def held_out(data: Dataset, context_length: int) -> tuple[Iterable[Block], list[
 
 
 def read_whole_documents(path: Path, tokenizer: Tokenizer, config: DataConfig) -> Iterator[Block]:
-    """The documents of a file, cut as those were that the model was trained on, each a block."""
-    for document in read_documents([read_source(path)], config):
+    """The documents of a file, read and cut as those were that the model was trained on, each a block."""
+    for document in read_documents([read_source(path, config)], config):
         tokens = np.append(tokenizer.encode(document), tokenizer.started([]))
         yield Block(tokens, len(document.encode("utf-8", "replace")) + 1, fresh=True)
 
 
-def read_blocks(path: Path, tokenizer: Tokenizer) -> Iterator[Block]:
-    """The text of a UTF-8 file block by block: the file itself may be larger than memory.
+def read_blocks(path: Path, tokenizer: Tokenizer, config: DataConfig | None = None) -> Iterator[Block]:
+    """The text of a file block by block, read and cleaned as training does: the file may be larger than memory.
 
-    Raises JaneLMError for a file that is not UTF-8 text.
+    Raises JaneLMError for a file that cannot be read.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline=None) as file:
-            for text in blocks(iter(lambda: file.read(BLOCK), "")):
-                yield Block(tokenizer.encode(text), len(text.encode("utf-8", "replace")))
-    except FileNotFoundError:
-        raise JaneLMError(f"there is no text at {path}: name a text file") from None
-    except UnicodeDecodeError as error:
-        raise JaneLMError(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8 to score it") from error
-    except OSError as error:
-        raise JaneLMError(f"cannot read {path} ({error.strerror}): check the name and the permissions") from error
+    for text in blocks(read_source(path, config).pieces()):
+        yield Block(tokenizer.encode(text), len(text.encode("utf-8", "replace")))

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from ..errors import JaneLMError, UsageError
-from ..text.corpora import Source, load_sources
+from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
 from ..text.encoded import text_digest
+from ..text.sources import Source
 from .folder import Run
 from .loaded import RunConfig
 
@@ -36,7 +37,7 @@ def run_data(run: Run, *others: Run, data: tuple[str, ...] = ()) -> Dataset:
 def sources_of(config: RunConfig, data: tuple[str, ...] = ()) -> list[Source]:
     """The text that a run was trained on, from where it lay or from `data`. Raises JaneLMError if it is not there."""
     try:
-        return load_sources(data or config.data.data)
+        return load_sources(data or config.data.data, config.data)
     except UsageError:
         raise
     except JaneLMError as error:
@@ -47,7 +48,8 @@ def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch
     """The data of a run as it was, from the same text."""
     if text_digest(sources) != run.read_json("config.json")["facts"]["text_sha256"]:
         raise JaneLMError(f"the text is not the one that {run.folder} was trained on: restore it, or start a new run")
-    return load_dataset(sources, config.data, run.tokenizer(), config.model.context_length, config.training, device)
+    context_length = config.model.context_length
+    return load_dataset(sources, config.data, run.tokenizer(), context_length, config.training, device, final=True)
 
 
 def same_text(facts: dict[str, Any], others: dict[str, Any]) -> bool:

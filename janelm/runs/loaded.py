@@ -40,7 +40,7 @@ class RunConfig:
             raise JaneLMError("the run was made by a later version of JaneLM: upgrade this one to read it")
         return RunConfig(
             from_dict(MODEL_CONFIGS, values["model"]),
-            from_dict(DataConfig, values["data"]),
+            from_dict(DataConfig, {"rules": 1} | values["data"]),  # a run without the number is older than it
             from_dict(TrainingConfig, values["training"]),
         )
 

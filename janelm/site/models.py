@@ -21,8 +21,10 @@ from ..export.precision import quantise
 from ..runs.dataset import dataset_of
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
-from ..text.corpora import Source, load_sources
-from ..text.data import TITLE, Dataset, RunningText
+from ..text.corpora import load_sources
+from ..text.data import Dataset, RunningText
+from ..text.documents import TITLE
+from ..text.sources import Source
 from ..writing.generation import Limits, generate_samples
 from .change import measure
 
@@ -106,7 +108,7 @@ def slug(name: str) -> str:
 def _read_text(run: Run) -> _Text:
     config = run.config()
     try:
-        sources = load_sources(config.data.data)
+        sources = load_sources(config.data.data, config.data)
         return _Text(sources, dataset_of(run, config, sources, torch.device("cpu")))
     except JaneLMError as error:
         problem = str(error).replace(str(run.folder), run.name)

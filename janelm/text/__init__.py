@@ -5,7 +5,8 @@ from ..lazy import handed_on
 
 __getattr__, __all__ = handed_on(
     __name__,
-    corpora="Source load_sources",
+    sources="Source",
+    corpora="load_sources",
     tokenizers="Tokenizer tokenizer_from_json train_tokenizer",
     encoded="EncodedText text_digest",
     data="Dataset load_dataset",

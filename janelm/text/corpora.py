@@ -1,11 +1,7 @@
-"""Where text comes from: a named corpus, a file, or a folder of files; cleaned, with a report of what was done.
-
-A text is read piece by piece, so that a long file need never be in memory as a whole.
-"""
+"""Where text comes from: a named corpus, a file, or a folder of files; read, cleaned, and what was done reported."""
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import importlib.util
 import io
@@ -16,114 +12,31 @@ import subprocess
 import tarfile
 import tempfile
 import urllib.request
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePath
 
-from ..errors import JaneLMError, UsageError
+from ..config import DataConfig
+from ..errors import JaneLMError
 from ..machine.files import cache_folder, write_atomically
 from . import rdata
-from .wrapping import wrapping
+from .readers import read_file, read_folder
+from .sources import GIVEN, Source
+from .tidying import tidied
 
 NOVELS = ("sensesensibility", "prideprejudice", "mansfieldpark", "emma", "northangerabbey", "persuasion")
 AUSTEN_SHA256 = "32432b75ad045648fc586b923f9d38cddee6ecfa14cfe8968b9a028c36a19c23"
 AUSTEN_REPOSITORY = "https://github.com/juliasilge/janeaustenr/raw/v1.0.0/data/{novel}.rda"
 AUSTEN_PACKAGE = "r-cran-janeaustenr"
-BLOCK = 1 << 18  # characters of text that are worked on at once
-GIVEN = "text"  # the name of a text that was passed from Python
 MANY = 3  # texts, more than which are counted and not named
-LONG = 1 << 27  # bytes from which a file is never read as a whole
 
 
-@dataclass
-class Source:
-    """One text: where it is from, the text, and what was done to it."""
+def load_sources(names: tuple[str, ...], options: DataConfig | None = None) -> list[Source]:
+    """Read every named corpus, file and folder, in the order given, as `options` say.
 
-    name: str
-    text: str
-    report: list[str] = field(default_factory=list)
-
-    def pieces(self) -> Iterator[str]:
-        """The text, in pieces that are cut anywhere."""
-        for begin in range(0, len(self.text), BLOCK):
-            yield self.text[begin : begin + BLOCK]
-
-
-class LongSource(Source):
-    """A long UTF-8 file, which is read anew, and cleaned, each time its pieces are asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self.name, self._path = str(path), path
-        self.report = [f"is read piece by piece ({path.stat().st_size / 1e6:,.0f} MB)"]
-
-    def pieces(self) -> Iterator[str]:
-        with open(self._path, encoding="utf-8-sig") as file:  # makes one newline of every kind of line end
-            while True:
-                try:
-                    piece = file.read(BLOCK)
-                except UnicodeDecodeError as error:
-                    raise JaneLMError(
-                        f"{self.name} is not UTF-8 ({error.reason}), which so long a file must be: save it as UTF-8"
-                    ) from error
-                if "\0" in piece:
-                    raise JaneLMError(f"{self.name} is not a text file (it has zero bytes): give --data plain text")
-                if not piece:
-                    return
-                yield piece.translate(CONTROL)
-
-    @cached_property
-    def text(self) -> str:  # type: ignore[override]  # of a source that is in memory it can be set as well
-        return "".join(self.pieces())
-
-
-def joined(sources: list[Source]) -> Iterator[str]:
-    """The sources as one text, a blank line between two of them, in pieces that are cut anywhere."""
-    for number, source in enumerate(sources):
-        if number:
-            yield "\n\n"
-        yield from source.pieces()
-
-
-BETWEEN_WORDS = re.compile(r"(?<=\S\n)(?=\w)")  # behind a line end, before a word, with no white space beside it
-
-
-def blocks(pieces: Iterable[str]) -> Iterator[str]:
-    """The text that the pieces make up, cut into blocks of at least BLOCK characters where a line ends.
-
-    Byte pairs are found within words, and neither JaneLM's pattern nor any of tiktoken's own joins what stands before
-    such a cut with what stands behind it: the blocks have the tokens of the whole text. Only where no line ends for
-    fifteen blocks the cut is anywhere.
+    Raises JaneLMError for a source that is missing, empty, or of no kind that is read.
     """
-    rest = ""
-    for piece in pieces:
-        rest += piece
-        while len(rest) >= BLOCK and (found := BETWEEN_WORDS.search(rest, BLOCK) or len(rest) >= 16 * BLOCK):
-            end = len(rest) if found is True else found.start()
-            yield rest[:end]
-            rest = rest[end:]
-    if rest:
-        yield rest
-
-
-def given_source(text: str) -> Source:
-    """A text that was passed from Python, cleaned as a file is. Raises UsageError where it is none or empty."""
-    if not isinstance(text, str):
-        raise UsageError(f"the text is of the type {type(text).__name__}, but must be a str: a file is named in data")
-    writable = text.encode("utf-8", "replace").decode()
-    lone = sum(a != b for a, b in zip(text, writable, strict=True))
-    text, report = clean(writable, [f"replaced {lone:,} lone surrogates, which no text has"] if lone else [])
-    if not text.strip():
-        raise UsageError("the text is empty: pass one with something in it")
-    return Source(GIVEN, text, report)
-
-
-def load_sources(names: tuple[str, ...]) -> list[Source]:
-    """Read every named corpus, file and folder, in the order given.
-
-    Raises JaneLMError for a source that is missing, empty, binary or in an unreadable encoding.
-    """
-    sources = []
+    options, sources = options or DataConfig(), []
     for name in names:
         path = Path(name)
         if name in CORPORA and not path.exists():
@@ -132,96 +45,27 @@ def load_sources(names: tuple[str, ...]) -> list[Source]:
             raise JaneLMError("the text was given from Python and is not kept with the run: pass it again as text")
         elif not path.exists():
             known = " or ".join(sorted(CORPORA))
-            raise JaneLMError(f"there is no text at {name}: give --data a .txt file, a folder of them, or {known}")
+            raise JaneLMError(f"there is no text at {name}: give --data a file, a folder of them, or {known}")
         elif path.is_dir():
-            files = sorted(file for file in path.rglob("*.txt") if file.is_file())
-            if not files:
-                raise JaneLMError(f"the folder {name} has no .txt file: put your texts there, or name a file")
-            sources += [read_source(file) for file in files]
+            sources += read_folder(path, options)
         else:
-            sources.append(read_source(path))
-    return sources
+            sources += read_file(path, options)
+    return [tidied(source, options) for source in sources]
 
 
-def read_source(path: Path) -> Source:
-    """Read one text file in whatever encoding it is, with plain newlines and no byte order mark."""
-    try:
-        if path.stat().st_size > LONG:
-            return LongSource(path)
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise JaneLMError(f"there is no text at {path}: name a text file") from None
-    except OSError as error:
-        raise JaneLMError(f"cannot read {path} ({error.strerror}): check the name and the permissions") from error
-    text, report = clean(*decode(raw, str(path)))
-    if not text.strip():
-        raise JaneLMError(f"{path} is empty: name a file with text in it")
-    return Source(str(path), text, report + wrapping(path.name, text))
-
-
-BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is its beginning
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-
-
-def decode(raw: bytes, name: str) -> tuple[str, list[str]]:
-    """Bytes as text: by byte order mark, else as UTF-8, else in the encoding that fits best, with a report.
-
-    Raises JaneLMError for data that is not text.
-    """
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if raw.startswith(mark):
-            try:
-                return raw[len(mark) :].decode(encoding), [f"removed the {encoding} byte order mark"]
-            except UnicodeDecodeError as error:
-                raise JaneLMError(
-                    f"{name} starts as {encoding} but breaks off at byte {error.start}: save it as UTF-8"
-                ) from error
-    if b"\0" not in raw:
-        try:
-            return raw.decode(), []
-        except UnicodeDecodeError as error:
-            broken_at = error.start
-        guessed = guess_encoding(raw)
-        if guessed is None:
-            raise JaneLMError(
-                f"{name} is not UTF-8 (byte {broken_at}) nor any encoding that could be made out: save it as UTF-8"
-            )
-        said = f"is not UTF-8 (byte {broken_at}): read as {guessed}; save it as UTF-8 if that is wrong"
-        return raw.decode(guessed), [said]
-    raise JaneLMError(f"{name} is not a text file (it has zero bytes): save it as plain text in UTF-8")
-
-
-def guess_encoding(raw: bytes) -> str | None:
-    """The encoding that makes most sense of `raw`, or None. The commonest, Windows-1252, wins where it fits too."""
-    from charset_normalizer import from_bytes
-
-    matches = from_bytes(raw)
-    best = matches.best()
-    if best is None:
-        return None
-    fitting = [name for match in matches if match.chaos <= best.chaos + 0.05 for name in match.could_be_from_charset]
-    return "cp1252" if "cp1252" in fitting else best.encoding
-
-
-CONTROL = {code: None for code in (*range(9), 11, 12, *range(14, 32), 127)}
-
-
-def clean(text: str, report: list[str]) -> tuple[str, list[str]]:
-    """One newline character for every kind of line end, and no control characters but newline and tab."""
-    report = list(report)
-    returns = text.count("\r")
-    if returns:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        report.append(f"turned {returns:,} line ends into plain newlines")
-    kept = text.translate(CONTROL)
-    if len(kept) < len(text):
-        report.append(f"removed {len(text) - len(kept):,} control characters")
-    return kept, report
+def read_source(path: Path, options: DataConfig | None = None) -> Source:
+    """One file as one text, read and cleaned as for training, but for what is of the training's own files alone: their
+    encoding, and which part of them is taken. Raises JaneLMError where it cannot be read."""
+    if not path.is_file():
+        raise JaneLMError(f"there is no text at {path}: name a text file")
+    options = replace(options or DataConfig(), text_encoding=None, after=None, before=None, first=None, last=None)
+    first, *others = (tidied(source, options) for source in read_file(path, options))
+    if not others:
+        return first
+    text = "\n\n".join(source.text for source in (first, *others))
+    return replace(
+        first, name=str(path), text=text, report=[line for source in (first, *others) for line in source.report]
+    )
 
 
 def austen() -> Source:
@@ -264,6 +108,8 @@ def bible() -> Source:
 
 
 CORPORA = {"austen": austen, "bible": bible}
+
+
 DISPLAY_NAMES = {"austen": "Jane Austen", "bible": "the King James Bible"}
 
 

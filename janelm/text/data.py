@@ -7,7 +7,6 @@ number, so that a resumed run sees exactly the batches of an uninterrupted one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -19,14 +18,16 @@ from torch import Tensor
 from ..architectures.crossentropy import IGNORED
 from ..config import CharacterTokenizerConfig, DataConfig, TokenizerConfig, TrainingConfig
 from ..errors import JaneLMError, UsageError
-from .corpora import Source
-from .encoded import SHARES, SPLITS, EncodedText, RunningSplits
+from .documents import describe_copies, split_documents
+from .encoded import SPLITS, EncodedText, RunningSplits
+from .sources import Source
 from .tokenizers import CharacterTokenizer, TiktokenTokenizer, Tokenizer, train_tokenizer, undo_merges
 
 TOKENIZER_TEXT = 1 << 26  # characters that byte pairs are learnt from: of a longer text, blocks spread evenly over it
 BPE_DROPOUT_STREAM = 1  # sets its random numbers apart from those of other uses of the seed
 LEAST = 31  # characters of running text, from which each split has two: one to be judged after the other
 PAD = 8  # the lengths of documents are padded to a multiple of this
+LONGER, USUAL = 4, 0.99  # how much longer than asked for a context may become, and the share of documents it is for
 Batch = tuple[Tensor, Tensor]  # inputs and targets, each (B, T) int64
 
 
@@ -51,10 +52,12 @@ class Dataset:
     split_bytes: dict[str, int]
     held_out: tuple[str, ...]
     """The splits that training does not see: validation and, if there is one, test."""
+    report: list[str]
+    """What there is to say of how the text was cut."""
 
     def __init__(self, tokenizer: Tokenizer, training: TrainingConfig, device: torch.device) -> None:
         self.tokenizer, self._seed, self._bpe_dropout = tokenizer, training.seed, training.bpe_dropout
-        self.device = device
+        self.device, self.report = device, []
 
     def batch(self, step: int) -> Batch:
         """The training batch of this step, drawn without replacement within each epoch."""
@@ -87,11 +90,13 @@ def load_dataset(
     context_length: int,
     training: TrainingConfig,
     device: torch.device,
+    final: bool = False,
 ) -> Dataset:
     """Split the text, train a tokenizer on the training split (unless one is given), and encode it all.
 
     With `training.carry_state`, each row of a training batch of running text goes on where it ended in the batch
-    before; with `training.bpe_dropout`, byte pairs come undone in training batches: see `tokenizers.undo_merges`.
+    before; documents longer than the context length may raise it, unless it is `final`, as a run's own is. With
+    `training.bpe_dropout`, byte pairs come undone in training batches: see `tokenizers.undo_merges`.
     Raises JaneLMError where the text is too short for the context length, and UsageError where characters should come
     undone.
     """
@@ -101,43 +106,13 @@ def load_dataset(
         pieces = split_documents(sources, config)
         if not isinstance(tokenizer, Tokenizer):
             tokenizer = train_tokenizer(tokenizer, pieces[0], documents=True)
-        return Documents(pieces, tokenizer, config, context_length, training, device)
+        return Documents(pieces, tokenizer, config, context_length, training, device, final)
     splits = RunningSplits(sources, config.split)
     if not isinstance(tokenizer, Tokenizer):
         every = 1 if tokenizer.kind == "character" else -(-splits.length // TOKENIZER_TEXT)
         tokenizer = train_tokenizer(tokenizer, islice(splits.blocks("train"), 0, None, every))
     text = EncodedText(splits, tokenizer)
     return RunningText(text, tokenizer, context_length, training, device)
-
-
-TITLE = re.compile(r"<([^<>\t\n]+)>\t")
-
-
-def read_documents(sources: list[Source], config: DataConfig) -> list[str]:
-    """One document to a line or to a paragraph, titles kept, shortened or dropped."""
-    separator = r"\n" if config.documents == "lines" else r"\n[ \t]*\n\s*"
-    found = [piece.strip("\n ") for source in sources for piece in re.split(separator, source.text)]
-    documents = [piece for piece in found if piece.strip()]
-    replacement = {"keep": None, "shorten": r"\1\t", "drop": "\t"}[config.titles]
-    if replacement is None:
-        return documents
-    return [
-        TITLE.sub(replacement, document, count=1) if document.startswith("<") else document for document in documents
-    ]
-
-
-def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str], list[str], list[str]]:
-    """The documents of the text, split by a seeded shuffle. Raises JaneLMError where they are too few for that."""
-    documents = read_documents(sources, config)
-    if len(documents) < 20:
-        raise JaneLMError(
-            f"the text has {len(documents)} documents ({config.documents}), too few to hold some out (20 at least): "
-            "choose the other kind of --documents, or leave it out to train on running text"
-        )
-    order = np.random.default_rng(config.split_seed).permutation(len(documents))
-    first, second = (int(len(documents) * share) for share in SHARES[config.split])
-    train, validation, test = np.split(order, (first, second))
-    return [documents[i] for i in train], [documents[i] for i in validation], [documents[i] for i in test]
 
 
 class RunningText(Dataset):
@@ -236,7 +211,10 @@ class RunningText(Dataset):
 
 
 class Documents(Dataset):
-    """Verses, posts, tweets: each whole document is one sequence, from an end token to an end token, never split."""
+    """Verses, posts, tweets: each document is one sequence, from an end token to an end token.
+
+    One that is longer than the context is cut into windows, each of which begins with the last token of the one before.
+    """
 
     def __init__(
         self,
@@ -246,42 +224,99 @@ class Documents(Dataset):
         context_length: int,
         training: TrainingConfig,
         device: torch.device,
+        final: bool = False,
     ) -> None:
         super().__init__(tokenizer, training, device)
         self._right = config.align == "right"
         assert tokenizer.end_token is not None  # it was made for documents
-        self._end = tokenizer.end_token
-        self._documents = {
-            name: [tokenizer.encode(document) for document in piece] for name, piece in zip(SPLITS, pieces, strict=True)
-        }
+        end = np.array([tokenizer.end_token])
+        self._batch_tokens = training.batch_tokens
+        if config.rules > 1:
+            self.report += describe_copies([document for piece in pieces for document in piece])
+        encoded = [[np.concatenate((end, tokenizer.encode(d), end)) for d in piece] for piece in pieces]
+        self.context_length = context_length if final else self._choose_context(encoded, context_length)
+        texts: tuple[list[str], ...] = pieces
+        if config.long_documents == "drop":
+            texts, encoded = self._without_long(texts, encoded)
+        self._documents = dict(zip(SPLITS, encoded, strict=True))
         # The end token stands for the newline (or blank line) after a document: one byte.
         self._bytes = {
             name: [len(document.encode("utf-8", "replace")) + 1 for document in piece]
-            for name, piece in zip(SPLITS, pieces, strict=True)
+            for name, piece in zip(SPLITS, texts, strict=True)
         }
+        sizes = np.array([len(token) for token in tokenizer.vocabulary], np.int64)
+        rows = {name: self._windows(name, sizes) for name in SPLITS}
+        self._rows = {name: [row for row, _ in found] for name, found in rows.items()}
+        self._row_bytes = {name: [size for _, size in found] for name, found in rows.items()}
+        self._say_windows()
         self.split_bytes = {name: sum(sizes) for name, sizes in self._bytes.items()}
         self.held_out = tuple(name for name in SPLITS[1:] if self._documents[name])
-        longest = padded_length(1 + max(len(document) for part in self._documents.values() for document in part))
-        if longest > max(context_length, training.batch_tokens):
-            raise JaneLMError(
-                f"the longest of the {config.documents} has {longest:,} tokens, more than a whole batch: raise "
-                f"--batch_tokens to that if memory allows, split it, or leave out --documents for running text"
-            )
-        self.context_length = max(context_length, longest)
-        train = self._documents["train"]
-        self.train_tokens = sum(len(document) + 1 for document in train)
-        self._batch_tokens = training.batch_tokens
+        train = self._rows["train"]
+        self.train_tokens = sum(len(row) - 1 for row in train)
         self.batches_per_epoch = len(self._batches(train, np.arange(len(train))))
         self.tokens_per_step = round(self.train_tokens / self.batches_per_epoch)
         self._epoch: tuple[int, list[np.ndarray]] | None = None
 
-    def _batches(self, documents: list[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:
-        """The chosen documents (numbers) in batches of about equal length and as many tokens, padding counted.
+    def _choose_context(self, encoded: list[list[np.ndarray]], asked: int) -> int:
+        """The context length: as asked, or what the documents need, where that is at most four times as much.
+
+        Where a few are longer than that, it is what 99 of 100 need.
+        """
+        lengths = np.array([len(document) - 1 for part in encoded for document in part])
+        most = max(asked, min(LONGER * asked, self._batch_tokens))
+        longest, usual = padded_length(int(lengths.max())), padded_length(int(np.quantile(lengths, USUAL)))
+        chosen = max(asked, longest if longest <= most else min(most, usual))
+        if chosen > asked:
+            self.report.append(
+                f"the context length is {chosen:,} tokens instead of {asked:,}, so that documents fit in"
+            )
+        return chosen
+
+    def _without_long(
+        self, pieces: tuple[list[str], ...], encoded: list[list[np.ndarray]]
+    ) -> tuple[tuple[list[str], ...], list[list[np.ndarray]]]:
+        fit = [[len(document) - 1 <= self.context_length for document in part] for part in encoded]
+        dropped = sum(map(len, fit)) - sum(map(sum, fit))
+        if dropped:
+            self.report.append(f"left out {dropped:,} documents of more than {self.context_length:,} tokens")
+        pieces = tuple(
+            [d for d, fits in zip(piece, fits_, strict=True) if fits] for piece, fits_ in zip(pieces, fit, strict=True)
+        )
+        encoded = [
+            [d for d, fits in zip(part, fits_, strict=True) if fits] for part, fits_ in zip(encoded, fit, strict=True)
+        ]
+        if not (pieces[0] and pieces[1]):
+            raise JaneLMError("hardly a document is short enough: let them be cut, or raise --context_length")
+        return pieces, encoded
+
+    def _windows(self, split: str, sizes: np.ndarray) -> list[tuple[np.ndarray, int]]:
+        """The documents of a split in rows (at most T + 1,), and the bytes that the targets of each stand for."""
+        T, rows = self.context_length, []
+        for document, left in zip(self._documents[split], self._bytes[split], strict=True):
+            for start in range(0, len(document) - 1, T):
+                row = document[start : start + T + 1]
+                last = start + T + 1 >= len(document)
+                size = left if last else min(left, int(sizes[row[1:]].sum()))
+                rows.append((row, size))
+                left -= size
+        return rows
+
+    def _say_windows(self) -> None:
+        documents, rows = (sum(map(len, parts.values())) for parts in (self._documents, self._rows))
+        cut = sum(len(document) - 1 > self.context_length for part in self._documents.values() for document in part)
+        if cut:
+            self.report.append(
+                f"cut {cut:,} of {documents:,} documents, of more than {self.context_length:,} tokens, into "
+                f"{rows - documents + cut:,} windows that carry on (--long_documents drop leaves them out)"
+            )
+
+    def _batches(self, rows: list[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:
+        """The chosen rows (numbers) in batches of about equal length and as many tokens, padding counted.
 
         Longest first, otherwise in their order: so all epochs have batches of the same few shapes, where each new
         shape would cost memory for good.
         """
-        lengths = np.array([padded_length(len(documents[number]) + 1) for number in chosen])
+        lengths = np.array([padded_length(len(rows[number]) - 1) for number in chosen])
         order = np.argsort(-lengths, kind="stable")
         cuts, start = [], 0
         while start < len(chosen):
@@ -290,46 +325,45 @@ class Documents(Dataset):
         return np.split(chosen[order], cuts[:-1])
 
     def _plan(self, epoch: int) -> list[np.ndarray]:
-        """This epoch's batches as document numbers, in shuffled order."""
+        """This epoch's batches as numbers of rows, in shuffled order."""
         if self._epoch is None or self._epoch[0] != epoch:
             rng = np.random.default_rng((self._seed, epoch))
-            train = self._documents["train"]
+            train = self._rows["train"]
             batches = self._batches(train, rng.permutation(len(train)))
             self._epoch = epoch, [batches[number] for number in rng.permutation(len(batches))]
         return self._epoch[1]
 
     def batch(self, step: int) -> Batch:
         epoch, index = divmod(step, self.batches_per_epoch)
-        train = self._documents["train"]
+        train = self._rows["train"]
         return self._padded(self.respelled([train[number] for number in self._plan(epoch)[index]], step))
 
     def training_tokens(self) -> np.ndarray:
-        return np.concatenate([part for document in self._documents["train"] for part in (document, [self._end])])
+        return np.concatenate([document[1:] for document in self._documents["train"]])
 
     def whole(self, split: str) -> Iterator[tuple[np.ndarray, int]]:
         """Each document of a split: its tokens (T,), the end token last, and the bytes that they stand for."""
         for document, size in zip(self._documents[split], self._bytes[split], strict=True):
-            yield np.append(document, self._end), size
+            yield document[1:], size
 
-    def _padded(self, documents: list[np.ndarray]) -> Batch:
-        end, pad = self._end, self.tokenizer.pad_token
-        T = padded_length(max(map(len, documents)) + 1)
-        inputs = np.full((len(documents), T), pad, np.int64)
-        targets = np.full((len(documents), T), IGNORED, np.int64)
-        for row, document in enumerate(documents):
-            size = len(document) + 1
+    def _padded(self, rows: list[np.ndarray]) -> Batch:
+        T = padded_length(max(map(len, rows)) - 1)
+        inputs = np.full((len(rows), T), self.tokenizer.pad_token, np.int64)
+        targets = np.full((len(rows), T), IGNORED, np.int64)
+        for number, row in enumerate(rows):
+            size = len(row) - 1
             place = slice(T - size, T) if self._right else slice(0, size)
-            inputs[row, place] = np.concatenate(([end], document))
-            targets[row, place] = np.concatenate((document, [end]))
+            inputs[number, place] = row[:-1]
+            targets[number, place] = row[1:]
         return torch.from_numpy(inputs).to(self.device), torch.from_numpy(targets).to(self.device)
 
     def evaluation(self, split: str, limit: int | None = None) -> Iterator[Scored]:
-        documents, sizes = self._documents[split], self._bytes[split]
-        mean = sum(map(len, documents)) / len(documents) + 1
-        count = len(documents) if limit is None else min(len(documents), max(1, round(limit / mean)))
-        for block in self._batches(documents, np.linspace(0, len(documents) - 1, count).astype(int)):
-            batch = [documents[number] for number in block]
-            unknown = sum(int((document == self.tokenizer.unknown_token).sum()) for document in batch)
+        rows, sizes = self._rows[split], self._row_bytes[split]
+        mean = sum(len(row) - 1 for row in rows) / len(rows)
+        count = len(rows) if limit is None else min(len(rows), max(1, round(limit / mean)))
+        for block in self._batches(rows, np.linspace(0, len(rows) - 1, count).astype(int)):
+            batch = [rows[number] for number in block]
+            unknown = sum(int((row[1:] == self.tokenizer.unknown_token).sum()) for row in batch)
             yield Scored(*self._padded(batch), sum(sizes[number] for number in block), unknown)
 
 

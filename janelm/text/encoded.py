@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..machine.files import cache_folder, write_atomically
-from .corpora import LONG, Source, blocks, joined
+from .sources import LONG, Source, blocks, joined
 from .tokenizers import Tokenizer
 
 SPLITS = ("train", "validation", "test")

@@ -9,9 +9,10 @@ import base64
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from ..errors import JaneLMError, UsageError
 from ..machine.cores import cores
 from .spelling import Spelling
 
+LONGEST_PIECE = 4096  # characters within which bytes are paired; it stands in web/engine/tokenizer.js as well
+LEARNT_STRETCH = 1 << 16  # characters of stretches without a break that byte pairs are learnt from
+LONG_GAP = re.compile(rf"\s{{{LONGEST_PIECE}}}")
 REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
 UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `Losses.bits_per_byte`
 
@@ -180,12 +184,19 @@ class TiktokenTokenizer(Tokenizer):
         return pairs
 
     def encode(self, text: str) -> np.ndarray:
-        return np.asarray(self._encoding.encode_ordinary(_without_surrogates(text)), np.int64)
+        text = _without_surrogates(text)
+        if not _has_long_stretch(text):
+            return np.asarray(self._encoding.encode_ordinary(text), np.int64)
+        pieces = map(self._encoding.encode_ordinary, cut_pieces(text, self.config.pattern))
+        return np.fromiter(chain.from_iterable(pieces), np.int64)
 
     def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
         threads, waiting = cores(), iter(blocks)
         while several := list(islice(waiting, 4 * threads)):
             clean = [_without_surrogates(block) for block in several]
+            if any(map(_has_long_stretch, clean)):
+                yield from zip(several, map(self.encode, clean), strict=True)
+                continue
             encoded = self._encoding.encode_ordinary_batch(clean, num_threads=threads)
             yield from zip(several, (np.asarray(tokens, np.int64) for tokens in encoded), strict=True)
 
@@ -215,6 +226,41 @@ def undo_merges(tokens: np.ndarray, pairs: np.ndarray, share: float, random: np.
         parts[first[undone]], parts[first[undone] + 1] = pairs[tokens[undone]].T
         tokens = parts
     return tokens
+
+
+def _has_long_stretch(text: str) -> bool:
+    """Whether somewhere LONGEST_PIECE characters stand in a row that are white space all, or none of them."""
+    if len(text) < LONGEST_PIECE:
+        return False
+    return max(map(len, text.split()), default=0) >= LONGEST_PIECE or bool(LONG_GAP.search(text))
+
+
+def cut_pieces(text: str, pattern: str) -> Iterator[str]:
+    """The pieces that the pattern cuts a text into, none longer than LONGEST_PIECE.
+
+    A longer one takes the square of its length in training and, of blanks, ends tiktoken itself. So a text without a
+    break is cut every LONGEST_PIECE characters, on the page as well.
+    """
+    import regex
+
+    for found in regex.finditer(pattern, text):
+        piece = found.group()
+        for begin in range(0, len(piece), LONGEST_PIECE):
+            yield piece[begin : begin + LONGEST_PIECE]
+
+
+def _learnable(texts: Iterable[str], pattern: str) -> Iterator[str]:
+    """What byte pairs are learnt from: all of a text, but of stretches without a break only the first LEARNT_STRETCH
+    characters, because each pair that is learnt goes through all of them again."""
+    left = LEARNT_STRETCH
+    for text in texts:
+        if not _has_long_stretch(text):
+            yield text
+            continue
+        for piece in cut_pieces(text, pattern):
+            left -= len(piece) if len(piece) == LONGEST_PIECE else 0
+            if left > 0 or len(piece) < LONGEST_PIECE:
+                yield piece
 
 
 def _without_surrogates(text: str) -> str:
@@ -276,7 +322,7 @@ def train_byte_pairs(texts: Iterable[str], vocab_size: int, pattern: str) -> lis
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
-    trainable.train_from_iterator(texts, trainer)
+    trainable.train_from_iterator(_learnable(texts, pattern), trainer)
     to_byte = _byte_level_alphabet()
     merges = json.loads(trainable.to_str())["model"]["merges"]
     merged = (bytes(to_byte[sign] for sign in left + right) for left, right in merges)

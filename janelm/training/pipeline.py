@@ -31,9 +31,13 @@ from ..machine.locks import FolderLock
 from ..runs.dataset import dataset_of, sources_of
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun, RunConfig, load_weights
-from ..text.corpora import GIVEN, Source, given_source, load_sources
+from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
+from ..text.documents import settled
 from ..text.encoded import text_digest
+from ..text.looking import paragraph
+from ..text.sources import GIVEN, Source, given_source
+from ..text.tidying import tidied
 from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
 from .finish import measure, sample_text
@@ -93,9 +97,14 @@ def train(
     torch.manual_seed(training.seed)
     lock = FolderLock(folder, ANOTHER_NAME)
     with lock if team.first else nullcontext():
-        sources = _reported([given_source(text)] if text is not None else load_sources(data.data), say)
+        sources = _sources(data, text)
+        data = settled(data, sources)
+        check(data, also=_contradictions(model, training, data))
+        _report(sources, say)
         with team.first_before_others():
             dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
+        for line in dataset.report:
+            say(line)
         config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
         run, moved = Run(folder), {}
         network = untrained(config, dataset)
@@ -141,7 +150,7 @@ def resume(
     team = join_team(device)
     say = say if team.first else _silence
     with FolderLock(run.folder, "wait until it has ended") if team.first else nullcontext():
-        sources = [given_source(text)] if text is not None else sources_of(config, data)
+        sources = sources_of(config, data) if text is None else _sources(config.data, text)
         if data:
             config = replace(config, data=replace(config.data, data=data))
         facts = run.read_json("config.json")["facts"]
@@ -173,6 +182,13 @@ def _what_is_left(run: Run, moved: dict[Path, Path]) -> str:
         os.replace(new, old)
     again = f", and the earlier {next(iter(moved))} has its name again" if moved else ""
     return f"it had learned nothing yet, so what there is of it is in {failed}{again}"
+
+
+def _sources(data: DataConfig, text: str | None) -> list[Source]:
+    """The text that was passed, or what the settings name."""
+    if text is None:
+        return load_sources(data.data, data)
+    return [tidied(given_source(text, data.rules > 1), data)]
 
 
 def untrained(config: RunConfig, data: Dataset) -> LanguageModel:
@@ -224,11 +240,12 @@ def _train_and_finish(
     return Finished(run, measure(run, loaded, dataset, trainer, taught_by, command), trainer.interrupt.signal)
 
 
-def _reported(sources: list[Source], say: Callable[[str], None]) -> list[Source]:
+def _report(sources: list[Source], say: Callable[[str], None]) -> None:
+    """Tell what was read and what was done to it."""
     for source in sources:
         for line in source.report:
             say(f"{source.name}: {line}")
-    return sources
+    say(paragraph(sources))
 
 
 def _silence(line: str) -> None:
@@ -261,6 +278,7 @@ def _facts(sources: list[Source], data: Dataset) -> dict:
     return {
         "text_sha256": text_digest(sources),
         "sources": [source.name for source in sources],
+        "readers": [source.reader for source in sources],
         "split": {name: {"bytes": size} for name, size in data.split_bytes.items()},
         "train_tokens": data.train_tokens,
         "janelm": version("janelm"),

@@ -15,6 +15,7 @@ import numpy as np
 from ..config import ModelConfig, SamplingConfig, check
 from ..errors import UsageError
 from ..runs.loaded import LoadedRun
+from ..text.tidying import as_trained
 from ..text.tokenizers import StreamDecoder, Tokenizer
 from .sampling import Sampler
 
@@ -148,7 +149,9 @@ def generate_samples(
         from ..engines import TorchEngine
 
         engine = TorchEngine(run.model)
-    written = prompt_tokens(run.tokenizer, prompt)  # all that the rules against repetition count
+    written = prompt_tokens(
+        run.tokenizer, as_trained(prompt, run.config.data)
+    )  # all that the rules against repetition count
     context = run.tokenizer.started(written)
     at_once = side_by_side(run.config.model)
     for first in range(0, num_samples, at_once):

@@ -61,6 +61,14 @@ def test_byte_pairs_agree_on_random_text(engine):
     texts = ["".join(rng.choices(assigned, k=30)) for _ in range(60)]
     texts += ["".join(rng.choices(near, k=40)) for _ in range(200)]
     texts += [rng.choice(near) * rng.randrange(1, 70) + rng.choice(near) for _ in range(60)]
+    texts += [
+        "ACGT" * 2000,
+        "a " * 9 + " " * 9000 + "a",
+        "漢😀" * 3000,
+        "a" * 4096,
+        " " + "b" * 4096,
+        "\n" * 4097 + "x",
+    ]
     golden = {
         "all": {
             "tokenizer": _compact(run.tokenizer),

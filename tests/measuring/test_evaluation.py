@@ -10,8 +10,8 @@ from small import SHAPES
 from janelm.architectures import build_model
 from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.measuring.evaluation import Losses, carried_losses, cold_losses, final_losses
-from janelm.text.corpora import Source
 from janelm.text.data import load_dataset
+from janelm.text.sources import Source
 
 CPU = torch.device("cpu")
 

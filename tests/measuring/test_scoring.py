@@ -23,7 +23,7 @@ from janelm.measuring.scoring import (
     shared_tokenizer,
 )
 from janelm.runs.dataset import dataset_of, run_data
-from janelm.text.corpora import BLOCK, Source
+from janelm.text.sources import BLOCK, Source
 from janelm.training.pipeline import train
 
 
@@ -69,7 +69,7 @@ def test_unknown_characters_are_charged_for(shape):
 
 def test_a_file_that_cannot_be_scored_is_one_clear_sentence():
     tokenizer = random_run(SHAPES["lstm"]).tokenizer
-    Path("bad.txt").write_bytes(b"\xff\xfe\xfd")
+    Path("bad.txt").write_bytes(b"\xf8\x81\x8d\x9d" * 9)
     with pytest.raises(JaneLMError, match="not UTF-8"):
         list(read_blocks(Path("bad.txt"), tokenizer))
     with pytest.raises(JaneLMError, match=r"no text at none\.txt"):

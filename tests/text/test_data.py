@@ -14,9 +14,10 @@ from small import write_text
 from janelm.architectures.crossentropy import IGNORED
 from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.errors import JaneLMError, UsageError
-from janelm.text.corpora import Source
-from janelm.text.data import load_dataset, split_documents
+from janelm.text.data import load_dataset
+from janelm.text.documents import near_copies, settled, split_documents
 from janelm.text.encoded import SPLITS, RunningSplits
+from janelm.text.sources import Source
 
 CPU = torch.device("cpu")
 
@@ -143,7 +144,7 @@ def test_the_split_of_documents_follows_its_seed():
 def test_batches_of_documents_have_few_shapes_and_as_many_tokens_whatever_the_length_of_the_documents():
     """As many documents in each made batches of the longest five times as large, of a new shape each, and training on
     the Bible took 6 GB."""
-    text = "\n".join("x" * (1 + i % 37) for i in range(2000))
+    text = "\n".join(f"{i:04}" + "x" * (i % 37) for i in range(2000))
     data = dataset(text, "lines", training=replace(TRAINING, batch_tokens=512))
     shapes = set()
     for epoch in range(2):
@@ -183,9 +184,9 @@ def test_with_bpe_dropout_a_batch_says_the_same_in_more_tokens_and_each_epoch_ot
 
 
 @pytest.mark.parametrize("align", ["left", "right"])
-def test_documents_are_never_split_and_padding_has_no_target(align):
+def test_documents_that_fit_are_never_split_and_padding_has_no_target(align):
     text = "\n".join("x" * (1 + i % 37) for i in range(400))
-    data = dataset(text, "lines", context=4, align=align)
+    data = dataset(text, "lines", context=10, align=align)
     end, pad = data.tokenizer.end_token, data.tokenizer.pad_token
     assert data.context_length >= 38
     for step in range(2 * data.batches_per_epoch):
@@ -215,13 +216,6 @@ def test_a_character_that_only_the_held_out_text_has_is_counted(text):
     assert data.split_bytes["test"] >= 10
 
 
-def test_a_document_longer_than_a_batch_is_one_clear_sentence():
-    """It used to set the context length, and took all memory without a word."""
-    text = "\n".join([*["a short one"] * 30, "long " * 100])
-    with pytest.raises(JaneLMError, match="longest of the lines has 504 tokens"):
-        dataset(text, "lines", training=replace(TRAINING, batch_tokens=256))
-
-
 @pytest.mark.parametrize("length", [1, 15, 30])
 def test_a_text_too_short_to_hold_out_is_told_how_long_it_must_be_and_that_is_enough(length):
     """It was "a --context_length of at most 6", and with 6 the same once more."""
@@ -233,3 +227,116 @@ def test_a_text_too_short_to_hold_out_is_told_how_long_it_must_be_and_that_is_en
     with pytest.raises(JaneLMError, match="too few for a context length of 64") as refused:
         dataset(text[:100], context=64)
     dataset(text[:100], context=int(re.search(r"--context_length of at most (\d+)", str(refused.value))[1]))
+
+
+def long_ones(count=300):
+    """Short documents, and a few far longer than any context; no two are alike."""
+    documents = [f"a short one, number {number}" for number in range(count)]
+    for number in (3, 50, 200):
+        documents[number] = " ".join(f"word{number} {i} café" for i in range(150))
+    return documents
+
+
+@pytest.mark.parametrize("tokenizer", [CharacterTokenizerConfig(), TiktokenTokenizerConfig(vocab_size=300)])
+@pytest.mark.parametrize("align", ["left", "right"])
+def test_long_documents_are_cut_into_windows_that_carry_on_and_nothing_is_lost(tokenizer, align):
+    """One long post used to refuse the training, or to raise everyone's context without a word."""
+    documents = long_ones()
+    data = dataset("\n".join(documents), "lines", tokenizer, align=align)
+    assert data.context_length <= 4 * 16 and "cut 3 of 300 documents" in " ".join(data.report)
+    end, seen, joined = data.tokenizer.end_token, [], {}
+    for step in range(data.batches_per_epoch):
+        for inputs, targets in zip(*data.batch(step), strict=True):
+            real = targets != IGNORED
+            row = [*inputs[real][:1].tolist(), *targets[real].tolist()]
+            assert inputs[real][1:].tolist() == row[1:-1]
+            seen.append(row)
+    assert sum(len(row) - 1 for row in seen) == data.train_tokens
+    starts = [row for row in seen if row[0] == end]
+    assert len(starts) == sum(row[-1] == end for row in seen) == 270
+    joined = sorted(data.tokenizer.decode(part) for part in _split_at(data.training_tokens().tolist(), end))
+    assert set(joined) <= set(documents) and len(joined) == 270
+    for split in data.held_out:
+        scored = list(data.evaluation(split))
+        tokens = torch.cat([batch.targets[batch.targets != IGNORED] for batch in scored])
+        assert sum(batch.bytes for batch in scored) == data.split_bytes[split]
+        assert len(tokens) == sum(len(document) for document, _ in data.whole(split))
+
+
+def _split_at(tokens, end):
+    part = []
+    for token in tokens:
+        if token == end:
+            yield part
+            part = []
+        else:
+            part.append(token)
+
+
+def test_a_run_that_goes_on_has_the_windows_that_it_had():
+    """Otherwise its context, four times as long as asked for, would be raised once more."""
+    text = "\n".join("word " * (i % 60) + f"and {i}" for i in range(300))
+    data = dataset(text, "lines")
+    assert data.context_length == 64
+    config = DataConfig(documents="lines")
+    again = load_dataset([Source("text", text)], config, data.tokenizer, 64, TRAINING, CPU, final=True)
+    assert again.context_length == 64 and torch.equal(again.batch(7)[0], data.batch(7)[0])
+    raised = load_dataset([Source("text", text)], config, data.tokenizer, 64, TRAINING, CPU)
+    assert raised.context_length > 64
+
+
+def test_long_documents_can_be_left_out():
+    data = dataset("\n".join(long_ones()), "lines", long_documents="drop")
+    assert "left out 3 documents" in " ".join(data.report) and not any("cut" in line for line in data.report)
+    assert sum(len(list(data.whole(split))) for split in SPLITS) == 297
+
+
+def test_a_context_that_is_raised_is_said():
+    data = dataset("\n".join("x" * 40 + f" {i}" for i in range(100)), "lines")
+    assert data.context_length == 48 and "48 tokens instead of 16" in data.report[0]
+
+
+@given(st.lists(st.sampled_from(["Ok", "ok ", "yes", *(f"one {i}" for i in range(60))]), min_size=20, max_size=200))
+@settings(max_examples=100)
+def test_copies_never_stand_on_both_sides_of_the_split(documents):
+    documents = [*documents, *(f"another {i}" for i in range(40))]
+    pieces = split_documents([Source("t", "\n".join(documents))], DataConfig(documents="lines"))
+    kept = [{document.strip().casefold() for document in piece} for piece in pieces]
+    assert not (kept[0] & kept[1] or kept[0] & kept[2] or kept[1] & kept[2])
+    assert sorted(document for piece in pieces for document in piece) == sorted(
+        document.strip() for document in documents
+    )
+
+
+def test_a_run_from_before_splits_copies_as_it_did():
+    text = "\n".join(f"document {i % 50}" for i in range(100))
+    old = split_documents([Source("t", text)], DataConfig(documents="lines", rules=1))
+    order = np.random.default_rng(0).permutation(100)
+    assert old[0] == [f"document {i % 50}" for i in order[:90]]
+
+
+def test_near_copies_are_counted():
+    training = ["the miller went to the mill and slept there all night", "nothing like it was ever seen in any village"]
+    held_out = [
+        "The miller went to the mill, and slept there all day.",
+        "a text of its own that has never been seen before",
+    ]
+    assert near_copies(training, held_out) == 1
+
+
+@pytest.mark.parametrize("mark", ["<|endoftext|>", "---", "%"])
+def test_a_separator_of_ones_own_parts_documents_and_is_none_of_them(mark):
+    story = "Once there was a fox {}. It was 100% red --- so it was.\n\nIt slept."
+    text = f"\n{mark}\n".join(story.format(i) for i in range(40))
+    config = settled(DataConfig(separator=mark), [Source("t", text)])
+    assert config.documents == "whole"
+    pieces = split_documents([Source("t", text)], config)
+    assert sorted(document for piece in pieces for document in piece) == sorted(story.format(i) for i in range(40))
+
+
+def test_posts_are_documents_by_themselves_unless_running_text_is_asked_for():
+    posts = Source("t", "a\nb", documents=["a", "b"])
+    assert settled(DataConfig(), [posts]).documents == "whole"
+    assert settled(DataConfig(running_text=True), [posts]).documents is None
+    assert settled(DataConfig(documents="lines"), [posts]).documents == "lines"
+    assert settled(DataConfig(), [Source("t", "a\nb")]).documents is None

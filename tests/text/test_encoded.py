@@ -10,9 +10,11 @@ from small import SHAPES, write_text
 
 from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.errors import JaneLMError
-from janelm.text import corpora, encoded
-from janelm.text.corpora import LongSource, Source, blocks, load_sources
+from janelm.text import encoded, sources
+from janelm.text.corpora import load_sources
 from janelm.text.encoded import EncodedText, RunningSplits
+from janelm.text.readers import folder
+from janelm.text.sources import LongSource, Source, blocks
 from janelm.text.tokenizers import train_tokenizer
 from janelm.training.pipeline import resume, train
 
@@ -22,8 +24,8 @@ TOKENIZERS = [CharacterTokenizerConfig(), TiktokenTokenizerConfig(vocab_size=300
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of 100 characters, and everything from 2,000 counts as long."""
-    monkeypatch.setattr(corpora, "BLOCK", 100)
-    monkeypatch.setattr(corpora, "LONG", 2000)
+    monkeypatch.setattr(sources, "BLOCK", 100)
+    monkeypatch.setattr(folder, "LONG", 2000)
     monkeypatch.setattr(encoded, "LONG", 2000)
     monkeypatch.setenv("JANELM_CACHE", "cache")
 
@@ -33,7 +35,7 @@ def small_blocks(monkeypatch):
 def test_blocks_have_the_tokens_of_the_whole_text(text, size):
     tokenizer = train_tokenizer(TOKENIZERS[1], [write_text(50) + text])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpora, "BLOCK", 40)
+        patch.setattr(sources, "BLOCK", 40)
         parts = list(blocks(text[i : i + size] for i in range(0, len(text), size)))
     assert "".join(parts) == text
     cut_anywhere = any(len(part) >= 16 * 40 for part in parts)
@@ -108,9 +110,30 @@ def test_byte_pairs_of_a_long_text_are_learnt_from_blocks_spread_over_it(small_b
     assert 500 < sum(map(len, seen)) < 1500 and seen[-1] in text[len(text) // 2 :]
 
 
-@pytest.mark.parametrize(("content", "problem"), [(b"\xff" * 3000, "not UTF-8"), (b"\0" * 3000, "not a text file")])
+@pytest.mark.parametrize(
+    ("content", "problem"), [(b"\xf8\x81\x8d\x9d" * 700, "not UTF-8"), (b"\0" * 3000, "not a text file")]
+)
 def test_a_long_file_that_is_no_text_is_one_clear_sentence(content, problem, small_blocks):
     Path("long.txt").write_bytes(content)
-    (source,) = load_sources(("long.txt",))
     with pytest.raises(JaneLMError, match=problem):
-        RunningSplits([source])
+        load_sources(("long.txt",))
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (("Дождь идёт весь день.\n" * 200).encode() + b"caf\xe9\n" + b"\xd0", "2 broken places"),
+        (("Őszi szél fújt a fűzfák közt.\n" * 200).encode("cp1250"), "read as cp1250"),
+        (("Plain text on a line.\n" * 200).encode("utf-16-le"), "utf-16-le without"),
+        (b"A line of text.\n" * 200 + b"\0" + b"More.\n", "1 control"),
+        ("Cafe\u0301 noir.\r\n".encode() * 200, "normal form NFC"),
+    ],
+)
+def test_a_long_file_is_decoded_and_cleaned_as_a_short_one_is(raw, says, small_blocks, monkeypatch):
+    Path("long.txt").write_bytes(raw)
+    (long,) = load_sources(("long.txt",))
+    monkeypatch.setattr(folder, "LONG", 10**9)
+    (short,) = load_sources(("long.txt",))
+    assert isinstance(long, LongSource) and not isinstance(short, LongSource)
+    assert long.text == short.text and long.report[1:] == short.report
+    assert says in " ".join(long.report)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from janelm.text.tokenizers import (
     REPLACEMENT,
     CharacterTokenizer,
     StreamDecoder,
+    cut_pieces,
     tokenizer_from_json,
     train_byte_pairs,
     train_tokenizer,
@@ -163,3 +165,74 @@ def test_a_pattern_that_cannot_be_used_is_one_clear_sentence(pattern, says):
 def test_a_pattern_of_ones_own_does():
     tokenizer = train_tokenizer(TiktokenTokenizerConfig(vocab_size=300, pattern=r"\w+|\s+|\S"), [write_text(20)])
     assert tokenizer.decode(tokenizer.encode("The old\nmiller!")) == "The old\nmiller!"
+
+
+MARKED = [
+    "हिन्दी में लिखी हुई क्षत्रिय",
+    "ผู้ชายที่ดื่มน้ำ",
+    "שָׁלוֹם לְכֻלָּם",
+    "اَلْعَرَبِيَّةُ",
+    "தமிழில் எழுதிய",
+    "Cafe\u0301 n\u0303an\u0303a d's\u0301",
+    "می\u200cخواهم",
+    "क्\u200dष",
+    "👩\u200d👩\u200d👧 ❤️ 1️⃣ 👍🏽",
+]
+
+
+@pytest.mark.parametrize("text", MARKED)
+def test_no_letter_is_cut_from_its_marks(text):
+    """Byte pairs used to be cut at every vowel sign of Hindi and Thai, so that no token held a syllable."""
+    import regex
+
+    places, letters = (set(accumulate(map(len, regex.findall(cut, text)))) for cut in (SPLIT_PATTERN, r"\X"))
+    assert places <= letters
+
+
+@given(st.text(st.sampled_from("aé1!'s \n\u0301\u094d\u093eकถี\u200d漢"), max_size=30))
+def test_both_libraries_and_regex_cut_alike(text):
+    import regex
+    import tiktoken
+
+    bytes_alone = {bytes([value]): value for value in range(256)}
+    plain = tiktoken.Encoding("plain", pat_str=SPLIT_PATTERN, mergeable_ranks=bytes_alone, special_tokens={})
+    assert "".join(regex.findall(SPLIT_PATTERN, text)) == text
+    assert plain.decode(plain.encode_ordinary(text)) == text
+
+
+def test_tokens_hold_whole_syllables():
+    tokenizer = train_tokenizer(TiktokenTokenizerConfig(vocab_size=330), ["हिन्दी में लिखी हुई एक छोटी कहानी।\n" * 50])
+    assert " लिखी" in {token.decode(errors="replace") for token in tokenizer.vocabulary}
+
+
+@given(st.text("ab1'é .,!\n\t", max_size=200))
+def test_ordinary_text_has_the_pieces_it_had_before(text):
+    import regex
+
+    before = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    assert regex.findall(before, text) == regex.findall(SPLIT_PATTERN, text)
+
+
+LONG = [
+    "ACGT" * 30_000,
+    "word " * 20 + " " * 1_200_000 + "word  " * 20,
+    "\n" * 9000 + "x" * 4096 + "\n\n y",
+    "漢" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_text_without_a_break_is_learnt_from_and_encoded(text):
+    """Two million letters in a row took an hour to learn from, and a million blanks ended Python."""
+    tokenizer = train_tokenizer(TiktokenTokenizerConfig(vocab_size=300), [text])
+    tokens = tokenizer.encode(text)
+    assert tokenizer.decode(tokens.tolist()) == text
+    ((_, block),) = tokenizer.encode_blocks([text])
+    assert block.tolist() == tokens.tolist()
+
+
+def test_only_what_is_longer_is_cut():
+    tokenizer = train_tokenizer(TiktokenTokenizerConfig(vocab_size=300), ["ab" * 3000])
+    assert tokenizer.encode("ab" * 2048).tolist() == tokenizer._encoding.encode_ordinary("ab" * 2048)
+    pieces = [len(piece) for piece in cut_pieces(" " + "ab" * 4096, SPLIT_PATTERN)]
+    assert pieces == [4096, 4096, 1]

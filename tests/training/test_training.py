@@ -18,8 +18,8 @@ from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenize
 from janelm.errors import JaneLMError, UsageError
 from janelm.machine.hardware import choose_compile, compiled
 from janelm.runs import Run
-from janelm.text.corpora import Source
 from janelm.text.data import load_dataset
+from janelm.text.sources import Source
 from janelm.training.distillation import training_loss
 from janelm.training.distributed import Team
 from janelm.training.loop import Trainer

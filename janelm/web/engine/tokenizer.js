@@ -227,8 +227,12 @@ export class BytePairTokenizer extends Tokenizer {
   encode(text) {
     /** @type {number[]} */
     const tokens = [];
-    for (const [piece] of withoutLoneSurrogates(text).matchAll(this.#pattern)) {
-      for (const token of this.#encodePiece(piece)) tokens.push(token);
+    const whole = withoutLoneSurrogates(text);
+    const longest = LONG_STRETCH.test(whole) ? LONGEST_PIECE : Infinity;
+    for (const [found] of whole.matchAll(this.#pattern)) {
+      for (const piece of found.length > longest ? cut(found, longest) : [found]) {
+        for (const token of this.#encodePiece(piece)) tokens.push(token);
+      }
     }
     return tokens;
   }
@@ -277,6 +281,24 @@ function utf8(text) {
   let bytes = "";
   for (const byte of encoder.encode(text)) bytes += String.fromCharCode(byte);
   return bytes;
+}
+
+/** In characters: see LONGEST_PIECE in janelm/text/tokenizers.py. */
+const LONGEST_PIECE = 4096;
+const LONG_STRETCH = /\P{White_Space}{4096}|\p{White_Space}{4096}/u;
+
+/**
+ * A piece in parts of so many characters.
+ * @param {string} piece
+ * @param {number} size
+ */
+function cut(piece, size) {
+  const characters = [...piece];
+  const parts = [];
+  for (let begin = 0; begin < characters.length; begin += size) {
+    parts.push(characters.slice(begin, begin + size).join(""));
+  }
+  return parts;
 }
 
 /**

@@ -1,0 +1,141 @@
+"""`janelm look`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from ..config import DataConfig, check
+from .shared import parse, say
+
+WIDTH = 40  # of the longest bar
+
+
+@dataclass
+class LookOptions:
+    """Which text."""
+
+    files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Files, archives, folders or named corpora; the same as --data."""
+    minutes: float = 10.0
+    """The budget of a training, which its size is chosen by."""
+    json: bool = False
+    """Print all of it as JSON."""
+    write: str | None = None
+    """Save the clean text there, as the model will read it."""
+    data: DataConfig = field(default_factory=DataConfig)
+
+
+def look_command(arguments: list[str], program: str) -> int:
+    """See what a text is made of before training on it."""
+    options = parse(LookOptions, arguments, program, "See what a text is made of before training on it.")
+    config = replace(options.data, data=options.files) if options.files else options.data
+    check(config)
+    from ..machine.files import write_atomically
+    from ..text.corpora import load_sources
+    from ..text.looking import look
+    from ..text.sources import joined
+
+    sources = load_sources(config.data, config)
+    if options.write is not None:
+        write_atomically(Path(options.write), "".join(joined(sources)))
+        say(f"the clean text is in {options.write}")
+    seen = look(sources, config)
+    seen["training"] = _training(seen, options.minutes)
+    seen["warnings"] = _warnings(seen)
+    print(json.dumps(seen, ensure_ascii=False, indent=1) if options.json else "\n".join(_lines(seen)))
+    return 0
+
+
+def _training(seen: dict[str, Any], minutes: float) -> dict[str, Any]:
+    """What a training of so many minutes would be: tokens are characters here, as they are by default."""
+    from ..training.presets import choose_preset, model_preset, training_preset
+
+    preset = choose_preset({"minutes": minutes})[0]
+    size, batch = model_preset("transformer", preset), training_preset("transformer", preset).batch_tokens
+    tokens = seen["split"]["train"]["characters"]
+    shapes = size.weight_shapes(seen["different"] + 1).values()
+    parameters = sum(shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in shapes)
+    return {
+        "minutes": minutes,
+        "preset": preset,
+        "parameters": parameters,
+        "tokens": tokens,
+        "context_length": size.context_length,
+        "steps_per_epoch": -(-tokens // batch),
+    }
+
+
+def _warnings(seen: dict[str, Any]) -> list[str]:
+    found, training = [], seen["training"]
+    if training["tokens"] < 20 * training["context_length"]:
+        found.append(
+            f"the text is small for the preset {training['preset']}: {training['tokens']:,} characters to train on, "
+            f"where each step reads windows of {training['context_length']:,}"
+        )
+    elif training["parameters"] > 5 * training["tokens"]:
+        found.append(
+            f"the preset {training['preset']} has {training['parameters'] / training['tokens']:.0f} parameters for "
+            "each character of the text, and will learn it by heart: a smaller --preset does as well"
+        )
+    if seen.get("held_out_seen_in_training", 0) > 0.02:
+        found.append(
+            f"{seen['held_out_seen_in_training']:.0%} of the held-out text stands, line for line, in training as well"
+        )
+    documents = seen.get("documents", {})
+    held = sum(part.get("documents", 0) for name, part in seen["split"].items() if name != "train")
+    if documents.get("near_copies_held_out", 0) > 0.02 * held:
+        found.append(
+            f"{documents['near_copies_held_out']:,} of {held:,} held-out documents are near-copies of training ones"
+        )
+    authors = sum(seen["authors"].values())
+    for name, count in seen["authors"].items():
+        if len(seen["authors"]) > 1 and count > 0.8 * authors:
+            found.append(f"{name} wrote {count / authors:.0%} of it: --author takes one voice alone")
+    if seen["personal"]:
+        kinds = ", ".join(f"{count:,} x {kind}" for kind, count in seen["personal"].items())
+        found.append(f"there may be personal data ({kinds}): --blank_out {' '.join(seen['personal'])} takes them out")
+    return found
+
+
+def _lines(seen: dict[str, Any]) -> list[str]:
+    """All of it for a person to read."""
+    total, lines = seen["characters"], []
+    for file in seen["files"]:
+        lines.append(f"{file['name']} ({file['kind']}): {file['characters']:,} characters")
+        lines += [f"    {line}" for line in file["done"]]
+    lines += ["", f"{total:,} characters, {seen['different']:,} different:"]
+    lines += [f"  {name:12} {count:>12,}  {count / total:6.1%}" for name, count in seen["scripts"].items()]
+    if seen["rare"]:
+        lines += ["", "rare characters, each with a place where it stands:"]
+        lines += [f"  {r['character']!r:10} {r['count']} x {r['name']:40} {r['example']!r}" for r in seen["rare"]]
+    if "documents" in seen:
+        documents = seen["documents"]
+        lines += ["", f"{documents['count']:,} documents ({documents['kind']}), by length in characters:"]
+        most = max(count for _, count in documents["histogram"])
+        lines += [
+            f"  up to {high:>8,} {'█' * round(WIDTH * count / most)} {count:,}"
+            for high, count in documents["histogram"]
+        ]
+        lines.append(
+            f"  {documents['copies']:,} are copies of others; "
+            f"{documents['near_copies_held_out']:,} near-copies held out"
+        )
+    lines += ["", "what is held out: " + ", ".join(_part(name, part) for name, part in seen["split"].items())]
+    lines.append(f"  it begins {seen['held_out_begins'][:70]!r}")
+    training = seen["training"]
+    lines += [
+        "",
+        f"in {training['minutes']:g} minutes: preset {training['preset']}, {training['parameters']:,} parameters; "
+        f"{training['tokens']:,} tokens (characters), read once in {training['steps_per_epoch']:,} steps",
+    ]
+    return lines + [f"note: {warning}" for warning in seen["warnings"]]
+
+
+def _part(name: str, part: dict[str, int]) -> str:
+    documents = f"{part['documents']:,} documents, " if "documents" in part else ""
+    return f"{name} {documents}{part['characters']:,} characters"

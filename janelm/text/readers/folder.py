@@ -1,0 +1,198 @@
+"""Files, archives and folders of mixed kinds: each file is read, or passed over and named."""
+
+from __future__ import annotations
+
+import gzip
+import posixpath
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from ...config import DataConfig
+from ...errors import JaneLMError, UsageError
+from ..cleaning import clean
+from ..sources import LONG, LongSource, Source
+from ..tidying import joined_documents
+from .base import LARGEST, Archive, File, Reading
+from .registry import ENDINGS, PLAIN, READERS, reader_of
+
+HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "icon\r"}
+OFFICE = {".docx", ".odt", ".epub"}  # archives that are one text
+SHOWN = 5  # files passed over for one reason that are named
+# Of an archive's script and data files only these hold what a person wrote.
+WRITTEN = re.compile(r"(?:^|/)(?:tweets?|tweets?-part\d+|community-tweet)\.js$")
+
+
+def read_file(path: Path, options: DataConfig) -> list[Source]:
+    """What one file holds: a text, or the files of an archive. Raises JaneLMError where it cannot be read."""
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as opened:
+            head = opened.read(1 << 16)
+        file = File(str(path), head, options, sibling=lambda beside: _beside(path, beside))
+        if size > LONG and reader_of(file) is PLAIN and not head.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+            return [_long(str(path), size, lambda: open(path, "rb"), options)]
+        if size > LARGEST:
+            raise JaneLMError(
+                f"{path} has {size / 1e6:,.0f} MB, more than the {LARGEST >> 20:,} MB that are read of its kind"
+            )
+        file.raw = path.read_bytes()
+    except OSError as error:
+        raise JaneLMError(f"cannot read {path} ({error.strerror}): check the name and the permissions") from error
+    if file.raw.startswith(b"\x1f\x8b") and options.rules > 1:
+        return _read_gzip(path, file)
+    if file.raw.startswith(b"PK") and reader_of(file).name not in ("epub", "docx", "odt"):
+        return _read_archive(file)
+    return [read_one(file)]
+
+
+def _long(name: str, size: int, open_file: Callable[[], BinaryIO], options: DataConfig) -> Source:
+    return LongSource(name, size, open_file, options.text_encoding, options.rules > 1)
+
+
+def _beside(path: Path, beside: str) -> bytes | None:
+    """A file beside this one, by a path that names at most the folder above."""
+    found = path.parent / beside
+    return found.read_bytes() if found.is_file() and found.stat().st_size <= LARGEST else None
+
+
+def _read_gzip(path: Path, file: File) -> list[Source]:
+    name = str(path)
+    try:
+        with gzip.open(path) as opened:
+            raw = opened.read(LONG + 1)
+            inner = File(name.removesuffix(".gz"), raw, file.options)
+            if len(raw) > LONG:
+                if reader_of(inner) is not PLAIN:
+                    raise JaneLMError(f"{name} unpacks to more than {LONG >> 20:,} MB, which is the limit for its kind")
+                return [_long(name, path.stat().st_size, lambda: cast(BinaryIO, gzip.open(path)), file.options)]
+    except (OSError, EOFError, zlib.error) as error:
+        raise JaneLMError(f"{name} is a damaged gzip file ({error}): fetch or save it anew") from error
+    source = read_one(inner)
+    source.name = name
+    return [source]
+
+
+def read_one(file: File) -> Source:
+    """One file's text, read and cleaned. Raises JaneLMError, in one sentence, whatever is wrong with the file."""
+    reader = reader_of(file)
+    if not file.raw:
+        raise JaneLMError(f"{file.name} is empty: name a file with text in it")
+    try:
+        reading = reader.read(file)
+    except JaneLMError:
+        raise
+    except (Exception, RecursionError, MemoryError) as error:  # formats and their libraries fail in many ways
+        why = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
+        raise JaneLMError(
+            f"{file.name} cannot be read as {reader.name} ({why}): it is damaged, or not what its name says"
+        ) from error
+    return _source(file, reader.name, reading)
+
+
+def _source(file: File, reader: str, reading: Reading) -> Source:
+    said, normal = list(reading.said), file.options.rules > 1
+    documents = reading.documents
+    if documents is not None:
+        documents = [clean(document, normal)[0].strip("\n") for document in documents]
+        documents = [document for document in documents if document.strip()]
+        text = joined_documents(documents)
+    else:
+        text, more = clean(reading.text, normal)
+        said += [line for line in more if line not in said]
+    if not text.strip():
+        told = f" ({'; '.join(said)})" if said else ""
+        raise JaneLMError(f"{file.name} is empty{told}: name a file with text in it")
+    return Source(file.name, text, said, documents, reader, reading.authors)
+
+
+def read_folder(folder: Path, options: DataConfig) -> list[Source]:
+    """All files of a folder that are of a kind that is read, in order of their names.
+
+    Raises JaneLMError where there is none.
+    """
+    if options.rules == 1:
+        found = sorted(file for file in folder.rglob("*.txt") if file.is_file())
+        return [source for file in found for source in read_file(file, options)]
+    if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
+        names = sorted(file for file in folder.rglob("*.arrow") if not file.name.startswith("cache-"))
+    else:
+        names = sorted(file for file in folder.rglob("*") if file.is_file())
+    entries = ((file.relative_to(folder).as_posix(), lambda file=file: read_file(file, options)) for file in names)
+    return _read_all(str(folder), entries)
+
+
+def _read_archive(file: File) -> list[Source]:
+    try:
+        archive = Archive(file.name, file.raw)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise JaneLMError(f"{file.name} is a damaged archive ({error}): fetch or save it anew") from error
+
+    def entry(member: str) -> list[Source]:
+        def beside(path: str) -> bytes | None:
+            return archive.get(posixpath.normpath(posixpath.join(posixpath.dirname(member), path)))
+
+        try:
+            raw = archive.read(member)
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+            raise JaneLMError(f"{file.name}/{member} is damaged ({error}): fetch or save it anew") from error
+        inner = File(f"{file.name}/{member}", raw, file.options, beside)
+        if raw.startswith(b"PK") and reader_of(inner).name not in ("epub", "docx", "odt"):
+            raise JaneLMError(f"{inner.name} is an archive inside an archive: unpack it")
+        return [read_one(inner)]
+
+    return _read_all(file.name, ((member, partial(entry, member)) for member in sorted(archive.members)))
+
+
+def _read_all(where: str, entries: Iterator[tuple[str, Callable[[], list[Source]]]]) -> list[Source]:
+    """Read what can be read; what is passed over is told with the first text."""
+    sources: list[Source] = []
+    passed: dict[str, list[str]] = {}
+    for name, read in entries:
+        why = _passed_over(name)
+        if why is None:
+            try:
+                sources += read()
+                continue
+            except UsageError:
+                raise
+            except JaneLMError as error:
+                why = "empty" if " is empty" in str(error) else str(error)
+        passed.setdefault(why, []).append(name)
+    said = [_told(why, names) for why, names in passed.items()]
+    if not sources:
+        told = f" ({'; '.join(said)})" if said else ""
+        kinds = ", ".join(
+            reader.name for reader in READERS if reader.endings and reader.name not in ("old Office", "bluesky")
+        )
+        raise JaneLMError(f"{where} has no file with a text in it{told}: what is read is {kinds}")
+    sources[0].report = [f"beside it, {line}" for line in said] + sources[0].report
+    return sources
+
+
+def _passed_over(name: str) -> str | None:
+    """Why a file is not even looked at, or None."""
+    path = PurePosixPath(name)
+    if any((part.startswith(".") and part != "..") or part.lower() in HIDDEN for part in path.parts):
+        return "hidden"
+    if path.name in ("users.json", "channels.json", "integration_logs.json", "dataset_info.json", "state.json"):
+        return "no text of its own"
+    if path.suffix.lower() == ".js" and WRITTEN.search(name):
+        return None
+    if (
+        path.suffix
+        and path.suffix.lower() not in ENDINGS
+        and not path.suffix[1:].isdigit()
+        and path.suffix.lower() != ".xml"
+    ):
+        return "of another kind"
+    return None
+
+
+def _told(why: str, names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return f"passed over {', '.join(names[:SHOWN])}{more}: {why}"

@@ -1,0 +1,139 @@
+"""Papers: docx, odt, RTF."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ...errors import JaneLMError
+from .base import Archive, File, Reading, dense, local, parse_xml
+
+OLD_WORD = b"\xd0\xcf\x11\xe0"
+
+
+def _has(file: File, member: bytes) -> bool:
+    return file.raw.startswith(b"PK") and member in file.raw
+
+
+def is_docx(file: File) -> bool:
+    return _has(file, b"word/document.xml")
+
+
+def read_docx(file: File) -> Reading:
+    """The paragraphs as they stand, without notes, heads, feet, comments and what was struck out."""
+    archive = Archive(file.name, file.raw)
+    root = parse_xml(archive.read("word/document.xml"))
+    text = _paragraphs(_docx_pieces(root))
+    said = ["read the paragraphs of the Word file"]
+    notes = archive.get("word/footnotes.xml")
+    removed = (
+        sum(dense(element.text or "") for element in parse_xml(notes).iter() if local(element.tag) == "t")
+        if notes
+        else 0
+    )
+    if removed:
+        said.append(f"left out its footnotes ({removed:,} characters)")
+    return Reading(text, None, said, dense(text), removed)
+
+
+def _docx_pieces(root: Any) -> Iterator[str | None]:
+    """Pieces of text, and None where a paragraph begins."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        kind = local(element.tag)
+        if kind in ("del", "Fallback", "moveFrom"):
+            continue
+        if kind == "p":
+            yield None
+        elif kind == "t":
+            yield element.text or ""
+        elif kind in ("tab", "ptab") and not len(element) and not element.get(f"{element.tag.rpartition('}')[0]}}}val"):
+            yield "\t"
+        elif kind in ("br", "cr"):
+            yield "\n"
+        elif kind == "noBreakHyphen":
+            yield "-"
+        waiting += reversed(element)
+
+
+def _paragraphs(pieces: Iterator[str | None]) -> str:
+    paragraphs: list[list[str]] = [[]]
+    for piece in pieces:
+        if piece is None:
+            paragraphs.append([])
+        else:
+            paragraphs[-1].append(piece)
+    whole = ("".join(paragraph).strip() for paragraph in paragraphs)
+    return "\n\n".join(paragraph for paragraph in whole if paragraph) + "\n"
+
+
+def is_odt(file: File) -> bool:
+    return file.raw.startswith(b"PK") and b"application/vnd.oasis.opendocument.text" in file.raw[:200]
+
+
+def read_odt(file: File) -> Reading:
+    """The paragraphs as they stand, without notes, comments, tables of contents and what was struck out."""
+    archive = Archive(file.name, file.raw)
+    manifest = archive.get("META-INF/manifest.xml") or b""
+    if b"encryption-data" in manifest:
+        raise JaneLMError(f"{file.name} is locked with a password: save it without one")
+    removed = [0]
+    text = _paragraphs(_odt_pieces(parse_xml(archive.read("content.xml")), removed))
+    said = ["read the paragraphs of the OpenDocument file"]
+    if removed[0]:
+        said.append(f"left out notes, comments and contents ({removed[0]:,} characters)")
+    return Reading(text, None, said, dense(text), removed[0])
+
+
+def _odt_pieces(root: Any, removed: list[int]) -> Iterator[str | None]:
+    waiting: list[Any] = [root]
+    while waiting:
+        element = waiting.pop()
+        if isinstance(element, str):
+            yield element
+            continue
+        kind = local(element.tag)
+        if kind in ("note", "annotation", "tracked-changes", "table-of-content", "alphabetical-index"):
+            removed[0] += dense("".join(element.itertext()))
+            continue
+        inside = kind in ("p", "h", "span", "a", "bookmark", "ruby-base", "meta")
+        if kind in ("p", "h"):
+            yield None
+        elif kind == "s":
+            count = next((value for name, value in element.items() if local(name) == "c"), "1")
+            yield " " * min(int(count), 1000)
+        elif kind == "tab":
+            yield "\t"
+        elif kind == "line-break":
+            yield "\n"
+        if inside:
+            yield re.sub(r"\s+", " ", element.text or "")
+        for child in reversed(element):
+            if inside:
+                waiting.append(re.sub(r"\s+", " ", child.tail or ""))
+            waiting.append(child)
+
+
+def is_rtf(file: File) -> bool:
+    return file.raw.startswith(b"{\\rtf")
+
+
+def read_rtf(file: File) -> Reading:
+    from striprtf.striprtf import rtf_to_text
+
+    # Its own bytes are ASCII; others come as escapes, whose code page it names.
+    text = rtf_to_text(file.raw.decode("cp1252", "replace"), errors="replace")
+    text = re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
+    return Reading(text, None, ["read the text of the RTF file"], dense(text), 0)
+
+
+def is_old_word(file: File) -> bool:
+    return file.raw.startswith(OLD_WORD)
+
+
+def read_old_word(file: File) -> Reading:
+    raise JaneLMError(
+        f"{file.name} is an Office file of the old kind, or a locked one: save it as .docx without a password"
+    )

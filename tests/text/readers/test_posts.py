@@ -1,0 +1,282 @@
+"""Posts, chats, letters and tables as documents. The people in them were made up."""
+
+# ruff: noqa: E501 (formats of others, as they are)
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from text.readers import files
+
+from janelm.config import DataConfig
+from janelm.errors import JaneLMError, UsageError
+from janelm.text.corpora import load_sources, read_source
+
+
+def documents(name: str, raw, **options) -> list[str]:
+    return source(name, raw, **options).documents
+
+
+def source(name: str, raw, **options):
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    if not isinstance(raw, (str, bytes)):
+        raw = json.dumps(raw)
+    Path(name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
+    return read_source(Path(name), DataConfig(**options))
+
+
+def tweet(number: int, text: str, **more) -> dict:
+    return {"tweet": {"id_str": str(number), "full_text": text, **more}}
+
+
+TWEETS = "window.YTD.tweets.part0 = " + json.dumps(
+    [
+        tweet(12, "Second &amp; last https://t.co/abc"),
+        tweet(5, "First\nof all"),
+        tweet(7, "RT @ann: hers"),
+        tweet(9, "@ann @bob Yes 🦉", in_reply_to_status_id_str="8"),
+    ],
+    indent=1,
+)
+
+
+def test_a_twitter_archive_is_ones_own_tweets_oldest_first():
+    assert documents("tweets.js", TWEETS) == ["First\nof all", "Yes 🦉", "Second & last"]
+    assert documents("tweets.js", TWEETS, replies=False, links=True)[-1] == "Second & last https://t.co/abc"
+    assert "RT @ann: hers" in documents("tweets.js", TWEETS, retweets=True)
+    members = {
+        "data/tweets.js": TWEETS,
+        "data/like.js": "window.YTD.like.part0 = []",
+        "data/manifest.js": "x",
+        "Your archive.html": "<html><p>menu",
+    }
+    Path("twitter.zip").write_bytes(files.zipped({name: text for name, text in members.items() if "html" not in name}))
+    (found,) = load_sources(("twitter.zip",))
+    assert len(found.documents) == 3 and "like.js" in found.report[0]
+
+
+def note(text: str, **more) -> dict:
+    to = {"to": ["https://www.w3.org/ns/activitystreams#Public"], "cc": []}
+    return {"type": "Create", "object": {"type": "Note", "content": text} | to | more}
+
+
+def test_a_mastodon_outbox_is_ones_own_public_posts():
+    outbox = {
+        "type": "OrderedCollection",
+        "orderedItems": [
+            note("<p>It rained.<br/>All day.</p><p>And <a href='x'>#night</a> came.</p>"),
+            note("<p>secret</p>", to=["https://x.example/users/ann"]),
+            {"type": "Announce", "object": "https://x.example/1"},
+            note("<p><span>@ann</span> Indeed.</p>", inReplyTo="https://x.example/2"),
+        ],
+    }
+    read = source("outbox.json", outbox)
+    assert read.documents == ["It rained.\nAll day.\n\nAnd #night came.", "Indeed."]
+    assert "1 boosts" in " ".join(read.report) and "1 direct" in " ".join(read.report)
+
+
+CHATS = {
+    "Android, English": "1/4/23, 7:05\u202fPM - {}: {}",
+    "Android, German": "04.01.23, 19:05 - {}: {}",
+    "Android, French": "04/01/2023 à 19:05 - {}: {}",
+    "Android, Spanish": "4/1/23, 7:05 p. m. - {}: {}",
+    "Android, Dutch": "04-01-2023 19:05 - {}: {}",
+    "Android, Chinese": "2023/1/4 下午7:05 - {}: {}",
+    "Android, Korean": "2023. 1. 4. 오후 7:05 - {}: {}",
+    "iOS, English": "[1/4/23, 7:05:33\u202fPM] {}: {}",
+    "iOS, German": "[04.01.23, 19:05:33] {}: {}",
+    "iOS, Russian": "[04.01.2023, 19:05:33] {}: {}",
+    "iOS, Swedish": "[2023-01-04, 19:05:33] {}: {}",
+}
+
+
+@pytest.mark.parametrize("place", CHATS)
+def test_a_whatsapp_chat_is_its_messages_in_the_form_of_any_phone(place):
+    line = CHATS[place].format
+    system = CHATS[place].split("{}")[0] + "Messages and calls are end-to-end encrypted."
+    media = {"A": "<Media omitted>", "i": "\u200eimage omitted"}[place[0]]
+    chat = [system, line("Ann", "First line\nsecond: line\n\nfourth"), line("Bob B.", media)]
+    chat += [line("Bob B.", "This message was deleted"), line("Bob B.", "Olé: 12:30 - fine")]
+    text = "\n".join(chat) + "\n"
+    read = source("chat.txt", text)
+    assert read.reader == "whatsapp"
+    assert read.documents == ["First line\nsecond: line\n\nfourth", "Olé: 12:30 - fine"]
+    assert documents("chat.txt", text, author=("ann",)) == ["First line\nsecond: line\n\nfourth"]
+    assert documents("chat.txt", text, speakers=True)[1] == "Bob B.\tOlé: 12:30 - fine"
+    with pytest.raises(JaneLMError, match="Ann 1"):
+        documents("chat.txt", text, author=("Zoe",))
+
+
+def test_a_book_with_a_few_dates_is_no_chat():
+    text = "It was on 4/1/23, 7:05 that it began: so they say.\n" * 30
+    assert source("book.txt", text).reader == "plain"
+
+
+def test_telegram_one_chat_and_a_whole_account():
+    chat = {
+        "name": "Ann", "type": "personal_chat", "id": 1,
+        "messages": [
+            {"type": "message", "from": "Ann", "from_id": "user2", "text": "Hello"},
+            {"type": "service", "actor": "Ann", "action": "phone_call", "text": ""},
+            {"type": "message", "from": "Bob", "from_id": "user1", "text": ["See ", {"type": "bold", "text": "this"}, "!"]},
+            {"type": "message", "from": "Bob", "from_id": "user1", "text": "theirs", "forwarded_from": "X"},
+        ],
+    }  # fmt: skip
+    assert documents("result.json", chat) == ["Hello", "See this!"]
+    account = {"personal_information": {"user_id": 1}, "chats": {"list": [chat]}}
+    assert documents("result.json", account, author=("me",)) == ["See this!"]
+
+
+def test_discord_as_json_as_csv_and_ones_own_package():
+    export = {
+        "guild": {}, "channel": {"name": "x"},
+        "messages": [
+            {"type": "Default", "author": {"name": "ann", "nickname": "Ann", "isBot": False}, "content": "Hi\nyou"},
+            {"type": "GuildMemberJoin", "author": {"name": "bob"}, "content": "Joined the server."},
+            {"type": "Default", "author": {"name": "bot", "isBot": True}, "content": "beep"},
+            {"type": "Reply", "author": {"name": "bob"}, "content": "Yes"},
+        ],
+    }  # fmt: skip
+    assert documents("c.json", export) == ["Hi\nyou", "Yes"]
+    assert documents("c.json", export, author=("Ann",)) == ["Hi\nyou"]
+    table = 'AuthorID,Author,Date,Content,Attachments,Reactions\n"1","ann","2023","Hi ""you""\nthere","",""\n"2","bob","2023","Yes","",""\n'
+    assert documents("c.csv", table) == ['Hi "you"\nthere', "Yes"]
+    assert documents("c.csv", table, author=("bob",)) == ["Yes"]
+    assert documents("m.json", [{"ID": 1, "Timestamp": "x", "Contents": "Mine", "Attachments": ""}]) == ["Mine"]
+
+
+def test_a_slack_export_has_names_and_no_marks():
+    day = [
+        {
+            "type": "message",
+            "user": "U1",
+            "ts": "1",
+            "text": "Hi <@U2>, see <https://x.example|the page> &amp; &lt;this&gt; in <#C1|general>",
+        },
+        {"type": "message", "subtype": "channel_join", "user": "U2", "ts": "2", "text": "<@U2> has joined"},
+    ]
+    users = [{"id": "U1", "name": "ann", "profile": {"real_name": "Ann A."}}, {"id": "U2", "name": "bob"}]
+    for name, data in (("slack/users.json", users), ("slack/general/2023-01-04.json", day)):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(json.dumps(data))
+    (found,) = load_sources(("slack",), DataConfig(speakers=True))
+    assert found.documents == ["Ann A.\tHi @bob, see the page & <this> in general"]
+    Path("slack.zip").write_bytes(files.zipped({"users.json": json.dumps(users), "general/1.json": json.dumps(day)}))
+    assert load_sources(("slack.zip",), DataConfig(speakers=True))[0].documents == found.documents
+
+
+def test_facebooks_broken_letters_are_mended_and_the_order_is_that_of_time():
+    def broken(text):
+        return text.encode().decode("latin-1")
+
+    chat = {
+        "participants": [{"name": "Ann"}], "title": "Ann",
+        "messages": [
+            {"sender_name": broken("Zoë"), "timestamp_ms": 3, "content": broken("Schön 😀 “ja”")},
+            {"sender_name": "Ann", "timestamp_ms": 2, "content": broken("Reacted 😀 to your message ")},
+            {"sender_name": "Ann", "timestamp_ms": 1, "content": "Hello"},
+            {"sender_name": "Ann", "timestamp_ms": 0, "photos": []},
+        ],
+    }  # fmt: skip
+    read = source("message_1.json", chat, speakers=True)
+    assert read.documents == ["Ann\tHello", "Zoë\tSchön 😀 “ja”"] and "mended" in " ".join(read.report)
+    assert documents("posts.json", [{"timestamp": 1, "data": [{"post": broken("Käse")}]}]) == ["Käse"]
+
+
+def test_a_backup_of_short_messages_with_its_halved_signs():
+    backup = """<?xml version='1.0' encoding='UTF-8' standalone='yes' ?><smses count="3">
+<sms address="+1" type="1" body="Caf&#233; &#55357;&#56832;&#10;now?" contact_name="Ann" />
+<sms address="+1" type="2" body="Yes &amp; no" contact_name="Ann" />
+<mms msg_box="1" address="+2" contact_name="(Unknown)"><parts><part ct="image/png"/><part ct="text/plain" text="Hi"/></parts></mms>
+</smses>"""
+    assert documents("sms.xml", backup, speakers=True) == ["Ann\tCafé 😀\nnow?", "me\tYes & no", "+2\tHi"]
+    assert documents("sms.xml", backup, author=("me",)) == ["Yes & no"]
+
+
+MBOX = """From ann@x.example Wed Jan  4 19:05:00 2023
+From: =?utf-8?q?Ann_=C3=84?= <ann@x.example>
+Subject: Rain
+Content-Type: text/plain; charset="iso-8859-1"
+Content-Transfer-Encoding: quoted-printable
+
+It rained all caf=E9.
+
+>From here it looks so.
+
+On Tue, 3 Jan 2023 at 10:00, Bob <bob@x.example> wrote:
+> And there?
+> So?
+
+-- 
+Ann, the miller
+
+From bob@x.example Wed Jan  4 19:06:00 2023
+From: bob@x.example
+MIME-Version: 1.0
+Content-Type: text/html; charset=utf-8
+
+<p>Fine &amp; dry.</p><blockquote></blockquote>
+
+"""
+
+
+def test_a_mailbox_is_what_each_sender_wrote():
+    assert documents("in.mbox", MBOX) == ["It rained all café.\n\nFrom here it looks so.", "Fine & dry."]
+    assert documents("in.mbox", MBOX, author=("Ann Ä",)) == ["It rained all café.\n\nFrom here it looks so."]
+
+
+def test_tables_have_one_document_for_each_cell():
+    """Header, quotes and line breaks used to be learnt as text."""
+    rows = [["id", "Text"], ["1", 'He said "hi"\nand left, "twice"'], ["2", "Ünt"], ["3", ""]]
+    with open("p.csv", "w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened).writerows(rows)
+    assert read_source(Path("p.csv")).documents == [rows[1][1], "Ünt"]
+    assert documents("p.tsv", "a\tb\nx y\tz\n", column="b") == ["z"]
+    assert documents("p.csv", "x;A\ny;B\n", column="1") == ["x", "y"]
+    assert documents("p.csv", "just one\nand two, three\n".replace(",", "")) == ["just one", "and two three"]
+    with pytest.raises(JaneLMError, match="--column which of its columns is the text: 'a', 'b'"):
+        documents("p.csv", "a,b\n1,2\n")
+    with pytest.raises(UsageError, match="no column 'c'"):
+        documents("p.csv", "a,b\n1,2\n", column="c")
+    assert documents("p.jsonl", '{"text": "One\\nof"}\n\n{"text": "Two"}\n') == ["One\nof", "Two"]
+    assert documents("p.jsonl", '{"a": {"b": "deep"}}\n', column="a.b") == ["deep"]
+    assert documents("p.json", ["One", "Two"]) == ["One", "Two"]
+    assert documents("p.json", {"data": [{"content": "One"}, {"content": "Two"}]}) == ["One", "Two"]
+
+
+def test_parquet_and_the_folders_of_hugging_faces_datasets():
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({"id": [1, 2, 3], "text": ["One", None, "Dré\nof"]})
+    pyarrow.parquet.write_table(table, "t.parquet")
+    assert read_source(Path("t.parquet")).documents == ["One", "Dré\nof"]
+    Path("set/train").mkdir(parents=True)
+    Path("set/dataset_dict.json").write_text("{}")
+    Path("set/train/dataset_info.json").write_text("{}")
+    with (
+        pyarrow.OSFile("set/train/data-00000-of-00001.arrow", "wb") as sink,
+        pyarrow.ipc.new_stream(sink, table.schema) as writer,
+    ):
+        writer.write_table(table)
+    assert load_sources(("set",))[0].documents == ["One", "Dré\nof"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        [],
+        {"a": 1},
+        [1, 2],
+        {"messages": []},
+        {"messages": [1], "participants": []},
+        [{"ts": 1, "type": "message"}],
+        {"type": "x", "orderedItems": [1]},
+    ],
+)
+def test_json_of_another_kind_is_one_clear_sentence(data):
+    with pytest.raises(JaneLMError, match=r"thing\.json") as caught:
+        documents("thing.json", data)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,225 @@
+"""Books and papers: what of a file is its text."""
+
+# ruff: noqa: E501 (formats of others, as they are)
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from text.readers import files
+
+from janelm.config import DataConfig
+from janelm.errors import JaneLMError
+from janelm.text.corpora import load_sources, read_source
+from janelm.text.readers import base, folder
+from janelm.text.readers.base import File, dense
+from janelm.text.readers.markup import page_text, read_html
+from janelm.text.readers.plain import unframe
+
+
+def source(name: str, raw: bytes | str, **options):
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
+    return read_source(Path(name), DataConfig(**options))
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "reader", "text"),
+    [
+        ("a.epub", files.epub, "epub", files.EPUB_TEXT),
+        ("b.epub", lambda: files.epub("2.0"), "epub", files.EPUB_TEXT),
+        ("a.docx", files.docx, "docx", files.DOCX_TEXT),
+        ("a.odt", files.odt, "odt", files.ODT_TEXT),
+        ("a.rtf", lambda: files.RTF, "rtf", files.RTF_TEXT),
+        ("a.fb2", lambda: files.FB2, "fb2", files.FB2_TEXT),
+        ("a.srt", lambda: files.SRT, "subtitles", "Where is he?\n- Gone.\nAgain?\n"),
+        ("a.vtt", lambda: files.VTT, "subtitles", "Where is\nhe?\n"),
+        ("a.html", lambda: files.HTML, "html", files.HTML_TEXT),
+        ("a.md", lambda: files.MARKDOWN, "markdown", files.MARKDOWN_TEXT),
+        ("A.TXT", lambda: "Plain.\r\n", "plain", "Plain.\n"),
+        ("a.text", lambda: "Plain.\n", "plain", "Plain.\n"),
+    ],
+)
+def test_the_text_of_a_file_is_exactly_what_a_reader_reads(name, make, reader, text):
+    raw = make()
+    read = source(name, raw)
+    assert (read.text, read.reader, read.documents) == (text, reader, None)
+    if reader not in ("markdown", "plain"):
+        assert source("wrongly.named", raw).text == text, "by what it holds, whatever it is called"
+    assert source(f"{name}.gz", gzip.compress(raw if isinstance(raw, bytes) else raw.encode())).text == text
+    (inside,) = folder.read_file(zip_of({f"in/{name}": raw}), DataConfig())
+    assert inside.text == text and inside.name == f"all.zip/in/{name}"
+
+
+def zip_of(members) -> Path:
+    Path("all.zip").write_bytes(files.zipped(members))
+    return Path("all.zip")
+
+
+def test_a_pdf_has_its_paragraphs_again_without_heads_numbers_and_hyphens():
+    read = source("a.pdf", files.pdf())
+    assert "MILL" not in read.text and "- 2 -" not in read.text
+    paragraphs = read.text.strip().split("\n\n")
+    assert len(paragraphs) == 8 and all(p[-5:] == "ends." for p in paragraphs)
+    assert "a word that is parted at the end of it. Then the owl ends." in paragraphs[0]
+    assert "8 running heads" in " ".join(read.report) and "joined 4 words" in " ".join(read.report)
+
+
+def test_a_locked_or_scanned_pdf_is_one_clear_sentence():
+    from fpdf import FPDF
+
+    scan = FPDF()
+    scan.add_page()
+    with pytest.raises(JaneLMError, match="scan"):
+        source("scan.pdf", bytes(scan.output()))
+    locked = FPDF()
+    locked.set_encryption(owner_password="x", user_password="y")
+    locked.add_page()
+    with pytest.raises(JaneLMError, match="locked with a password"):
+        source("locked.pdf", bytes(locked.output()))
+
+
+BOOK = "CHAPTER I\n\nIt rained.\n\nNobody came.\n"
+TODAY = ("*** START OF THE PROJECT GUTENBERG EBOOK THE MILL ***", "*** END OF THE PROJECT GUTENBERG EBOOK THE MILL ***")
+FRAMES = [
+    TODAY,
+    ("*** START OF THIS PROJECT GUTENBERG EBOOK THE MILL ***", "*** END OF THIS PROJECT GUTENBERG EBOOK THE MILL ***"),
+    ("***START OF THE PROJECT GUTENBERG EBOOK THE MILL***", "***END OF THE PROJECT GUTENBERG EBOOK THE MILL***"),
+    (
+        "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*",
+        "End of The Project Gutenberg Etext of The Mill",
+    ),
+    (
+        "*END THE SMALL PRINT! FOR PUBLIC DOMAIN EBOOKS*Ver.02/11/02*END*",
+        "End of Project Gutenberg's The Mill, by A. N.",
+    ),
+    ("*** START OF THE PROJECT GUTENBERG EBOOK DIE MÜHLE ***", "End of the Project Gutenberg EBook of Die Mühle"),
+]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_the_frame_of_project_gutenberg_is_found_in_all_its_forms(frame):
+    start, end = frame
+    whole = f"The Project Gutenberg EBook of The Mill\n\nTitle: The Mill\n\n{start}\n\nProduced by A. N. Other\nand friends\n\n{BOOK}\n\n{end}\n\nLICENSE refund donations\n"
+    read = source("pg.txt", whole)
+    assert read.text == BOOK and "licence" in read.report[-1]
+    counted = int(re.search(r"licence, ([\d,]+) characters", read.report[-1])[1].replace(",", ""))
+    assert counted + dense(BOOK) == dense(whole), "kept and removed are the whole"
+    assert source("pg.txt", whole, keep_frame=True).text == whole
+
+
+def test_transcribers_notes_at_the_ends_go_and_the_book_stays():
+    note = "[Transcriber's Note: Spelling is as it was,\nand so are commas.]\n\n"
+    body = "It rained. " * 2000 + "\n\nTranscriber's notes were found in the mill.\n\n" + "Nobody came. " * 2000 + "\n"
+    read = source("pg.txt", f"{TODAY[0]}\n\n{note}{body}\nTranscriber’s Notes\n\nA comma was put.\n\n{TODAY[1]}\n")
+    assert read.text.strip().startswith("It rained.") and "Spelling" not in read.text
+    assert "notes were found in the mill" in read.text, "one in the midst of the book is the book's"
+
+
+@pytest.mark.parametrize(
+    "text", ["He spoke of Project Gutenberg at length.\n\nThe end of it.\n", BOOK, "*** START ***\n" + BOOK]
+)
+def test_without_marker_lines_nothing_is_taken(text):
+    assert unframe(text, []) == (text, 0)
+
+
+def test_several_books_in_one_file_each_lose_their_frame():
+    one = f"head\n{TODAY[0]}\n{BOOK}{TODAY[1]}\nlicence\n"
+    assert source("pg.txt", one + one).text == BOOK + "\n\n" + BOOK
+
+
+def test_of_a_page_kept_and_removed_are_the_whole():
+    reading = read_html(File("a.html", files.HTML, DataConfig()))
+    seen = re.sub(r"<(?!p>no|/p>\")[^>]*>", "", files.HTML.decode("latin-1").replace("&amp;", "&"))
+    assert reading.kept == dense(reading.text) and reading.kept + reading.removed == dense(seen)
+
+
+@pytest.mark.parametrize(
+    "html", ["<nav>never closed <p>text", "<p>a</b></i></p>", "<main></main><p>x", "<" * 5000, "&#x110000;"]
+)
+def test_a_broken_page_is_read_as_far_as_it_goes(html):
+    assert isinstance(page_text(html)[0], str)
+
+
+def test_a_folder_of_mixed_kinds_is_read_and_what_is_passed_over_is_named():
+    """A sidecar file of macOS, or one empty file, used to stop the whole training."""
+    for name, raw in {
+        "box/a.txt": b"First.\n", "box/._a.txt": b"\0\5\x16\7\0\2", "box/.DS_Store": b"\0" * 9, "box/Thumbs.db": b"x",
+        "box/__MACOSX/b.txt": b"x", "box/empty.txt": b"", "box/b.TXT": b"Second.\n", "box/c/d.docx": files.docx(),
+        "box/picture.png": b"\x89PNG", "box/e.epub": b"PK broken",
+    }.items():  # fmt: skip
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(raw)
+    sources = load_sources(("box",))
+    assert [source.text for source in sources] == ["First.\n", "Second.\n", files.DOCX_TEXT]
+    said = " ".join(sources[0].report)
+    for name in ("._a.txt", ".DS_Store", "Thumbs.db", "__MACOSX/b.txt", "empty.txt", "picture.png", "e.epub"):
+        assert name in said
+    assert "empty.txt: empty" in said and "hidden" in said
+
+
+HOSTILE = '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]><FictionBook><body><p>&x;</p></body></FictionBook>'
+LAUGHS = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><FictionBook><body><p>&b;</p></body></FictionBook>'
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("a.epub", files.epub()[:300]),
+        ("a.docx", files.docx()[:3000]),
+        ("a.docx", b"PK\3\4word/document.xml"),
+        ("a.odt", files.zipped({"mimetype": "application/vnd.oasis.opendocument.text"})),
+        ("a.epub", files.zipped({"mimetype": "application/epub+zip"})),
+        ("a.pdf", files.pdf()[:400]),
+        ("a.pdf", b"%PDF-1.4 nothing"),
+        ("a.fb2", HOSTILE),
+        ("a.fb2", LAUGHS),
+        ("a.fb2", "<FictionBook>" + "<a>" * 100_000),
+        ("a.zip", b"PK\3\4 broken"),
+        ("a.gz", b"\x1f\x8b broken"),
+        ("a.txt.gz", gzip.compress(b"text" * 999)[:-20]),
+        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9),
+        ("a.car", b"\x3a\xa2eroots"),
+        ("a.json", b"{"),
+        ("a.jsonl", b"{}\n{"),
+        ("a.csv", b"a,b\n1,2\n"),
+        ("a.parquet", b"PAR1 broken"),
+        ("tweets.js", b"window.YTD.tweets.part0 = [{"),
+        ("a.xml", b"<smses><sms"),
+        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+        ("a.srt", b""),
+    ],
+)
+def test_a_bad_file_is_one_clear_sentence(name, raw):
+    with pytest.raises(JaneLMError) as caught:
+        source(name, raw)
+    assert "\n" not in str(caught.value) and name in str(caught.value) and "root:" not in str(caught.value)
+    assert [path.name for path in Path().iterdir()] == [name], "and nothing is written"
+
+
+def test_a_bomb_stops_at_the_limit(monkeypatch):
+    monkeypatch.setattr(base, "LARGEST", 1 << 20)
+    document = f"<w:document {files.WORD}>" + "<w:p/>" * 500_000 + "</w:document>"
+    with pytest.raises(JaneLMError, match="the limit"):
+        source("bomb.docx", files.zipped({"word/document.xml": document}))
+    with pytest.raises(JaneLMError, match="the limit"):
+        source("bomb.zip", files.zipped({"a.txt": b"x" * (1 << 21)}))
+    monkeypatch.setattr(base, "MEMBERS", 10)
+    with pytest.raises(JaneLMError, match="more than the 10"):
+        source("many.zip", files.zipped({f"{number}.txt": "x" for number in range(11)}))
+
+
+def test_a_locked_archive_says_so():
+    raw = bytearray(files.zipped({"a.txt": "hello"}))
+    raw[6] |= 1
+    raw[raw.index(b"PK\1\2") + 8] |= 1
+    with pytest.raises(JaneLMError, match="password"):
+        source("locked.zip", bytes(raw))
+    with pytest.raises(JaneLMError, match="password"):
+        source("locked.odt", files.odt("<m><encryption-data/></m>"))
+
+
+def test_names_in_an_archive_that_lead_out_of_it_write_nothing():
+    sources = folder.read_file(zip_of({"../../out.txt": "Text.\n", "/etc/in.txt": "More.\n"}), DataConfig())
+    assert {source.text for source in sources} == {"Text.\n", "More.\n"} and not Path("../../out.txt").exists()

@@ -1,0 +1,147 @@
+"""Cleaning that is asked for, and what a person is shown of a text."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small import write_text
+
+from janelm.cli import main
+from janelm.config import DataConfig
+from janelm.errors import UsageError
+from janelm.text.corpora import load_sources, read_source
+from janelm.text.looking import look, paragraph, script
+from janelm.text.sources import LongSource, Source
+from janelm.text.tidying import as_trained, tidied
+
+STEPS = {
+    "straighten_quotes": True, "lower_case": True, "unwrap": True, "drop_headings": True, "drop_front_matter": True,
+    "blank_out": ("email", "phone", "handle", "link"),
+}  # fmt: skip
+
+
+def tidy(text: str, **options) -> tuple[str, list[str]]:
+    done = tidied(Source("t", text), DataConfig(**options))
+    return done.text, done.report
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "expected", "count"),
+    [
+        ({"straighten_quotes": True}, "“It’s «so»”", '"It\'s "so""', "5 quotes"),
+        ({"lower_case": True}, "Ärger IN İstanbul", "ärger in i̇stanbul", "4 capitals"),
+        ({"after": "Once", "before": "THE END"}, "x Once upon THE END y", "Once upon ", "11 characters outside"),
+        ({"first": 3}, "abcdef", "abc", "3 of 6 characters"),
+        ({"last": 2}, "abcdef", "ef", "2 of 6 characters"),
+        (
+            {"drop_headings": True},
+            "CHAPTER I\n\nIt rained.\n\nKapitel 2: Regen\nXIV.\nI went.\n",
+            "\nIt rained.\n\nI went.\n",
+            "3 headings",
+        ),
+        (
+            {"blank_out": ("email", "phone", "handle", "link")},
+            "ann@x.example or +49 170 123 45 67, @ann_b, https://x.example/a?b and 1914-1918, 12.",
+            "[email] or [phone], [handle], [link] and 1914-1918, 12.",
+            "1 times: phone",
+        ),
+    ],
+)
+def test_each_step_does_what_it_says_and_counts_it(options, text, expected, count):
+    clean, report = tidy(text, **options)
+    assert clean == expected and count in " ".join(report)
+    assert tidy(text) == (text, []), "and none is done unasked"
+
+
+def test_lines_of_fixed_width_become_paragraphs_and_verse_stays():
+    prose = "The miller went down to the river on a grey\nmorning and looked at the water for so long that\n"
+    prose += "he forgot the mill.\n"
+    verse = "The rain,\nthe rain,\nthe rain.\n"
+    clean, report = tidy(f"{prose}\n{prose}\n{verse}", unwrap=True)
+    assert clean == f"{prose.strip().replace(chr(10), ' ')}\n\n" * 2 + verse and "4 lines" in report[0]
+
+
+def test_front_matter_ends_where_the_first_chapter_has_prose():
+    book = "THE MILL\n\nby A. N.\n\nContents\n\nChapter 1\nChapter 2\n\n" + "".join(
+        f"Chapter {n}\n\n" + "It rained. " * 60 + "\n\n" for n in (1, 2)
+    )
+    clean, _ = tidy(book, drop_front_matter=True)
+    assert clean.startswith("Chapter 1\n\nIt rained.") and clean.count("Chapter") == 2
+
+
+@given(st.text(st.sampled_from("aB1 .@:/“’»\nIV-x+0"), max_size=200), st.sampled_from(list(STEPS)))
+def test_a_step_that_is_done_twice_is_done_once(text, step):
+    once, _ = tidy(text, **{step: STEPS[step]})
+    assert tidy(once, **{step: STEPS[step]})[0] == once
+
+
+def test_the_names_of_those_who_speak_can_be_blanked_out():
+    chat = "".join(
+        f"1/4/23, 7:{i:02} PM - {who}: Hi {other}, Anna {i}\n"
+        for i in range(30)
+        for who, other in (("Ann Lee", "Bob"), ("Bob", "Ann"))
+    )
+    Path("chat.txt").write_text(chat)
+    (source,) = load_sources(("chat.txt",), DataConfig(blank_out=("name",)))
+    assert source.documents[:2] == ["Hi [name], Anna 0", "Hi [name], Anna 0"] and source.authors == {
+        "Ann Lee": 30,
+        "Bob": 30,
+    }
+
+
+def test_what_is_too_long_for_a_step_is_refused():
+    source = LongSource.__new__(LongSource)
+    source.name, source.documents, source.authors = "long.txt", None, {}
+    with pytest.raises(UsageError, match=r"long\.txt is too long"):
+        tidied(source, DataConfig(unwrap=True))
+
+
+def test_prompts_and_scored_files_are_made_as_the_training_text_was():
+    options = DataConfig(lower_case=True, straighten_quotes=True, first=5, text_encoding="cp1250")
+    assert as_trained("“Cafe\u0301”", options) == '"café"'
+    assert as_trained("Cafe\u0301", DataConfig(rules=1)) == "Cafe\u0301", "a run from before has no normal form"
+    Path("s.txt").write_text("“Cafe\u0301” AND MORE\n", encoding="utf-8")
+    assert read_source(Path("s.txt"), options).text == '"café" and more\n'
+
+
+def test_characters_are_counted_by_script():
+    assert [script(c) for c in "aжא中ー1.\n€\u0301अ"] == [
+        "Latin", "Cyrillic", "Hebrew", "Han", "Katakana-hiragana", "digits", "punctuation", "white space", "signs",
+        "marks", "Devanagari",
+    ]  # fmt: skip
+
+
+def test_looking_tells_scripts_rare_characters_splits_and_what_repeats():
+    text = (
+        write_text(400)
+        + "Ж 漢\n"
+        + "write to ann@x.example or bob@x.example or al@x.example\n"
+        + write_text(30, seed=5)
+    )
+    seen = look([Source("t", text)], DataConfig())
+    assert seen["scripts"]["Cyrillic"] == 1 and sum(seen["scripts"].values()) == seen["characters"] == len(text)
+    assert {"Ж", "漢"} <= {rare["character"] for rare in seen["rare"]} and "Ж 漢" in seen["rare"][-1]["example"]
+    assert seen["personal"] == {"email": 3} and sum(part["characters"] for part in seen["split"].values()) == len(text)
+    line = "A line that is long enough to be no chance at all.\n"
+    assert look([Source("t", line * 400)], DataConfig())["held_out_seen_in_training"] > 0.9
+    assert "3 x email" in paragraph([Source("t", text)])
+
+
+def test_looking_at_documents_tells_their_lengths_and_copies():
+    documents = [f"document number {i} has words of its own" for i in range(98)] + ["twice"] * 2
+    seen = look([Source("t", "\n".join(documents), documents=documents)], DataConfig())["documents"]
+    assert seen["count"] == 100 and seen["copies"] == 1 and sum(count for _, count in seen["histogram"]) == 100
+
+
+def test_the_command_shows_writes_and_gives_json(capsys):
+    Path("a.txt").write_bytes(("It was “so”.\r\n" + write_text(300)).encode())
+    assert main(["look", "a.txt", "--straighten_quotes", "--write", "clean.txt"]) == 0
+    shown = capsys.readouterr()
+    assert "straightened 2 quotes" in shown.out and "held out" in shown.out and "preset" in shown.out
+    assert Path("clean.txt").read_text(encoding="utf-8").startswith('It was "so".\n')
+    assert main(["look", "a.txt", "--json", "--minutes", "1"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert seen["training"]["preset"] == "tiny" and seen["files"][0]["kind"] == "plain"
+    assert main(["look", "missing.txt"]) == 1
