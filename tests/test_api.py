@@ -71,7 +71,7 @@ sys.exit("torch._dynamo" in sys.modules)
 # From the foundation up: a wing may import only what stands before it, and a file of a wing only files before it there.
 WINGS = {
     "errors": "",
-    "config": "",
+    "config": "base tokenizers models data training sampling",
     "lazy": "",
     "machine": "locks cores claims files streams compiler hardware trust",
     "architectures": "base dropout crossentropy sharding lstm transformer",

@@ -103,8 +103,6 @@ def train(
         _report(sources, say)
         with team.first_before_others():
             dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
-        for line in dataset.report:
-            say(line)
         config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
         run, moved = Run(folder), {}
         network = untrained(config, dataset)
@@ -115,7 +113,8 @@ def train(
             lock.take()
             run.write_settings(config, dataset.tokenizer, facts)
             begun()
-        say(describe(config, dataset, network.parameter_count()))
+        for line in (*dataset.report, describe(config, dataset, network.parameter_count())):
+            say(line)
         try:
             return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=False)
         except JaneLMError as error:

@@ -1,0 +1,48 @@
+"""What all settings have in common: plain data, there and back, and problems that are named."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Protocol, TypeVar
+
+from ..errors import UsageError
+
+T = TypeVar("T")
+
+
+class Config(Protocol):
+    """What knows what is wrong with itself."""
+
+    def problems(self) -> list[str]: ...
+
+
+def check(*configs: Config, also: list[str] | None = None) -> None:
+    """Raise one UsageError that names every problem of every config, or return."""
+    found = (also or []) + [problem for config in configs for problem in config.problems()]
+    if found:
+        raise UsageError("; ".join(found))
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain data for JSON, with its kind where it has one."""
+    kind = {"kind": config.kind} if hasattr(config, "kind") else {}
+    return kind | dataclasses.asdict(config)
+
+
+def from_dict(kinds: type[T] | dict[str, type[T]], values: dict[str, Any]) -> T:
+    """The inverse of `to_dict`: `kinds` is the dataclass, or dataclasses by kind. Raises UsageError on bad data."""
+    values = dict(values)
+    kind = values.pop("kind", "")
+    if isinstance(kinds, dict) and kind not in kinds:
+        raise UsageError(f"the config's kind is {kind!r}, but this version knows {', '.join(sorted(kinds))}")
+    target = kinds[kind] if isinstance(kinds, dict) else kinds
+    try:
+        return target(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    except TypeError as error:
+        raise UsageError(f"the config does not fit this version ({error})") from error
+
+
+def positive(value: float) -> bool:
+    """Whether it is a number above zero, and not infinity."""
+    return 0 < value < math.inf
