@@ -40,6 +40,12 @@ def main(arguments: list[str] | None = None, program: str = "janelm") -> int:
     except JaneLMError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return error.exit_code
+    except MemoryError:
+        print(
+            f"{program}: there is not enough memory for this; a smaller model, batch or text needs less",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print(f"{program}: stopped", file=sys.stderr)
         return 130

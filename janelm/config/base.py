@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_type_hints
 
 from ..errors import UsageError
+from .plain import misfit
 
 T = TypeVar("T")
 
@@ -32,13 +33,20 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 def from_dict(kinds: type[T] | dict[str, type[T]], values: dict[str, Any]) -> T:
     """The inverse of `to_dict`: `kinds` is the dataclass, or dataclasses by kind. Raises UsageError on bad data."""
+    if not isinstance(values, dict):
+        raise UsageError(f"the config is of the type {type(values).__name__}, but must be a table of settings")
     values = dict(values)
     kind = values.pop("kind", "")
-    if isinstance(kinds, dict) and kind not in kinds:
+    if isinstance(kinds, dict) and (not isinstance(kind, str) or kind not in kinds):
         raise UsageError(f"the config's kind is {kind!r}, but this version knows {', '.join(sorted(kinds))}")
     target = kinds[kind] if isinstance(kinds, dict) else kinds
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    hints = get_type_hints(target)
+    for name, value in values.items():
+        if name in hints and (found := misfit(value, hints[name])):
+            raise UsageError(f"the config's {name} {found}")
     try:
-        return target(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        return target(**values)
     except TypeError as error:
         raise UsageError(f"the config does not fit this version ({error})") from error
 

@@ -101,9 +101,9 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {config.kind: config for config in
 
 def _shape_problems(config: ModelConfig) -> list[str]:
     found = [
-        f"{name} is {getattr(config, name)}, but must be at least {least}"
-        for name, least in (("context_length", 2), ("layers", 1), ("width", 1))
-        if getattr(config, name) < least
+        f"{name} is {getattr(config, name)}, but must be from {least:,} to {most:,}"
+        for name, least, most in (("context_length", 2, 1 << 20), ("layers", 1, 1000), ("width", 1, 1 << 17))
+        if not least <= getattr(config, name) <= most
     ]
     if not 0 <= config.dropout < 1:
         found.append(f"dropout is {config.dropout}, but must be at least 0 and under 1")

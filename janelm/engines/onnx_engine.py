@@ -8,15 +8,17 @@ Shapes: B batch, T time, E size of a head, V vocabulary.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config import MODEL_CONFIGS, from_dict
+from ..config import MODEL_CONFIGS, ModelConfig, check, from_dict
 from ..errors import JaneLMError
+from ..export.description import StateDescription, parsed_description
 from .base import Engine, default_threads
 
 if TYPE_CHECKING:
@@ -75,21 +77,31 @@ class OnnxEngine(Engine):
         description = self._session.get_modelmeta().custom_metadata_map.get("janelm")
         if description is None:
             raise JaneLMError(f"{name} does not say what it is: take one that JaneLM exported")
-        self.description = json.loads(description)
-        self.config = from_dict(MODEL_CONFIGS, self.description["config"])
+        self.description = parsed_description(description, name)
+        self.config: ModelConfig = from_dict(MODEL_CONFIGS, self.description["config"])
+        check(self.config)
         self.vocab_size = self.description["vocab_size"]
         self._states = self.description["states"]
         self._ring = self.description.get("ring")
         self._outputs = ["logits", *(state["output"] for state in self._states)]
         if self._ring:
-            if "inputs" not in self._ring:
-                raise JaneLMError(f"{name} is of an older JaneLM: export it again")
             base, size = self._ring["base"], self._ring["size"]
             self._frequencies = base ** (-np.arange(0, size, 2, dtype=np.float64) / size)  # (E/2)
+        self._check_names(name)
+
+    def _check_names(self, name: str) -> None:
+        """Raises JaneLMError unless the graph has the inputs and outputs that its description names."""
+        inputs = {"tokens", *(state["name"] for state in self._states), *(self._ring["inputs"] if self._ring else ())}
+        outputs = {output.name for output in self._session.get_outputs()}
+        if inputs != {each.name for each in self._session.get_inputs()} or not outputs.issuperset(self._outputs):
+            raise JaneLMError(f"{name} has not the inputs and outputs that it describes: export it again")
 
     def initial_state(self, batch_size: int, memory: int | None = None) -> OnnxState:
         sizes = {"batch": batch_size, "past": self._memory(memory)}
-        shapes = {state["name"]: [sizes.get(size, size) for size in state["shape"]] for state in self._states}
+        shapes = {
+            state["name"]: [sizes[size] if isinstance(size, str) else size for size in state["shape"]]
+            for state in self._states
+        }
         arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         return OnnxState(arrays, np.full(sizes["past"] if self._ring else 0, -1))
 
@@ -108,7 +120,8 @@ class OnnxEngine(Engine):
             logits, *outputs = self._run_single(tokens, state)
         else:
             feeds = {"tokens": np.ascontiguousarray(tokens), **state.arrays, **self._where(state, *tokens.shape)}
-            logits, *outputs = self._session.run(self._outputs, feeds)  # reads the arrays where they are: no copy
+            with _sentence():
+                logits, *outputs = self._session.run(self._outputs, feeds)  # reads the arrays where they are: no copy
         places = self._places(state, T)
         for meta, output in zip(self._states, outputs, strict=True):
             state.arrays[meta["name"]][_where_past(meta, places)] = output
@@ -130,7 +143,8 @@ class OnnxEngine(Engine):
         single.inputs["tokens"][...] = tokens
         for name, values in self._where(state, 1, 1, known=single.inputs.get("mask")).items():
             single.inputs[name][...] = values
-        self._session.run_with_iobinding(single.binding)
+        with _sentence():
+            self._session.run_with_iobinding(single.binding)
         logits, *outputs = single.outputs.values()
         return [logits.copy(), *outputs]
 
@@ -165,9 +179,19 @@ class OnnxEngine(Engine):
         return np.arange(first, first + count) % slots
 
 
-def _where_past(meta: dict[str, Any], places: slice | np.ndarray) -> tuple:
+def _where_past(meta: StateDescription, places: slice | np.ndarray) -> tuple:
     """The index of these slots in a state; all of it, where the state is no ring."""
     return tuple(places if size == "past" else slice(None) for size in meta["shape"])
+
+
+@contextmanager
+def _sentence() -> Iterator[None]:
+    """ONNX Runtime's exceptions, which have no common class of their own, as one that a person can read."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).splitlines()[0][:160]
+        raise JaneLMError(f"ONNX Runtime cannot take a step of this graph ({reason}): export it again") from error
 
 
 def _session(model: str | bytes, name: str, threads: int, weights: dict[str, np.ndarray]) -> Any:

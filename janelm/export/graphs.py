@@ -31,6 +31,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from ..errors import JaneLMError
 from ..machine.files import cache_folder, write_atomically
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
+from .description import KEY, Description, parsed_description
 from .lstm import LSTMGraph
 from .parts import Graph, Weights, constant, join, outside
 from .transformer import TransformerGraph
@@ -51,7 +53,6 @@ from .transformer import TransformerGraph
 EXPORTERS: dict[str, type[Graph]] = {"transformer": TransformerGraph, "lstm": LSTMGraph}
 OPSET = 23  # the first with RMSNormalization and RotaryEmbedding; run by ONNX Runtime 1.23 and onnxruntime-web 1.30
 IR_VERSION = 11  # the one that came with opset 23
-KEY = "janelm"
 
 
 def export_graph(run: LoadedRun) -> onnx.ModelProto:
@@ -127,23 +128,23 @@ def _authored(graph: Graph, vocab_size: int, shapes: dict[str, Any]) -> onnx.Mod
     return model
 
 
-def read_description(model: onnx.ModelProto) -> dict[str, Any]:
+def read_description(model: onnx.ModelProto) -> Description:
     """What `export_graph` wrote about the model. Raises JaneLMError where it is not one of JaneLM's."""
     for entry in model.metadata_props:
         if entry.key == KEY:
-            return json.loads(entry.value)
+            return parsed_description(entry.value, "the graph")
     raise JaneLMError("the graph does not say what it is: take one that JaneLM exported")
 
 
-def write_description(model: onnx.ModelProto, description: dict[str, Any]) -> None:
+def write_description(model: onnx.ModelProto, description: Mapping[str, Any]) -> None:
     """Replace the model's metadata by `description`."""
     helper.set_model_props(model, {KEY: json.dumps(description, ensure_ascii=False, separators=(",", ":"))})
 
 
-def read_tokenizer(description: dict[str, Any]) -> Tokenizer:
+def read_tokenizer(description: Description) -> Tokenizer:
     """The tokenizer in a graph's description."""
     values = dict(description["tokenizer"])
-    if "ranks" in values:
+    if isinstance(values.get("ranks"), str):
         values["ranks"] = [token + "=" * (-len(token) % 4) for token in values["ranks"].split(" ")]
     return tokenizer_from_json(values)
 

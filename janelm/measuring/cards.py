@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..runs.figures import Copied
 from ..runs.folder import Run
 from .evaluation import titles
 
 
 def model_card(run: Run) -> str:
     """Markdown for the run's README.md."""
-    config, results = run.config(), run.read_json("results.json")
-    facts = run.read_json("config.json")["facts"]
+    config, results = run.config(), run.results()
+    facts = run.facts()
     lines = [
         f"# {run.name}",
         "",
@@ -28,11 +29,11 @@ def model_card(run: Run) -> str:
     names = titles(results["losses"])
     for name, losses in results["losses"].items():
         lines.append(
-            f"| {names[name]} | {losses['bits_per_byte']:.4f} | {losses['loss']:.4f} | {losses['perplexity']:.2f} | "
-            f"{losses['accuracy']:.1%} |"
+            f"| {names.get(name, name)} | {losses['bits_per_byte']:.4f} | {losses['loss']:.4f} | "
+            f"{losses['perplexity']:.2f} | {losses['accuracy']:.1%} |"
         )
     unit = "characters" if run.tokenizer().config.kind == "character" else "tokens"
-    if results["overlap"]:  # of a very long training text there is none
+    if results.get("overlap"):  # of a very long training text there is none
         lines += _overlap(results["overlap"], unit)
     lines += _training(run, names)
     lines += [
@@ -47,8 +48,8 @@ def model_card(run: Run) -> str:
 
 
 def _training(run: Run, names: dict[str, str]) -> list[str]:
-    config, results = run.config(), run.read_json("results.json")
-    facts = run.read_json("config.json")["facts"]
+    config, results = run.config(), run.results()
+    facts = run.facts()
     split = ", ".join(f"{name} {part['bytes']:,} bytes" for name, part in facts["split"].items())
     lines = [
         "",
@@ -77,7 +78,7 @@ def _training(run: Run, names: dict[str, str]) -> list[str]:
     return lines
 
 
-def _overlap(overlap: dict[str, dict[str, float]], unit: str) -> list[str]:
+def _overlap(overlap: dict[str, Copied], unit: str) -> list[str]:
     lines = [
         "",
         "## Is it copied?",
@@ -89,6 +90,6 @@ def _overlap(overlap: dict[str, dict[str, float]], unit: str) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for name, row in overlap.items():
-        shares = " | ".join(f"{row[f'runs_of_{size}']:.1%}" for size in (8, 16, 32))
+        shares = " | ".join(f"{share:.1%}" for share in (row["runs_of_8"], row["runs_of_16"], row["runs_of_32"]))
         lines.append(f"| {name} | {shares} | {row['longest']} |")
     return lines

@@ -27,7 +27,7 @@ class Row:
 
 def read_row(run: Run) -> Row:
     """The figures of a finished run. Raises JaneLMError where it is not finished."""
-    config, results = run.config(), run.read_json("results.json")
+    config, results = run.config(), run.results()
     losses, best = results["losses"], results["best"]
     rates = (config.training.learning_rate, config.training.matrix_learning_rate)
     carried = losses.get("heldout_carried")
@@ -75,9 +75,9 @@ def unfairness(runs: list[Run]) -> list[str]:
     """Every reason why the figures of these runs do not compare the architectures alone; empty if it is fair."""
     first, *others = runs
     found = []
-    facts = first.read_json("config.json")["facts"]
+    facts = first.facts()
     for other in others:
-        other_facts = other.read_json("config.json")["facts"]
+        other_facts = other.facts()
         pair = f"{first.name} and {other.name}"
         if not same_text(facts, other_facts):
             found.append(f"{pair} were trained on different texts or splits")

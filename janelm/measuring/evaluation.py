@@ -11,7 +11,7 @@ byte pairs and any architecture. Two ways to read a running text:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -139,7 +139,7 @@ def final_losses(model: LanguageModel, data: Dataset) -> dict[str, dict[str, flo
     return {name: part.figures() for name, part in losses.items()}
 
 
-def titles(losses: dict[str, dict[str, float]]) -> dict[str, str]:
+def titles(losses: Mapping[str, object]) -> dict[str, str]:
     """What each entry of `final_losses` is called where people read it."""
     afresh = "cold windows" if "heldout_carried" in losses else "whole documents"
     names = {"validation": "validation", "test": "test", "heldout": "both"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -12,6 +10,7 @@ from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
 from ..text.encoded import text_digest
 from ..text.sources import Source
+from .figures import Facts
 from .folder import Run
 from .loaded import RunConfig
 
@@ -27,9 +26,9 @@ def run_data(run: Run, *others: Run, data: tuple[str, ...] = ()) -> Dataset:
     Raises JaneLMError where the text has changed since, and UsageError where other runs had another text or split.
     """
     config = run.config()
-    facts = run.read_json("config.json")["facts"]
+    facts = run.facts()
     for other in others:
-        if not same_text(facts, other.read_json("config.json")["facts"]):
+        if not same_text(facts, other.facts()):
             raise UsageError(f"{run.name} and {other.name} were trained on different texts or splits: name a file")
     return dataset_of(run, config, sources_of(config, data), torch.device("cpu"))
 
@@ -46,12 +45,12 @@ def sources_of(config: RunConfig, data: tuple[str, ...] = ()) -> list[Source]:
 
 def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch.device) -> Dataset:
     """The data of a run as it was, from the same text."""
-    if text_digest(sources) != run.read_json("config.json")["facts"]["text_sha256"]:
+    if text_digest(sources) != run.facts()["text_sha256"]:
         raise JaneLMError(f"the text is not the one that {run.folder} was trained on: restore it, or start a new run")
     context_length = config.model.context_length
     return load_dataset(sources, config.data, run.tokenizer(), context_length, config.training, device, final=True)
 
 
-def same_text(facts: dict[str, Any], others: dict[str, Any]) -> bool:
+def same_text(facts: Facts, others: Facts) -> bool:
     """Whether two runs, by the facts in their config.json, had the same text with splits of the same sizes."""
-    return all(facts[name] == others[name] for name in ("text_sha256", "split"))
+    return facts["text_sha256"] == others["text_sha256"] and facts["split"] == others["split"]

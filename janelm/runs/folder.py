@@ -30,9 +30,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from ..errors import JaneLMError
+from ..errors import JaneLMError, UsageError
 from ..machine.files import MODELS, write_atomically
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
+from .figures import Facts, Results, checked
 from .loaded import LoadedRun, RunConfig, arrays_of, widened
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Run:
     def name(self) -> str:
         return self.folder.name
 
-    def write_settings(self, config: RunConfig, tokenizer: Tokenizer, facts: dict[str, Any]) -> None:
+    def write_settings(self, config: RunConfig, tokenizer: Tokenizer, facts: Facts) -> None:
         """Write config.json (with `facts` about the text and the machine beside it) and tokenizer.json."""
         self._write_json("tokenizer.json", tokenizer.to_json())
         self._write_json("config.json", config.to_json() | {"facts": facts})
@@ -107,20 +108,32 @@ class Run:
         """config.json, tokenizer.json or results.json. Raises JaneLMError where it is missing or damaged."""
         path = self.folder / name
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError(f"it holds a {type(values).__name__} where names and values should be")
+            return values
         except FileNotFoundError:
             raise JaneLMError(
                 f"there is no {name} in {self.folder}, so it is not a finished run: {_choices()}"
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise JaneLMError(f"{path} is damaged ({error}): train the model again") from error
 
     def config(self) -> RunConfig:
-        values = self.read_json("config.json")
+        """All settings. Raises JaneLMError where they are missing, damaged, or make no sense."""
         try:
-            return RunConfig.from_json(values)
-        except (KeyError, TypeError) as error:
-            raise JaneLMError(f"{self.folder / 'config.json'} is not a run's config ({error!r})") from error
+            return RunConfig.from_json(self.read_json("config.json"))
+        except UsageError as error:  # of nobody's flags
+            raise JaneLMError(f"{self.folder / 'config.json'} is damaged ({error}): train the model again") from error
+
+    def facts(self) -> Facts:
+        """What config.json says of the text and the machine. Raises JaneLMError where it is missing or damaged."""
+        path = self.folder / "config.json"
+        return checked(self.read_json("config.json").get("facts"), Facts, str(path))
+
+    def results(self) -> Results:
+        """The final figures. Raises JaneLMError where the run is not finished, or they are damaged."""
+        return checked(self.read_json("results.json"), Results, str(self.folder / "results.json"))
 
     def tokenizer(self) -> Tokenizer:
         return tokenizer_from_json(self.read_json("tokenizer.json"))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
-from ..config import MODEL_CONFIGS, DataConfig, ModelConfig, TrainingConfig, from_dict, to_dict
+from ..config import MODEL_CONFIGS, DataConfig, ModelConfig, TrainingConfig, check, from_dict, to_dict
+from ..config.plain import misfit
 from ..errors import JaneLMError
 from ..text.tokenizers import Tokenizer
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from ..architectures import LanguageModel
 
 FORMAT = 1  # of config.json and of the pair's config
+
+
+class _Stored(TypedDict):
+    model: dict
+    data: dict
+    training: dict
+    format: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -36,13 +44,16 @@ class RunConfig:
 
     @staticmethod
     def from_json(values: dict) -> RunConfig:
+        """Raises JaneLMError where the values are of a later version, or are no settings that make sense."""
+        if found := misfit(values, _Stored):
+            raise JaneLMError(f"the config {found}: train the model again, or fetch it anew")
         if values.get("format", FORMAT) > FORMAT:
             raise JaneLMError("the run was made by a later version of JaneLM: upgrade this one to read it")
-        return RunConfig(
-            from_dict(MODEL_CONFIGS, values["model"]),
-            from_dict(DataConfig, {"rules": 1} | values["data"]),  # a run without the number is older than it
-            from_dict(TrainingConfig, values["training"]),
-        )
+        model: ModelConfig = from_dict(MODEL_CONFIGS, values["model"])
+        data = from_dict(DataConfig, {"rules": 1} | values["data"])  # a run without the number is older than it
+        training = from_dict(TrainingConfig, values["training"])
+        check(model, data, training)
+        return RunConfig(model, data, training)
 
 
 class LoadedRun:

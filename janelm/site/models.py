@@ -19,6 +19,7 @@ from ..errors import JaneLMError
 from ..export.graphs import export_graph, read_description
 from ..export.precision import quantise
 from ..runs.dataset import dataset_of
+from ..runs.figures import Results
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
 from ..text.corpora import load_sources
@@ -59,7 +60,7 @@ def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str]
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
-    results, loaded, text = run.read_json("results.json"), run.load(), _read_text(run)
+    results, loaded, text = run.results(), run.load(), _read_text(run)
     full = export_graph(loaded)
     graph = full if precision == "fp32" else quantise(full, precision)
     content = graph.SerializeToString(deterministic=True)
@@ -117,9 +118,9 @@ def _read_text(run: Run) -> _Text:
         return _Text([], None, problem)
 
 
-def _card(run: Run, results: dict) -> dict[str, Any]:
+def _card(run: Run, results: Results) -> dict[str, Any]:
     """How the model came to be. Folders of the machine where it was trained are nobody's business."""
-    config, facts = run.config(), run.read_json("config.json")["facts"]
+    config, facts = run.config(), run.facts()
     settings = {name: to_dict(getattr(config, name)) for name in ("model", "data", "training")}
     settings["data"]["data"] = [_file_name(name) for name in config.data.data]
     return {

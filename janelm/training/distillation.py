@@ -16,6 +16,7 @@ from ..architectures import LanguageModel, State
 from ..architectures.crossentropy import IGNORED, cross_entropy, taught_cross_entropy
 from ..errors import UsageError
 from ..runs.dataset import same_text
+from ..runs.figures import Facts
 from ..runs.folder import Run, find_run
 from ..runs.loaded import RunConfig
 from ..text.tokenizers import Tokenizer
@@ -61,7 +62,7 @@ def training_loss(
     return loss / count, state
 
 
-def find_teachers(pupil: Run, config: RunConfig, tokenizer: Tokenizer, facts: dict) -> list[Run]:
+def find_teachers(pupil: Run, config: RunConfig, tokenizer: Tokenizer, facts: Facts) -> list[Run]:
     """The finished runs that the settings of a new model name as its teachers; `pupil` is its run, `tokenizer` its
     tokens, and `facts` what its config.json says of the text.
 
@@ -70,21 +71,20 @@ def find_teachers(pupil: Run, config: RunConfig, tokenizer: Tokenizer, facts: di
     """
     runs = [find_run(name) for name in config.training.teachers]
     for run in runs:
-        values = run.read_json("config.json")
         if pupil.folder.resolve() in (run.folder / "config.json").resolve().parents:
             raise UsageError(f"{run.folder} lies where the new model is to be: give that a --model_file of its own")
         theirs = replace(run.config().data, data=config.data.data)  # which text it is, its digest says
-        if theirs != config.data or not same_text(values["facts"], facts):
+        if theirs != config.data or not same_text(run.facts(), facts):
             raise UsageError(f"the teacher {run.name} was trained on another text or split than this model is to be")
         if run.tokenizer().to_json() != tokenizer.to_json():
             raise UsageError(f"the teacher {run.name} has other tokens: train with its --tokenization and vocabulary")
-        run.read_json("results.json")  # or it says that the run is not finished
+        run.results()  # or it says that the run is not finished
     return runs
 
 
 def describe_teacher(run: Run) -> dict[str, Any]:
     """What the results of a run say of one that taught it."""
-    results = run.read_json("results.json")
+    results = run.results()
     return {
         "name": run.name,
         "architecture": run.config().model.kind,

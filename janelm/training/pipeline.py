@@ -29,6 +29,7 @@ from ..machine.files import free_names, remove_strays, set_aside
 from ..machine.hardware import choose_device, processor
 from ..machine.locks import FolderLock
 from ..runs.dataset import dataset_of, sources_of
+from ..runs.figures import Facts
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun, RunConfig, load_weights
 from ..text.corpora import load_sources
@@ -106,7 +107,7 @@ def train(
         config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
         run, moved = Run(folder), {}
         network = untrained(config, dataset)
-        facts = _facts(sources, dataset) | {"parameters": network.parameter_count()}
+        facts = _facts(sources, dataset, network.parameter_count())
         teachers = find_teachers(run, config, dataset.tokenizer, facts)
         if team.first:
             moved = _aside([folder, *beside], say)
@@ -152,7 +153,7 @@ def resume(
         sources = sources_of(config, data) if text is None else _sources(config.data, text)
         if data:
             config = replace(config, data=replace(config.data, data=data))
-        facts = run.read_json("config.json")["facts"]
+        facts = run.facts()
         with team.first_before_others():
             dataset = dataset_of(run, config, sources, device)
             if team.first:
@@ -272,10 +273,11 @@ def _contradictions(model: ModelConfig, training: TrainingConfig, data: DataConf
     return found
 
 
-def _facts(sources: list[Source], data: Dataset) -> dict:
+def _facts(sources: list[Source], data: Dataset, parameters: int) -> Facts:
     """What a reader of the run may want to know besides its settings."""
     return {
         "text_sha256": text_digest(sources),
+        "parameters": parameters,
         "sources": [source.name for source in sources],
         "readers": [source.reader for source in sources],
         "split": {name: {"bytes": size} for name, size in data.split_bytes.items()},

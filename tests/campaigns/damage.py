@@ -97,6 +97,7 @@ def read_pair(folder: Path, name: str) -> None:
 
 def read_figures(folder: Path, name: str) -> None:
     run = Run(folder / name)
+    run.metrics()
     run.learned()
     table([read_row(run)])
     model_card(run)
@@ -104,9 +105,7 @@ def read_figures(folder: Path, name: str) -> None:
 
 def read_graph(folder: Path, name: str) -> None:
     path = folder / f"{name}.onnx"
-    model = onnx_model(path)
-    read_description(model)
-    read_tokenizer(model)
+    read_tokenizer(read_description(onnx_model(path)))
     engine = OnnxEngine(path, threads=1)
     engine.step(np.zeros((1, 3), np.int64), engine.initial_state(1))
 
@@ -267,6 +266,9 @@ def several(folder: Path, seeds: range, report: Path) -> None:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, used + BYTES))
     signal.signal(signal.SIGALRM, too_long)
+    for name in RUNS:
+        for _, read in FILES.values():
+            read(folder, name)  # undamaged, all can be read
     with report.open("a") as out:
         for seed in seeds:
             out.write(json.dumps([seed, None, None]) + "\n")

@@ -48,18 +48,12 @@ def breaking(monkeypatch, after, error):
 
 
 @pytest.mark.needs("compiler")
-@pytest.mark.parametrize("error", [BrokenPipeError(), MemoryError(), KeyboardInterrupt()])
-def test_whatever_ends_writing_leaves_what_was_written(model, monkeypatch, error):
+@pytest.mark.parametrize(("error", "code"), [(BrokenPipeError(), 0), (MemoryError(), 1), (KeyboardInterrupt(), 130)])
+def test_whatever_ends_writing_leaves_what_was_written(model, monkeypatch, error, code):
     """Only Ctrl-C did: what `head` had read of, or a damaged model wrote, was on no disk."""
     breaking(monkeypatch, 12, error)
-    if isinstance(error, MemoryError):
-        with pytest.raises(MemoryError):
-            main(model)
-    elif isinstance(error, BrokenPipeError):
-        monkeypatch.setattr("os.dup2", lambda *descriptors: None)
-        assert main(model) == 0
-    else:
-        assert main(model) == 130
+    monkeypatch.setattr("os.dup2", lambda *descriptors: None)
+    assert main(model) == code
     assert len(OUTPUT.read_text(encoding="utf-8")) > 10
 
 
@@ -159,8 +153,7 @@ def test_a_book_that_cannot_be_made_leaves_its_text(model, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(books, "epub", fails)
-    with pytest.raises(MemoryError):
-        main([*model, "--format", "epub"])
+    assert main([*model, "--format", "epub"]) == 1
     assert len(OUTPUT.read_text(encoding="utf-8")) > 20
 
 

@@ -217,7 +217,7 @@ def test_a_graph_that_an_older_version_exported_is_one_clear_sentence():
     description = read_description(graph)
     del description["ring"]["inputs"]
     write_description(graph, description)
-    with pytest.raises(JaneLMError, match="older JaneLM: export it again"):
+    with pytest.raises(JaneLMError, match=r"older JaneLM .*lacks inputs.*: export it again"):
         OnnxEngine(graph)
 
 

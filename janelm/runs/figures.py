@@ -1,0 +1,85 @@
+"""What config.json and results.json say of a run besides its settings: their shape, checked whenever they are read."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from ..config.plain import misfit
+from ..errors import JaneLMError
+
+
+class Facts(TypedDict):
+    """Of the text and the machine, known before training."""
+
+    text_sha256: str
+    sources: list[str]
+    split: dict[str, dict[str, int]]
+    train_tokens: int
+    janelm: str
+    torch: str
+    python: str
+    machine: str
+    parameters: NotRequired[int]
+    readers: NotRequired[list[str]]
+
+
+class Figures(TypedDict):
+    """Of one held-out text, read one way."""
+
+    bits_per_byte: float
+    loss: float
+    perplexity: float
+    accuracy: float
+
+
+class Copied(TypedDict):
+    """Shares of runs of so many tokens that stand in the training text, and the longest."""
+
+    runs_of_8: float
+    runs_of_16: float
+    runs_of_32: float
+    longest: int
+
+
+class Teacher(TypedDict):
+    """A model that taught this one."""
+
+    name: str
+    architecture: str
+    steps: int
+    seconds: float
+    heldout: float
+
+
+class Best(TypedDict):
+    """The evaluation whose weights were kept."""
+
+    step: float
+    seconds: float
+    validation_bits_per_byte: float
+
+
+class Results(TypedDict):
+    """Of a finished run."""
+
+    parameters: int
+    steps: int
+    tokens: int
+    tokens_per_second: float
+    seconds: float
+    best: Best
+    ended: str
+    command: NotRequired[str | None]
+    losses: dict[str, Figures]
+    overlap: NotRequired[dict[str, Copied]]
+    teachers: NotRequired[list[Teacher]]
+
+
+def checked(values: Any, shape: type, where: str) -> Any:
+    """The values, if they have this shape. Raises JaneLMError that says what is wrong, and where."""
+    found = misfit(values, shape)
+    if not found and shape is Results and "heldout" not in values["losses"]:
+        found = "lacks the losses on the held-out text"
+    if found:
+        raise JaneLMError(f"{where} is damaged (it {found}): train the model again, or fetch it anew")
+    return values

@@ -1,0 +1,35 @@
+"""A small share of each campaign, so that none can rot; the whole is run by hand, and stands in docs/measurements.md."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+SHARES = {
+    "kills": ["--kills", "8", "--only", "transformer", "lstm", "teachers", "writing", "cache"],
+    "damage": ["--files", "400"],
+    "disk": ["--only", "write"],
+    "soak": ["--tokens", "3000", "--trainings", "4"],
+}
+
+
+def run(name: str, share: list[str]) -> None:
+    command = [sys.executable, str(FOLDER / f"{name}.py"), *share]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="they fork")
+@pytest.mark.needs("compiler")
+@pytest.mark.parametrize("name", SHARES)
+def test_a_share_of_each_campaign_finds_nothing(name):
+    run(name, SHARES[name])
+
+
+@pytest.mark.browser
+@pytest.mark.needs("chromium", "npm")
+def test_a_share_of_the_damage_to_the_page_finds_nothing():
+    run("page", ["--trials", "12"])
