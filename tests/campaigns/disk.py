@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from unittest import mock
 
@@ -80,34 +81,39 @@ def start(command: str) -> None:
         assert act(COMMANDS["train"])[0] == 0
 
 
+def after(command: str, code: int, told: str) -> Iterator[str]:
+    """What is wrong after a command whose write failed."""
+    if code not in (0, 1) or (code and len(told.strip().splitlines()[-1]) > 400):
+        yield f"exit code {code}, {told.strip()[-200:]}"
+    if strays():
+        yield f"{strays()} left"
+    if Path("models/model/best.safetensors").exists():
+        try:
+            Run(Path("models/model")).load()
+        except Exception as error:
+            yield f"the run does not load ({error})"
+    code, told = act(COMMANDS[command])
+    if code:
+        yield f"given again, exit code {code}, {told.strip()[-200:]}"
+
+
 def full(command: str) -> tuple[int, list[str]]:
     """All writes of a command, one after another; how many there were, and what was wrong."""
-    found, tried = [], 0
+    found: list[str] = []
+    tried = 0
     for moment in MOMENTS:
-        number, calls = 1, [1]
-        while number <= calls[0]:
+        for number in count(1):
             with tempfile.TemporaryDirectory() as folder:
                 os.chdir(folder)
                 start(command)
                 with full_at(moment, number) as calls:
                     code, told = act(COMMANDS[command])
-                where = f"{command}, {moment} {number}"
                 if calls[0] >= number:
                     tried += 1
-                    if code not in (0, 1) or (code and len(told.strip().splitlines()[-1]) > 400):
-                        found.append(f"{where}: exit code {code}, {told.strip()[-200:]}")
-                    if strays():
-                        found.append(f"{where}: {strays()} left")
-                    if Path("models/model/best.safetensors").exists():
-                        try:
-                            Run(Path("models/model")).load()
-                        except Exception as error:
-                            found.append(f"{where}: the run does not load ({error})")
-                    code, told = act(COMMANDS[command])
-                    if code:
-                        found.append(f"{where}: given again, exit code {code}, {told.strip()[-200:]}")
+                    found += [f"{command}, {moment} {number}: {wrong}" for wrong in after(command, code, told)]
                 os.chdir("/")
-            number += 1
+            if calls[0] < number:  # the command has no such write
+                break
     return tried, found
 
 

@@ -137,7 +137,7 @@ def trial(browser: Browser, address: str, files: dict[str, bytes], rng: random.R
     page.on("console", lambda said: said.type == "error" and wrong.append(f"console: {said.text}"))
     for path, content in answers.items():
 
-        def answer(route: Route, content: bytes = content) -> None:
+        def answer(route: Route, _: object = None, content: bytes = content) -> None:
             route.fulfill(body=content, content_type="application/octet-stream")
 
         page.route(f"**/{path}*", answer)

@@ -1,4 +1,4 @@
-"""A small share of each campaign, so that none can rot; the whole is run by hand, and stands in docs/measurements.md."""
+"""A small share of each campaign, so that none can rot; docs/measurements.md has what the whole of each found."""
 
 import os
 import subprocess
