@@ -4,6 +4,8 @@ Full: every write of a command fails, one after another, with ENOSPC at each of 
 is made, flushed, renamed). The command must end with one sentence and exit code 1; what was there before must load;
 nothing half-written is left; and the command given again must succeed. So for training, resuming, writing, exporting.
 
+Small: the same on disks (tmpfs, which needs root) that are too small for the command by less and less, and then grow.
+
 Also: folders that are read-only, vanish in mid-training, or become a file; and a clock that is set back.
 """
 
@@ -15,6 +17,7 @@ import errno
 import io
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -117,6 +120,45 @@ def full(command: str) -> tuple[int, list[str]]:
     return tried, found
 
 
+def small(command: str, sizes: int = 20) -> tuple[int, list[str]]:
+    """The command on disks of so many sizes, up to one that it fits on; how many were too small, and what was wrong."""
+    found, failed = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        if mount(folder, "64m"):
+            return 0, ["tmpfs cannot be mounted here: run as root"]
+        os.chdir(folder)
+        start(command)
+        before = used(folder)
+        assert act(COMMANDS[command])[0] == 0
+        needed = used(folder) - before
+        os.chdir("/")
+        subprocess.run(["umount", folder], check=True)
+        for number in range(1, sizes + 1):
+            mount(folder, "64m")
+            os.chdir(folder)
+            start(command)
+            room = before + needed * number // sizes
+            subprocess.run(["mount", "-o", f"remount,size={room // 1024 + 8}k", folder], check=True)
+            code, told = act(COMMANDS[command])
+            failed += code == 1
+            subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
+            found += [f"{command} on {room // 1024} KB: {wrong}" for wrong in after(command, code, told)]
+            os.chdir("/")
+            subprocess.run(["umount", folder], check=True)
+    return failed, found
+
+
+def mount(folder: str, size: str) -> bool:
+    """Make a disk of this size; returns whether that failed."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    return subprocess.run(command, capture_output=True).returncode != 0
+
+
+def used(folder: str) -> int:
+    disk = shutil.disk_usage(folder)
+    return disk.total - disk.free
+
+
 def during(act_at_step: Callable[[], None]) -> tuple[int, str]:
     """A training in the middle of which something happens to its folder or clock."""
     original = Trainer.step
@@ -169,6 +211,9 @@ def main() -> int:
     for command in options.only:
         tried, found = full(command)
         print(f"{command:8} {tried:4} writes that failed, {len(found)} wrong", flush=True)
+        wrong += found
+        too_small, found = small(command)
+        print(f"{command:8} {too_small:4} disks too small, {len(found)} wrong", flush=True)
         wrong += found
     found = happenings()
     print(f"{len(HAPPENINGS)} happenings, {len(found)} wrong")
