@@ -19,6 +19,7 @@ import torch
 from ..config import TrainingConfig
 from ..errors import UsageError
 from .compiler import compiler, compiles
+from .cores import cores
 
 # The budgets from which torch.compile pays: for batches of one shape, and for those of many, which take it a minute.
 COMPILE_WORTH = {"one": {"minutes": 2, "steps": 500}, "many": {"minutes": 5, "steps": 1000}}
@@ -74,6 +75,15 @@ def _trouble(device: str) -> str:
     except (RuntimeError, AssertionError) as error:
         return f"its first product fails ({(str(error).strip() or type(error).__name__).splitlines()[0][:160]})"
     return "" if total == 8**3 else f"its first product is wrong ({total:g} instead of {8**3})"
+
+
+def choose_threads() -> tuple[int, str]:
+    """How many threads torch works with on the CPU, no more than this process has cores, and why."""
+    free = cores()
+    if torch.get_num_threads() > free:  # torch counts those of the whole machine
+        torch.set_num_threads(free)
+    sleep = "GOMP_SPINCOUNT" in os.environ or os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
+    return torch.get_num_threads(), f"of {free} cores{'; idle ones sleep, so that others can work' if sleep else ''}"
 
 
 def choose_precision(config: TrainingConfig, device: torch.device) -> tuple[torch.dtype, str]:

@@ -16,7 +16,7 @@ from ..architectures.crossentropy import IGNORED
 from ..architectures.sharding import shard
 from ..config import TrainingConfig
 from ..errors import JaneLMError
-from ..machine.hardware import autocast, choose_compile, choose_precision
+from ..machine.hardware import autocast, choose_compile, choose_precision, choose_threads
 from ..machine.trust import trusted
 from ..runs.loaded import load_weights, weights_of
 from ..text.data import Batch, Dataset, RunningText
@@ -61,6 +61,8 @@ class Stepper:
         self.optimizers = build_optimizers(model, config)
         self.average = WeightAverage(model, config.ema) if config.ema else None
         self.carried: State | None = None  # with the setting carry_state, what the last batch ended with
+        if model.device.type == "cpu":
+            say("threads: {} ({})".format(*choose_threads()))
         self.dtype, why = choose_precision(config, model.device)
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
         muon, why = choose_optimizer(config)

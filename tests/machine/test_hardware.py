@@ -6,7 +6,7 @@ from small import SHAPES, random_run
 
 from janelm.errors import UsageError
 from janelm.machine import hardware
-from janelm.machine.hardware import can_compile, choose_device
+from janelm.machine.hardware import can_compile, choose_device, choose_threads
 
 
 @pytest.fixture
@@ -87,3 +87,16 @@ def test_torch_is_not_asked_to_compile_with_a_compiler_that_only_pretends(tmp_pa
     monkeypatch.setenv("CXX", str(stub))
     assert not can_compile(torch.device("cpu")) and not can_compile(torch.device("cpu"))
     assert (tmp_path / "calls").read_text() == "called\n"
+
+
+def test_torch_takes_no_more_threads_than_there_are_cores(monkeypatch):
+    """In a container with one core of sixty-four it took sixty-four, and was many times slower."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        monkeypatch.setattr("janelm.machine.hardware.cores", lambda: 2)
+        assert choose_threads()[0] == torch.get_num_threads() == 2
+        monkeypatch.setattr("janelm.machine.hardware.cores", lambda: 8)
+        assert choose_threads()[0] == 2
+    finally:
+        torch.set_num_threads(before)
