@@ -75,6 +75,16 @@ class Results(TypedDict):
     teachers: NotRequired[list[Teacher]]
 
 
+class Saved(TypedDict):
+    """What resuming needs: tensors by name, and plain data."""
+
+    weights: dict[str, Any]
+    optimizers: list[dict]
+    random: Any
+    training: dict[str, Any]
+    average: NotRequired[dict[str, Any] | None]
+
+
 def checked(values: Any, shape: type, where: str) -> Any:
     """The values, if they have this shape. Raises JaneLMError that says what is wrong, and where."""
     found = misfit(values, shape)

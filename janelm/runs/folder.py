@@ -33,7 +33,7 @@ from safetensors.numpy import load_file, save_file
 from ..errors import JaneLMError, UsageError
 from ..machine.files import MODELS, write_atomically
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
-from .figures import Facts, Results, checked
+from .figures import Facts, Results, Saved, checked
 from .loaded import LoadedRun, RunConfig, arrays_of, widened
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ class Run:
             return torch.load(path, map_location="cpu", weights_only=True)
 
         remedy = "the run cannot be resumed: start it again without --resume"
-        return load_tensors(self.folder / "resume.pt", load, remedy)
+        path = self.folder / "resume.pt"
+        return checked(load_tensors(path, load, remedy), Saved, str(path))
 
     def load(self, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:
         """The run's model with its best or its last weights.
@@ -177,7 +178,7 @@ class Run:
         if which == "last":
             state = self.resume_state()
             tensors = state.get("average") or state["weights"]
-            weights = widened({name: tensor.numpy() for name, tensor in tensors.items()})
+            weights = widened({name: tensor.detach().numpy() for name, tensor in tensors.items()})
         else:
             weights = self.best_weights()
         return LoadedRun(self.name, config, tokenizer, weights, device)

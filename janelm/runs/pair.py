@@ -64,4 +64,5 @@ def _load_plain_pickle(path: Path) -> Any:
             f"there is no {path}: train a model first, or give the .pkl file that training wrote"
         ) from None
     except Exception as error:
-        raise JaneLMError(f"{path} is not a safe config file ({error}): give the one that training wrote") from error
+        reason = str(error).partition("\n")[0]
+        raise JaneLMError(f"{path} is not a safe config file ({reason}): give the one that training wrote") from error

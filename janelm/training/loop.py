@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..architectures import LanguageModel
 from ..config import TrainingConfig
+from ..errors import JaneLMError
 from ..measuring.evaluation import FINAL_TOKENS
 from ..runs.folder import Run
 from ..runs.loaded import load_weights
@@ -155,8 +157,18 @@ class Trainer:
         self.run.write_resume_state(self.stepper.state_dict() | {"training": vars(self.state), "best": kept})
 
     def resume(self) -> None:
-        """Go on from what the run last saved: the same batches, losses and weights as if never interrupted."""
-        saved = self.run.resume_state()
+        """Go on from what the run last saved: the same batches, losses and weights as if never interrupted.
+
+        Raises JaneLMError where that is damaged or of another model.
+        """
+        try:
+            self._go_on(self.run.resume_state())
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            place = self.run.folder / "resume.pt"
+            reason = str(error).partition("\n")[0][:100]
+            raise JaneLMError(f"{place} is damaged ({reason}): start the training again without --resume") from error
+
+    def _go_on(self, saved: dict[str, Any]) -> None:
         if saved.get("best") and self._measures:
             load_weights(self.model, saved["best"])
             self.run.write_best(self.model)
