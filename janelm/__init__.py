@@ -12,6 +12,7 @@ run = finished.run.load()
 """
 
 from .lazy import handed_on
+from .version import __version__ as __version__
 
 __getattr__, __all__ = handed_on(
     __name__,

@@ -8,6 +8,7 @@ import sys
 
 from .errors import JaneLMError
 from .machine.cores import let_idle_threads_sleep
+from .version import __version__
 
 COMMANDS = {
     "look": "See what a text is made of before training on it.",
@@ -57,9 +58,7 @@ def main(arguments: list[str] | None = None, program: str = "janelm") -> int:
 def _overview(program: str, arguments: list[str]) -> int:
     """What there is to call; a usage error unless it was asked for."""
     if arguments == ["--version"]:
-        from importlib.metadata import version
-
-        print(f"janelm {version('janelm')}")
+        print(f"janelm {__version__}")
         return 0
     lines = [f"usage: {program} COMMAND [options]", ""]
     lines += [f"  {name:8} {purpose}" for name, purpose in COMMANDS.items()]

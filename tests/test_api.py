@@ -70,6 +70,7 @@ sys.exit("torch._dynamo" in sys.modules)
 
 # From the foundation up: a wing may import only what stands before it, and a file of a wing only files before it there.
 WINGS = {
+    "version": "",
     "errors": "",
     "config": "plain base tokenizers models data training sampling",
     "lazy": "",

@@ -32,7 +32,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +44,7 @@ from ..errors import JaneLMError
 from ..machine.files import cache_folder, write_atomically
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
+from ..version import __version__
 from .description import KEY, Description, parsed_description
 from .lstm import LSTMGraph
 from .parts import Graph, Weights, constant, join, outside
@@ -75,7 +75,7 @@ def export_apart(run: LoadedRun) -> tuple[onnx.ModelProto, Weights]:
     graph = EXPORTERS[kind](config)
     weights = graph.arrays({name: trained[name] for name in config.weight_shapes(vocab_size)})
     model = _without_weights(graph, vocab_size, {name: array.shape for name, array in weights.items()})
-    model.producer_name, model.producer_version = "janelm", janelm_version()
+    model.producer_name, model.producer_version = "janelm", __version__
     model.graph.initializer.extend(constant(name, array) for name, array in weights.items())
     description = {"name": run.name, "kind": kind, "config": to_dict(config), "vocab_size": vocab_size}
     description |= {"tokenizer": _compact(run.tokenizer), "opset": OPSET, "precision": "fp32"}
@@ -155,10 +155,3 @@ def _compact(tokenizer: Tokenizer) -> dict[str, Any]:
     if "ranks" in values:
         values["ranks"] = " ".join(token.rstrip("=") for token in values["ranks"])
     return values
-
-
-def janelm_version() -> str:
-    try:
-        return version("janelm")
-    except PackageNotFoundError:  # run from a folder that was never installed
-        return "unknown"

@@ -27,9 +27,9 @@ from string import Template
 from typing import Any
 
 from ..errors import JaneLMError, UsageError
-from ..export.graphs import janelm_version
 from ..runs.folder import Run
 from ..text.corpora import display_name
+from ..version import __version__
 from .models import SiteModel, make_model
 from .vendor import CDN, CHARTS, PACKAGES, RUNTIME, Package, fetch
 
@@ -79,7 +79,7 @@ def site_files(models: list[SiteModel], vendor: dict[str, bytes], options: SiteO
     kept = {f"{app}/{path}": content for path, content in web.items() if path not in AT_THE_ROOT} | vendor
     manifest = {
         "format": FORMAT,
-        "janelm": janelm_version(),
+        "janelm": __version__,
         "title": title,
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
         **_third_parties(options.cdn),

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from ..text.encoded import text_digest
 from ..text.looking import paragraph
 from ..text.sources import GIVEN, Source, given_source
 from ..text.tidying import tidied
+from ..version import __version__
 from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
 from .finish import measure, sample_text
@@ -282,7 +282,7 @@ def _facts(sources: list[Source], data: Dataset, parameters: int) -> Facts:
         "readers": [source.reader for source in sources],
         "split": {name: {"bytes": size} for name, size in data.split_bytes.items()},
         "train_tokens": data.train_tokens,
-        "janelm": version("janelm"),
+        "janelm": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": f"{processor()}, {torch.get_num_threads()} threads",
