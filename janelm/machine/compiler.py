@@ -17,7 +17,7 @@ from pathlib import Path
 from ..errors import JaneLMError
 from .files import cache_folder, write_atomically
 
-FLAGS = ["-std=c++20", "-O3", "-fno-math-errno", "-pthread", "-shared", "-fPIC"]
+FLAGS = ["-std=c++20", "-O3", "-fno-math-errno", "-ffp-contract=off", "-pthread", "-shared", "-fPIC"]
 # For this very processor; or, should that come out wrong, for any of its kind, with shorter vectors.
 TARGETS: tuple[list[str], ...] = (["-march=native"], [])
 

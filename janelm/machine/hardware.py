@@ -137,6 +137,8 @@ def compiled(function: Callable, many_shapes: bool, **options: Any) -> Callable:
     """`function` by torch.compile, for arguments of one shape or of many, with these options of the compiler."""
     # The processor says which vector instructions it has; torch would also compile programs to try each: ten seconds.
     os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
+    if "cpp.march" not in torch._inductor.list_options():  # an older torch
+        options.pop("cpp.march", None)
     return torch.compile(_own_copy(function), dynamic=many_shapes, options=options or None)
 
 

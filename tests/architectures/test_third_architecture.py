@@ -101,7 +101,7 @@ def test_what_it_cannot_do_is_one_sentence(gru, text):
     finished = train(gru, replace(TRAINING, steps=2), "models/gru", text=text, say=quiet)
     run = load_run("gru")
     with pytest.raises(JaneLMError, match="a model of kind gru cannot be exported: there are graphs for"):
-        write_site([finished.run], Path("site"), SiteOptions(), quiet)
+        write_site([finished.run], Path("site"), SiteOptions(cdn=True), quiet)
     with pytest.raises(JaneLMError, match="no model of kind gru, but transformer and lstm"):
         choose_engine(run, "native")
     with pytest.raises(JaneLMError, match="gru cannot be exported"):

@@ -39,6 +39,30 @@ inline Lanes load(const int8_t* from) {
 #endif
 }
 
+// a * b + c. Whether it is rounded once or twice is said here, everywhere alike, and not left to the compiler, which
+// would do it one way in one loop and another in the next (-ffp-contract=off): a text says the same alone and beside
+// others.
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+#if defined(__AVX512F__)
+    return (Lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+    return (Lanes)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__FP_FAST_FMAF)
+    for (int i = 0; i < LANES; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return c;
+#else
+    return a * b + c;
+#endif
+}
+
+inline float multiply_add(float a, float b, float c) {
+#if defined(__FP_FAST_FMAF) || defined(__FMA__)
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
 inline float sum(Lanes lanes) {
     typedef float Eight __attribute__((vector_size(32)));
     typedef float Four __attribute__((vector_size(16)));
@@ -61,9 +85,9 @@ inline Lanes load_rest(const float* end, int rest) {
 inline float dot(const float* a, const float* b, int size) {
     Lanes lanes = {};
     int i = 0;
-    for (; i + LANES <= size; i += LANES) lanes += load(a + i) * load(b + i);
+    for (; i + LANES <= size; i += LANES) lanes = multiply_add(load(a + i), load(b + i), lanes);
     float rest = 0;
-    for (; i < size; ++i) rest += a[i] * b[i];
+    for (; i < size; ++i) rest = multiply_add(a[i], b[i], rest);
     return sum(lanes) + rest;
 }
 
@@ -84,7 +108,7 @@ inline void tile(const Weight* weights, const float* x, int columns, Store store
     auto add = [&](int c) {
         for (int r = 0; r < R; ++r) {
             const Lanes row = load(weights + r * columns + c);
-            for (int n = 0; n < N; ++n) sums[r][n] += row * inputs[n];
+            for (int n = 0; n < N; ++n) sums[r][n] = multiply_add(row, inputs[n], sums[r][n]);
         }
     };
     for (int c = 0; c + LANES <= columns; c += LANES) {
@@ -100,7 +124,7 @@ inline void tile(const Weight* weights, const float* x, int columns, Store store
         for (int n = 0; n < N; ++n) {
             float total = sum(sums[r][n]);
             for (int c = 0; c < rest && !whole; ++c)
-                total = std::fma(float(weights[r * columns + c]), x[n * columns + c], total);
+                total = multiply_add(float(weights[r * columns + c]), x[n * columns + c], total);
             store(r, n, total);
         }
 }
@@ -132,7 +156,7 @@ void product_of(const Matrix& matrix, const float* x, int N, Pool& pool, Store s
 }
 
 // x (N, columns) -> store(row, n, value, scale) for each of the N inputs and each row of the matrix: value * scale is
-// the product. Who adds to it does so by std::fma, or the compiler would round now once and now twice.
+// the product.
 template <class Store>
 void product(const Matrix& matrix, const float* x, int N, Pool& pool, Store store) {
     if (matrix.scales)

@@ -90,7 +90,7 @@ void attend(const float* query, const float* keys, const float* values, int seen
     }
     std::fill(out, out + E, 0.0f);
     for (int s = 0; s < seen; ++s)
-        for (int e = 0; e < E; ++e) out[e] += weights[s] * values[int64_t(s) * E + e];
+        for (int e = 0; e < E; ++e) out[e] = multiply_add(weights[s], values[int64_t(s) * E + e], out[e]);
     for (int e = 0; e < E; ++e) out[e] /= total;
 }
 
@@ -140,7 +140,7 @@ void transformer(const Model* given, const int64_t* tokens, int32_t B, int32_t T
     Floats x = embed(*table, tokens, N), normed(x.size()), found(x.size()), qkv(3 * x.size()), wide(4 * x.size());
     auto add = [&](int row, int n, float value, float scale) {
         float& sum = x[int64_t(n) * D + row];
-        sum = std::fma(value, scale, sum);
+        sum = multiply_add(value, scale, sum);
     };
     rms_norm(x.data(), x.data(), N, D);
     for (int layer = 0; layer < model.layers; ++layer, of_layer += 4) {
@@ -173,12 +173,12 @@ void lstm(const Model* given, const int64_t* tokens, int32_t B, int32_t T, int64
     for (int layer = 0; layer < model.layers; ++layer, of_layer += 2, hidden += B * D, cell += B * D) {
         const float* bias = model.biases[1 + layer];
         product(of_layer[0], x.data(), N, *model.pool, [&](int row, int n, float value, float scale) {
-            gates[int64_t(n) * 4 * D + row] = std::fma(value, scale, bias[row]);
+            gates[int64_t(n) * 4 * D + row] = multiply_add(value, scale, bias[row]);
         });
         for (int t = 0; t < T; ++t) {
             product(of_layer[1], hidden, B, *model.pool, [&](int row, int b, float value, float scale) {
                 float& sum = gates[(int64_t(b) * T + t) * 4 * D + row];
-                sum = std::fma(value, scale, sum);
+                sum = multiply_add(value, scale, sum);
             });
             const int parts = model.pool->threads;
             model.pool->share(B * parts, [&](int piece) {
@@ -195,7 +195,7 @@ void lstm(const Model* given, const int64_t* tokens, int32_t B, int32_t T, int64
     }
     hidden -= B * D;  // of the last layer
     product(*head, hidden, B, *model.pool, [&](int row, int b, float value, float scale) {
-        logits[int64_t(b) * V + row] = std::fma(value, scale, model.biases[0][row]);
+        logits[int64_t(b) * V + row] = multiply_add(value, scale, model.biases[0][row]);
     });
 }
 
