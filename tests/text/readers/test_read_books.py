@@ -190,6 +190,7 @@ LAUGHS = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><FictionBook><body>
         ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
         ("a.srt", b""),
     ],
+    ids=lambda given: given if isinstance(given, str) else "",  # in an archive is the second in which it was made
 )
 def test_a_bad_file_is_one_clear_sentence(name, raw):
     with pytest.raises(JaneLMError) as caught:
