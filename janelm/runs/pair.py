@@ -5,7 +5,9 @@ The weights are torch's file format, the settings a pickle of plain data; readin
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +59,11 @@ class _PlainUnpickler(pickle.Unpickler):
 
 def _load_plain_pickle(path: Path) -> Any:
     try:
-        with open(path, "rb") as file:
-            return _PlainUnpickler(file).load()
+        content = path.read_bytes()
+        for opcode, argument, _ in pickletools.genops(content):
+            if "PUT" in opcode.name and int(argument) > len(content):  # the list of so many places would fill memory
+                raise pickle.UnpicklingError(f"it would remember {int(argument):,} values")
+        return _PlainUnpickler(io.BytesIO(content)).load()
     except FileNotFoundError:
         raise JaneLMError(
             f"there is no {path}: train a model first, or give the .pkl file that training wrote"

@@ -63,6 +63,13 @@ def test_a_malicious_file_cannot_run_code(run, name):
     assert not Path("harmed").exists()
 
 
+def test_a_few_bytes_cannot_fill_the_memory(run):
+    """A pickle may name the place where it remembers a value; reading it would make all the places before it."""
+    Path("models/model-config.pkl").write_bytes(b"\x80\x02}r\xff\xff\xff\x0f.")
+    with pytest.raises(JaneLMError, match="it would remember 268,435,455 values"):
+        load_pair(Path("models/model.pth"), Path("models/model-config.pkl"))
+
+
 def test_weights_are_held_once(run):
     """As arrays, then as the model's; a model that learns has those of the moment."""
     loaded = run.load()
