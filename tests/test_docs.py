@@ -163,3 +163,11 @@ def test_every_option_that_is_named_alone_is_some_commands(page):
     every += [options(f"tests/benchmarks/{name}.py") for name in ("training", "generation", "site", "time_to_quality")]
     every += [dict.fromkeys(OTHERS_OPTIONS)]
     assert wrong_options("\n".join(span for span in SPAN.findall(prose(page)) if span.startswith("--")), every) == []
+
+
+def test_the_house_has_no_room_that_its_map_does_not_name():
+    page = read("docs/how-it-works.md")
+    rooms = dict(re.findall(r"^\| `(\w+)/` \| (.*) \|$", page, re.MULTILINE))
+    for wing in {path.parent for path in (ROOT / "janelm").glob("*/*.py")}:
+        missing = {path.name for path in wing.glob("*.py")} - {"__init__.py"} - set(FILE.findall(rooms[wing.name]))
+        assert not missing, f"{wing.name}/: {missing}"
