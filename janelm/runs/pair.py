@@ -61,8 +61,9 @@ def _load_plain_pickle(path: Path) -> Any:
     try:
         content = path.read_bytes()
         for opcode, argument, _ in pickletools.genops(content):
-            if "PUT" in opcode.name and int(argument) > len(content):  # the list of so many places would fill memory
-                raise pickle.UnpicklingError(f"it would remember {int(argument):,} values")
+            places = int(argument or 0) if "PUT" in opcode.name else 0
+            if places > len(content):  # a list of so many would fill memory
+                raise pickle.UnpicklingError(f"it would remember {places:,} values")
         return _PlainUnpickler(io.BytesIO(content)).load()
     except FileNotFoundError:
         raise JaneLMError(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import io
+from functools import partial
+from html import escape
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ..errors import JaneLMError
@@ -15,74 +18,104 @@ READABLE = 0.5  # share of a text's letters that the font must have, or nobody c
 A5 = (148, 210)  # mm
 SIDE = 17  # mm of margin: lines of 114 mm, some 58 characters
 LINE = 5  # mm from one line of the text to the next
-CONTENTS_LINES = 25  # on a page of the contents
+MM = 72 / 25.4  # points
+FIXED = " 0123456789Contents"  # what is printed besides the book's own text
 
 
-def pdf_library() -> ModuleType:
-    """The library that draws. Raises JaneLMError where it is missing."""
+def pdf_library() -> None:
+    """Raises JaneLMError where the library that draws is missing."""
     try:
-        return importlib.import_module("fpdf")
+        importlib.import_module("reportlab")
     except ImportError as error:
         raise JaneLMError('PDF books are an extra: install it with pip install "janelm[book]"') from error
 
 
 def pdf(book: Book, font: Path | None = None) -> bytes:
     """The file. The font must have all characters of the book: see `drawable`."""
-    base: Any = pdf_library().FPDF
+    pdf_library()
+    from reportlab.lib.enums import TA_CENTER, TA_JUSTIFY
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+    from reportlab.pdfgen.canvas import Canvas
+    from reportlab.platypus import BaseDocTemplate, Frame, PageBreak, PageTemplate, Paragraph, Spacer
+    from reportlab.platypus.tableofcontents import TableOfContents
 
-    class Pages(base):
-        def footer(self) -> None:
-            if self.page_no() > 1:  # none on the title page
-                self.set_y(-14)
-                self.set_font("serif", size=8)
-                self.cell(0, 5, str(self.page_no()), align="C")
+    name, file = _font_for(book, readable_font(font))
+    pdfmetrics.registerFont(TTFont(name, file))
 
-    pages = Pages(format=A5)
-    pages.add_font("serif", fname=readable_font(font))
-    pages.set_title(book.title)
-    pages.set_author(book.author)
-    pages.set_lang(book.language)
-    pages.set_margins(SIDE, 18, SIDE)
-    pages.set_auto_page_break(True, margin=21)
+    def style(size: float, line: float, **more: Any) -> ParagraphStyle:
+        return ParagraphStyle("", fontName=name, fontSize=size, leading=line * MM, **{"alignment": TA_CENTER, **more})
 
-    def centred(text: str, size: float, line: float) -> None:
-        pages.set_font("serif", size=size)
-        pages.multi_cell(0, line, text, align="C", new_x="LMARGIN", new_y="NEXT")
-        pages.ln(8)
+    heading, text = style(14, 8, spaceAfter=8 * MM), style(9, LINE, alignment=TA_JUSTIFY)
+    indented = ParagraphStyle("indented", text, firstLineIndent=5 * MM)
 
-    pages.add_page()
-    pages.set_y(62)
-    centred(book.title, 22, 10)
-    centred(book.author, 12, 7)
-    pages.add_page()
-    pages.insert_toc_placeholder(_contents, pages=-(-len(book.chapters) // CONTENTS_LINES))
+    class Pages(BaseDocTemplate):
+        def afterFlowable(self, drawn: Any) -> None:
+            if getattr(drawn, "style", None) is heading and drawn.place is not None:
+                self.canv.bookmarkPage(drawn.place)
+                self.canv.addOutlineEntry(drawn.title, drawn.place)
+                self.notify("TOCEntry", (0, escape(drawn.title), self.page, drawn.place))
 
+    def footer(canvas: Any, pages: Any) -> None:
+        if pages.page > 1:  # none on the title page
+            canvas.setFont(name, 8)
+            canvas.drawCentredString(A5[0] * MM / 2, 10 * MM, str(pages.page))
+
+    def titled(title: str, place: str | None) -> Any:
+        made = Paragraph(escape(title), heading)
+        made.title, made.place = title, place
+        return made
+
+    contents = TableOfContents(levelStyles=[style(9, 6, alignment=TA_JUSTIFY)], dotsMinLevel=-1)
+    story = [Spacer(1, 44 * MM), Paragraph(escape(book.title), style(22, 10, spaceAfter=8 * MM))]
+    story += [Paragraph(escape(book.author), style(12, 7)), PageBreak(), titled("Contents", None), contents]
     for number, chapter in enumerate(book.chapters):
-        if number:  # the contents end with a page break of their own
-            pages.add_page()
-        pages.start_section(chapter.title)
-        pages.set_y(36)
-        centred(chapter.title, 14, 8)
-        pages.set_font("serif", size=9)
-        with pages.text_columns(text_align="J", line_height=LINE / pages.font_size) as column:
-            for place, text in enumerate(chapter.paragraphs):
-                with column.paragraph(first_line_indent=5 if place else 0) as paragraph:
-                    paragraph.write(text)
-    return bytes(pages.output())
+        story += [PageBreak(), Spacer(1, 18 * MM), titled(chapter.title, f"chapter {number}")]
+        story += [Paragraph(escape(said), indented if at else text) for at, said in enumerate(chapter.paragraphs)]
+
+    made, frame = io.BytesIO(), Frame(SIDE * MM, 21 * MM, (A5[0] - 2 * SIDE) * MM, (A5[1] - 39) * MM, 0, 0, 0, 0)
+    size = {"pagesize": (A5[0] * MM, A5[1] * MM)}
+    pages = Pages(made, **size, title=book.title, author=book.author, lang=book.language)
+    pages.addPageTemplates(PageTemplate("page", [frame], onPageEnd=footer))
+    pages.multiBuild(story, canvasmaker=partial(Canvas, initialFontName=name))
+    return made.getvalue()
 
 
-def _contents(pdf: Any, sections: list[Any]) -> None:
-    """Draw the contents on the pages kept for them: titles, and page numbers that are links."""
-    pdf.set_x(pdf.l_margin)
-    pdf.set_font("serif", size=14)
-    pdf.cell(0, 14, "Contents", align="C", new_x="LMARGIN", new_y="NEXT")
-    pdf.set_font("serif", size=9)
-    for number, section in enumerate(sections):
-        if number and number % CONTENTS_LINES == 0:
-            pdf.add_page()
-        link = pdf.add_link(page=section.page_number)
-        pdf.cell(pdf.epw - 12, 6, section.name, link=link)
-        pdf.cell(12, 6, str(section.page_number), align="R", link=link, new_x="LMARGIN", new_y="NEXT")
+def _font_for(book: Book, font: Path) -> tuple[str, io.BytesIO]:
+    """A name and a font with the letters of the book alone, drawn as those of `font`: TrueType, whatever that one is,
+    since reportlab reads no other."""
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.pens.cu2quPen import Cu2QuPen
+    from fontTools.pens.recordingPen import DecomposingRecordingPen
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+    from fontTools.ttLib import TTFont
+
+    with TTFont(font, fontNumber=0) as opened:
+        known, drawings, upem = opened.getBestCmap(), opened.getGlyphSet(), opened["head"].unitsPerEm
+        letters = {ord(letter): known[ord(letter)] for letter in book.text() + FIXED if ord(letter) in known}
+        glyphs, metrics = {}, {}
+        for glyph in dict.fromkeys([opened.getGlyphName(0), *letters.values()]):
+            whole, pen = DecomposingRecordingPen(drawings), TTGlyphPen(None)
+            drawings[glyph].draw(whole)
+            whole.replay(Cu2QuPen(pen, max_err=upem / 1000, reverse_direction="glyf" not in opened))
+            glyphs[glyph] = pen.glyph()
+            metrics[glyph] = (drawings[glyph].width, getattr(glyphs[glyph], "xMin", 0))
+        # reportlab keeps fonts by their names, and would take that of another book for this one's
+        name = f"{opened['name'].getDebugName(6) or font.stem}-{hashlib.sha256(book.text().encode()).hexdigest()[:8]}"
+        ascent, descent = opened["hhea"].ascent, opened["hhea"].descent
+    made, built = io.BytesIO(), FontBuilder(upem, isTTF=True)
+    built.setupGlyphOrder(list(glyphs))
+    built.setupCharacterMap(letters)
+    built.setupGlyf(glyphs)
+    built.setupHorizontalMetrics(metrics)
+    built.setupHorizontalHeader(ascent=ascent, descent=descent)
+    built.setupNameTable({"familyName": name, "styleName": "Regular", "psName": name})
+    built.setupOS2(sTypoAscender=ascent, sTypoDescender=descent, usWinAscent=ascent, usWinDescent=-descent)
+    built.setupPost()
+    built.save(made)
+    made.seek(0)
+    return name, made
 
 
 def readable_font(font: Path | None) -> Path:

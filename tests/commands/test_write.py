@@ -66,7 +66,7 @@ def test_what_cannot_begin_leaves_the_earlier_text_in_its_place(model, capsys):
 
 def test_a_book_without_its_library_is_refused_before_anything_is_written(model, monkeypatch, capsys):
     """It was refused after minutes of writing, and the text was lost."""
-    monkeypatch.setitem(sys.modules, "fpdf", None)
+    monkeypatch.setitem(sys.modules, "reportlab", None)
     assert main([*model, "--format", "pdf"]) == 1
     assert "janelm[book]" in capsys.readouterr().err and not Path("generated").exists()
 

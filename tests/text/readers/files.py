@@ -94,13 +94,13 @@ RTF_TEXT = "The miller slept.\nДом— café.\n"
 
 
 def pdf(pages: int = 4) -> bytes:
-    from fpdf import FPDF
+    from reportlab.pdfgen.canvas import Canvas
 
-    made = FPDF()
-    made.set_font("helvetica", size=12)
+    made = io.BytesIO()
+    canvas = Canvas(made)
     for page, word in enumerate(["owl", "fox", "hare", "mouse"][:pages], 1):
-        made.add_page()
-        made.cell(text="THE OLD MILL", new_x="LMARGIN", new_y="NEXT")
+        lines = canvas.beginText(60, 780)
+        lines.textLine("THE OLD MILL")
         for line in (
             f"The {word} begins where nobody would have thought of an end, and it is as",
             "long as a line of a book is wont to be, with a word that is par-",
@@ -108,9 +108,12 @@ def pdf(pages: int = 4) -> bytes:
             "A second paragraph has a line that is also as long as the others are in this",
             f"{word}'s book, and ends.",
         ):
-            made.cell(text=line, new_x="LMARGIN", new_y="NEXT")
-        made.cell(text=f"- {page} -", new_x="LMARGIN", new_y="NEXT")
-    return bytes(made.output())
+            lines.textLine(line)
+        lines.textLine(f"- {page} -")
+        canvas.drawText(lines)
+        canvas.showPage()
+    canvas.save()
+    return made.getvalue()
 
 
 FB2 = """<?xml version="1.0" encoding="utf-8"?><FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0"
