@@ -25,3 +25,8 @@ __getattr__, __all__ = handed_on(
     ),
     errors="JaneLMError UsageError",
 )
+
+
+def __dir__() -> list[str]:
+    """What there is, also for pydoc and for completion, before any of it is imported."""
+    return [*__all__, "__version__"]

@@ -15,7 +15,8 @@ T = TypeVar("T")
 class Config(Protocol):
     """What knows what is wrong with itself."""
 
-    def problems(self) -> list[str]: ...
+    def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
 
 
 def check(*configs: Config, also: list[str] | None = None) -> None:

@@ -73,6 +73,7 @@ class DataConfig:
     normal form and may have the same document in training and held out."""
 
     def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
         found = [] if self.data else ["data names no text: give a file, a folder of files, or a corpus by name"]
         if self.separator is not None and (not self.separator.strip() or self.running_text):
             found.append("separator must be some signs, and parts documents: it does not go with running_text")

@@ -43,6 +43,7 @@ class TransformerConfig:
         return shapes if self.tied else shapes | {"head.weight": (vocab_size, D)}
 
     def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
         found = _shape_problems(self)
         if not positive(self.rotary_base):
             found.append(f"rotary_base is {self.rotary_base}, but must be a number above 0")
@@ -89,6 +90,7 @@ class LSTMConfig:
         return shapes if self.tied else shapes | {"head.weight": (vocab_size, D)}
 
     def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
         found = _shape_problems(self)
         if not 0 <= self.weight_dropout < 1:
             found.append(f"weight_dropout is {self.weight_dropout}, but must be at least 0 and under 1")

@@ -25,6 +25,7 @@ class SamplingConfig:
     """Start of the random numbers: the same seed writes the same text."""
 
     def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
         found = []
         if not 0 <= self.temperature < float("inf"):
             found.append(f"temperature is {self.temperature}, but must be 0 or more")

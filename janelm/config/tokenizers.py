@@ -13,6 +13,7 @@ class CharacterTokenizerConfig:
     kind: ClassVar[str] = "character"
 
     def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
         return []
 
 
@@ -39,6 +40,7 @@ class TiktokenTokenizerConfig:
     """Regular expression that cuts text into the pieces within which bytes are paired."""
 
     def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
         if self.encoding is None and self.vocab_size < 256:
             return [f"vocab_size is {self.vocab_size}, but bytes alone need 256"]
         return []

@@ -66,6 +66,7 @@ class TrainingConfig:
     """Train on the first batch alone, a check that the machinery can learn at all."""
 
     def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
         found = []
         budgets = {name: getattr(self, name) for name in ("minutes", "steps", "epochs")}
         given = [name for name, value in budgets.items() if value is not None]

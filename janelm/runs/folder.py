@@ -195,7 +195,11 @@ class Run:
 
 
 def load_run(name: str | Path, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:
-    """A run by its folder, or by its name under `models`."""
+    """The model of a run, by its folder, its name under `models`, or the name of a sample: "transformer", "lstm".
+
+    `which` is "best" or "last", of its weights. Raises JaneLMError where there is no such run or a file of it is
+    damaged.
+    """
     return find_run(name).load(which, device)
 
 

@@ -119,7 +119,8 @@ def generate(
     """Write up to `num_tokens` tokens after `prompt`, and yield the text piece by piece as it is written.
 
     A piece is whole characters, never part of one. The prompt itself is not yielded. A model of documents starts a
-    new document with the prompt and stops where it ends it. `memory` limits how many past tokens the model sees.
+    new document with the prompt and stops where it ends it. Writing also ends before the first of the texts `stop`.
+    `memory` limits how many past tokens the model sees; `engine` is what steps it, the fastest there is by default.
     Raises UsageError on settings that make no sense.
     """
     limits = Limits(num_tokens, stop)
