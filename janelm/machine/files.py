@@ -91,6 +91,8 @@ def set_aside(*paths: Path) -> dict[Path, Path]:
     moved = {}
     for path, free in zip(paths, free_names(*paths), strict=True):
         if path.exists():
+            if path.is_dir():
+                remove_strays(path)
             try:
                 os.replace(path, free)
             except OSError as error:

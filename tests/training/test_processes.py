@@ -117,6 +117,16 @@ def test_what_a_killed_process_was_writing_is_gone_after_the_next_start(book):
     assert not any(path.name.startswith(".") for path in folder.iterdir())
 
 
+def test_what_a_process_left_that_was_killed_before_its_first_step_is_gone_after_the_next_start(book):
+    """There is nothing to resume then: the next start gives the folder another name."""
+    folder = Path("models/model")
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / ".tokenizer.json.abc.part.json").write_bytes(b"half")
+    assert main(["train", *book, "--steps", "5"]) == 0
+    assert [path.name for path in Path("models/model-1").iterdir()] == ["config.json"]
+
+
 def test_a_file_that_is_being_written_is_no_stray():
     def content(path: Path) -> None:
         path.write_text("whole")
