@@ -31,7 +31,7 @@ with atheris.instrument_imports(include=["janelm"]):
 
 from janelm.config import DataConfig
 
-PLACE = Path(tempfile.gettempdir()) / f"janelm-guided-{os.getpid()}"
+PLACE = Path("place")  # in the temporary folder that `fuzz` works in
 
 
 def a_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
