@@ -25,7 +25,7 @@ OPTION = re.compile(r"(?<![\w-])--(\w[\w-]*)(?:[ =]([\w./-]+))?")
 CHOICE = re.compile(r"--(?:architecture|tokenization) \w+")  # what the options of training depend on
 PROGRAM = re.compile(r"(?:python (traineval|inference)\.py|janelm (\w+)|python tests/benchmarks/(\w+)\.py)(?=\s|$)(.*)")
 TORCHRUN = re.compile(r"torchrun (?:--nproc_per_node \d+ )?(?=traineval)")
-OTHERS_OPTIONS = {"param", "durations", "nnodes", "rdzv_endpoint", "nproc_per_node", "help"}  # g++, pytest and torchrun have them
+OTHERS_OPTIONS = {"durations", "nnodes", "rdzv_endpoint", "nproc_per_node", "help", "param"}  # of pytest, torchrun, g++
 
 
 def read(page: str) -> str:
