@@ -92,6 +92,17 @@ def generate_tokens(run, prompt, count, sampling, **more):
     return [piece.token for piece in generate_samples(run, prompt, Limits(count), sampling, **more)]
 
 
+def likeliest(engine, tokens, count, never=()):
+    """The `count` tokens that an engine goes on with, each the likeliest of those that are not in `never`."""
+    state, written = engine.initial_state(1), []
+    logits, state = engine.step(np.array([tokens]), state)
+    for _ in range(count):
+        logits[:, list(never)] = -np.inf
+        written.append(int(logits[0].argmax()))
+        logits, state = engine.step(np.array([written[-1:]]), state)
+    return written
+
+
 def exported(kind, tokenizer="character", tied=True):
     """A run of random weights and its graph."""
     return _exported(kind, tokenizer, tied)
