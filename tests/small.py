@@ -17,6 +17,7 @@ from janelm.architectures import build_model
 from janelm.config import (
     CharacterTokenizerConfig,
     DataConfig,
+    GPT2Config,
     LSTMConfig,
     TiktokenTokenizerConfig,
     TrainingConfig,
@@ -33,6 +34,7 @@ CONTEXT = 16
 SHAPES = {
     "transformer": TransformerConfig(context_length=16, layers=2, width=32, heads=4),
     "lstm": LSTMConfig(context_length=16, layers=2, width=32),
+    "gpt2": GPT2Config(context_length=16, layers=2, width=32, heads=4),
 }
 
 
