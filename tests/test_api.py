@@ -77,7 +77,7 @@ WINGS = {
     "architectures": "base dropout crossentropy sharding lstm transformer gpt2",
     "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers interchange encoded "
     "documents data looking",
-    "runs": "figures checkpoints loaded folder pair dataset nanochat huggingface",
+    "runs": "figures checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
     "export": "rounding description parts lstm transformer gpt2 graphs precision huggingface gguf",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",

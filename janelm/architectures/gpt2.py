@@ -150,7 +150,7 @@ class GPT2(LanguageModel):
         while tokens.size(1):
             if cache.length == cache.window:
                 again = cache.begin_anew()
-                self.through(again, *cache.take_in(again))
+                type(self).through(self, again, *cache.take_in(again))  # that of the object may be for single tokens
             part, tokens = tokens.tensor_split([cache.window - cache.length], dim=1)
             read.append(self.through(part, *cache.take_in(part)))
         return torch.cat(read, 1) if len(read) > 1 else read[0], state

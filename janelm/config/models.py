@@ -142,7 +142,9 @@ class LSTMConfig:
 
 
 ModelConfig = TransformerConfig | LSTMConfig | GPT2Config
-MODEL_CONFIGS: dict[str, type[ModelConfig]] = {config.kind: config for config in (TransformerConfig, LSTMConfig, GPT2Config)}
+MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
+    config.kind: config for config in (TransformerConfig, LSTMConfig, GPT2Config)
+}
 
 
 def _shape_problems(config: ModelConfig) -> list[str]:

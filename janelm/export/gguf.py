@@ -109,7 +109,26 @@ def _apertus(writer: GGUFWriter, config: Any, weights: Mapping[str, np.ndarray])
     return found
 
 
-KINDS: dict[str, Callable[[GGUFWriter, Any, Mapping[str, np.ndarray]], Arrays]] = {"transformer": _apertus}
+def _gpt2(writer: GGUFWriter, config: Any, weights: Mapping[str, np.ndarray]) -> Arrays:
+    """llama.cpp's own; of text beyond the last position it shifts what it has, where JaneLM reads half of it again."""
+    writer.add_layer_norm_eps(config.epsilon)
+    names = {"embedding": "token_embd", "positions": "position_embd", "norm": "output_norm", "head": "output"}
+    parts = {"attention_norm": "attn_norm", "feed_forward_norm": "ffn_norm"}
+    parts |= {"attention.query_key_value": "attn_qkv", "attention.output": "attn_output"}
+    parts |= {"feed_forward.widen": "ffn_up", "feed_forward.output": "ffn_down"}
+    for i in range(config.layers):
+        names |= {f"blocks.{i}.{ours}": f"blk.{i}.{theirs}" for ours, theirs in parts.items()}
+    found = {}
+    for name, array in weights.items():
+        module, _, part = name.rpartition(".")
+        found[f"{names[module]}.{part}"] = array
+    return found
+
+
+KINDS: dict[str, Callable[[GGUFWriter, Any, Mapping[str, np.ndarray]], Arrays]] = {
+    "transformer": _apertus,
+    "gpt2": _gpt2,
+}
 
 
 def _add_tokenizer(writer: GGUFWriter, tokenizer: TiktokenTokenizer) -> None:

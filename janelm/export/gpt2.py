@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 POSITIONS = (
     "the place of each token in its window, which has one more token than the ring has slots: 0, 1 and so on. When a "
-    "window is full, the next one begins with the second half of its tokens (that is half of them, rounded down), which "
-    "are read again from place 0 on with nothing to look back on"
+    "window is full, the next one begins with the second half of its tokens (half of them, rounded down), which are "
+    "read again from place 0 on with nothing to look back on"
 )
 
 

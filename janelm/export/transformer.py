@@ -107,8 +107,9 @@ def ring_states(config: TransformerConfig | GPT2Config) -> dict[str, Any]:
 MASK = {
     "shape": ["time", "past + time"],
     "dtype": "float32",
-    "meaning": "0 where a token looks at a slot, and then at one of these tokens, and minus infinity where it does not: "
-    "where nothing is yet, at later tokens, and at those more than `memory`, or `past` where that is less, before it",
+    "meaning": "0 where a token looks at a slot, and then at one of these tokens, and minus infinity where it does "
+    "not: where nothing is yet, at later tokens, and at those more than `memory`, or `past` where that is less, "
+    "before it",
 }
 
 

@@ -8,13 +8,14 @@ to the context length both are the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 import numpy as np
 
 from ..config import TransformerConfig, check
 from ..errors import JaneLMError
+from .loaded import check_weights
 
 MODEL_TYPE, CLASS = "nanochat", "NanoChatForCausalLM"
 EPSILON = float(np.finfo(np.float32).eps)  # what F.rms_norm adds under the root
@@ -107,11 +108,12 @@ def to_weights(config: TransformerConfig, weights: Mapping[str, np.ndarray]) -> 
     return found
 
 
-def from_weights(config: TransformerConfig, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def from_weights(
+    config: TransformerConfig, vocab_size: int, weights: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """The inverse of `to_weights`. Raises JaneLMError where one is missing, left over or of another shape."""
-    expected = weight_shapes(config, len(weights.get("model.embed_tokens.weight", ())))
-    left = {name: array for name, array in weights.items() if not (config.tied and name == "lm_head.weight")}
-    check_names(expected, left)
+    given = {name: array for name, array in weights.items() if not (config.tied and name == "lm_head.weight")}
+    check_weights(shapes_of(to_weights, config, vocab_size), given)
     found = {"embedding.weight": weights["model.embed_tokens.weight"]}
     if not config.tied:
         found["head.weight"] = weights["lm_head.weight"]
@@ -124,24 +126,11 @@ def from_weights(config: TransformerConfig, weights: Mapping[str, np.ndarray]) -
     return found
 
 
-def weight_shapes(config: TransformerConfig, vocab_size: int) -> dict[str, tuple[int, ...]]:
+def shapes_of(translate: Callable[..., dict[str, np.ndarray]], config: Any, vocab_size: int) -> dict[str, tuple]:
+    """The shapes that the weights of a model have after `translate`, by their names there."""
     shapes = config.weight_shapes(vocab_size)
     empty = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
-    return {name: array.shape for name, array in to_weights(config, empty).items()}
-
-
-def check_names(expected: Mapping[str, tuple[int, ...]], weights: Mapping[str, np.ndarray]) -> None:
-    """Raise JaneLMError unless these are exactly the weights that are expected."""
-    wrong = [f"{name} is missing" for name in expected if name not in weights]
-    wrong += [f"{' '.join(name.split())} is not known" for name in weights if name not in expected]
-    wrong += [
-        f"{name} is {weights[name].shape} instead of {shape}"
-        for name, shape in expected.items()
-        if name in weights and weights[name].shape != shape
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise JaneLMError(f"its weights do not fit its config ({wrong[0]}{more}): fetch it anew")
+    return {name: array.shape for name, array in translate(config, empty).items()}
 
 
 def _turned(matrix: np.ndarray, heads: int) -> np.ndarray:

@@ -84,8 +84,10 @@ def test_the_model_that_comes_along_writes_the_same_text_there(llama):
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_llama_cpp_says_the_same(llama, tied):
-    run = random_run(replace(SHAPE, tied=tied), TiktokenTokenizerConfig(vocab_size=270), seed=1)
+@pytest.mark.parametrize("kind", ["transformer", "gpt2"])
+def test_llama_cpp_says_the_same(llama, kind, tied):
+    shape = replace(SHAPES[kind], context_length=64, tied=tied)
+    run = random_run(shape, TiktokenTokenizerConfig(vocab_size=270), seed=1)
     gguf_writer(run)(Path("model.gguf"))
     prompt = "My aunt carried home 12 apples, the café's lamp\n"
     assert_the_same(run, llama("model.gguf", prompt, 20), prompt, 20)

@@ -47,11 +47,12 @@ def apart(model, theirs, tokens):
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("tokenizer", ["character", "tiktoken"])
-def test_transformers_opens_it_and_says_the_same_up_to_the_context_length(tokenizer, tied):
-    run = random_run(replace(SHAPE, tied=tied), TOKENIZERS[tokenizer])
+@pytest.mark.parametrize(("kind", "known_as"), [("transformer", "NanoChatForCausalLM"), ("gpt2", "GPT2LMHeadModel")])
+def test_transformers_opens_it_and_says_the_same_up_to_the_context_length(kind, known_as, tokenizer, tied):
+    run = random_run(replace(SHAPES[kind], context_length=48, tied=tied), TOKENIZERS[tokenizer])
     theirs, _ = exported(run)
     tokens = torch.randint(run.tokenizer.vocab_size, (3, SHAPE.context_length))
-    assert type(theirs).__name__ == "NanoChatForCausalLM"
+    assert type(theirs).__name__ == known_as
     assert apart(run.model, theirs, tokens) < 1e-5
 
 
