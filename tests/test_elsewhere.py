@@ -1,15 +1,18 @@
-"""docs/elsewhere.md: the code that opens a run without JaneLM is run as it stands there."""
+"""docs/elsewhere.md: its code is run as it stands there."""
 
 import re
 from pathlib import Path
 
 import pytest
 import torch
+from small import SHAPES, TOKENIZERS, random_run
 
+from janelm.export.huggingface import huggingface_files
+from janelm.machine.files import replace_folder
 from janelm.runs.folder import SAMPLES, load_run
 
 PAGE = (Path(__file__).parents[1] / "docs" / "elsewhere.md").read_text(encoding="utf-8")
-CODE = re.search(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
+GPT2, CODE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def test_the_plain_module_needs_nothing_of_janelm_and_is_short():
@@ -27,3 +30,9 @@ def test_the_plain_module_says_what_the_model_says():
     wanted, _ = run.model(tokens)
     said = there["Transformer"](SAMPLES / "transformer")(tokens)
     assert (said - wanted).abs().max().item() == pytest.approx(0, abs=1e-4)
+
+
+def test_gpt_2_is_opened_and_writes(capsys):
+    replace_folder(Path("gpt2"), huggingface_files(random_run(SHAPES["gpt2"], TOKENIZERS["tiktoken"])))
+    exec(GPT2, {})
+    assert len(capsys.readouterr().out) > 20
