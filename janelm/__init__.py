@@ -17,11 +17,11 @@ from .version import __version__ as __version__
 __getattr__, __all__ = handed_on(
     __name__,
     training="Finished model_preset resume train training_preset",
-    runs="LoadedRun Run load_pair load_run",
+    runs="LoadedRun Run load_gpt2 load_pair load_run",
     writing="generate",
     config=(
-        "CharacterTokenizerConfig DataConfig LSTMConfig SamplingConfig TiktokenTokenizerConfig TrainingConfig "
-        "TransformerConfig"
+        "CharacterTokenizerConfig DataConfig GPT2Config LSTMConfig SamplingConfig TiktokenTokenizerConfig "
+        "TrainingConfig TransformerConfig"
     ),
     errors="JaneLMError UsageError",
 )

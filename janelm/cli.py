@@ -17,7 +17,7 @@ COMMANDS = {
     "compare": "Compare runs: one table of figures and one picture of their losses.",
     "score": "Measure how well a model expects any text.",
     "overlap": "Find what of a written text stands verbatim in the training text.",
-    "export": "Put trained models onto a web page: a folder that any static host serves.",
+    "export": "Put trained models onto a web page, or into the formats of transformers and llama.cpp.",
     "serve": "Show such a page on this machine.",
 }
 

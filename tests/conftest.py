@@ -56,7 +56,7 @@ def text() -> str:
     return write_text(1500)
 
 
-@pytest.fixture(params=["transformer", "lstm"])
+@pytest.fixture(params=list(SHAPES))
 def shape(request: pytest.FixtureRequest):
     """Each architecture in turn, tiny."""
     return SHAPES[request.param]

@@ -17,6 +17,7 @@ from janelm.architectures import build_model
 from janelm.config import (
     CharacterTokenizerConfig,
     DataConfig,
+    GPT2Config,
     LSTMConfig,
     TiktokenTokenizerConfig,
     TrainingConfig,
@@ -33,6 +34,7 @@ CONTEXT = 16
 SHAPES = {
     "transformer": TransformerConfig(context_length=16, layers=2, width=32, heads=4),
     "lstm": LSTMConfig(context_length=16, layers=2, width=32),
+    "gpt2": GPT2Config(context_length=16, layers=2, width=32, heads=4),
 }
 
 
@@ -90,6 +92,17 @@ def random_run(shape, tokenizer_config=None, documents=False, seed=0, tokenizer=
 
 def generate_tokens(run, prompt, count, sampling, **more):
     return [piece.token for piece in generate_samples(run, prompt, Limits(count), sampling, **more)]
+
+
+def likeliest(engine, tokens, count, never=()):
+    """The `count` tokens that an engine goes on with, each the likeliest of those that are not in `never`."""
+    state, written = engine.initial_state(1), []
+    logits, state = engine.step(np.array([tokens]), state)
+    for _ in range(count):
+        logits[:, list(never)] = -np.inf
+        written.append(int(logits[0].argmax()))
+        logits, state = engine.step(np.array([written[-1:]]), state)
+    return written
 
 
 def exported(kind, tokenizer="character", tied=True):

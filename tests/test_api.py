@@ -75,11 +75,11 @@ WINGS = {
     "config": "plain base tokenizers models data training sampling",
     "lazy": "",
     "machine": "locks cores claims files streams compiler hardware trust",
-    "architectures": "base dropout crossentropy sharding lstm transformer",
-    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers encoded documents "
-    "data looking",
-    "runs": "figures checkpoints loaded folder pair dataset",
-    "export": "rounding description parts lstm transformer graphs precision",
+    "architectures": "base dropout crossentropy sharding lstm transformer gpt2",
+    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers interchange encoded "
+    "documents data looking",
+    "runs": "figures checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
+    "export": "rounding description parts lstm transformer gpt2 graphs precision huggingface gguf",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive language chapters epub pdf books",

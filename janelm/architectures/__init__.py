@@ -3,8 +3,9 @@ and one line that registers it."""
 
 from __future__ import annotations
 
-from ..config import MODEL_CONFIGS, LSTMConfig, ModelConfig, TransformerConfig
+from ..config import MODEL_CONFIGS, GPT2Config, LSTMConfig, ModelConfig, TransformerConfig
 from .base import LanguageModel, State
+from .gpt2 import GPT2
 from .lstm import LSTM
 from .transformer import Transformer
 
@@ -18,6 +19,7 @@ def register(config: type[ModelConfig], model: type[LanguageModel]) -> None:
 
 register(TransformerConfig, Transformer)
 register(LSTMConfig, LSTM)
+register(GPT2Config, GPT2)
 
 
 def build_model(config: ModelConfig, vocab_size: int, pad_token: int | None = None) -> LanguageModel:

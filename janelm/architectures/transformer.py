@@ -76,6 +76,15 @@ class SlidingCache:
         self._table: Tensor | None = None
         self._table_start = 0
 
+    @property
+    def reach(self) -> int:
+        """How many tokens have any part in what is said after them, through all layers."""
+        return len(self.keys) * (self.window - 1) + 1
+
+    def pass_over(self, count: int) -> None:
+        """Stand where `count` more tokens lead, without having read them: what is said is right `reach` tokens on."""
+        self.position += count
+
     def advance(self, count: int) -> None:
         """Make room for `count` more tokens, once for all layers."""
         if count > self.window:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ..errors import UsageError
+from ..config import check
 from .shared import parse, say
+
+if TYPE_CHECKING:
+    from ..runs.folder import Run
+
+
+PAGE_ONLY = ("title", "prompt", "cdn", "workflow")
+HOW_TO_LOAD = """\
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer, model = AutoTokenizer.from_pretrained("."), AutoModelForCausalLM.from_pretrained(".")
+print(tokenizer.decode(model.generate(**tokenizer("It was", return_tensors="pt"), max_new_tokens=100)[0]))
+```
+
+It is exact up to {context:,} tokens, prompt and all; beyond them `transformers` does not slide as JaneLM does."""
 
 
 @dataclass
@@ -18,11 +34,15 @@ class ExportOptions:
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Folders of runs, or their names under ./models; the page starts with the first."""
-    output: Path = Path("site")
-    """The folder to write; an earlier site there is replaced."""
-    precision: Literal["int8-weights", "int8", "fp16", "fp32"] = "int8-weights"
-    """Weights: int8-weights is a quarter of the size of fp32 and computes as it does, fp16 is half. int8 also
-    multiplies in int8, which is faster on processors made for it, but not in a browser."""
+    output: Path | None = None
+    """The folder to write; an earlier export there is replaced. By default site, or the run's name and the format."""
+    format: Literal["page", "huggingface", "gguf"] = "page"
+    """A web page; or one model for other people's programs: a folder that transformers opens, or a GGUF for
+    llama.cpp with a Modelfile for Ollama."""
+    precision: Literal["int8-weights", "int8", "fp16", "fp32"] | None = None
+    """Weights: int8-weights, the page's default, is a quarter of the size of fp32 and computes as it does, fp16 is
+    half. int8 also multiplies in int8, which is faster on processors made for it, but not in a browser. Other formats
+    are fp32, or fp16."""
     title: str | None = None
     """Title of the page; by default it names the models."""
     prompt: str | None = None
@@ -32,19 +52,67 @@ class ExportOptions:
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
+    def problems(self) -> list[str]:
+        if not self.runs:
+            return ["name at least one run, for instance: janelm export model --output site"]
+        if self.format == "page":
+            return []
+        found = [f"{name} is for the page, not for --format {self.format}" for name in PAGE_ONLY if getattr(self, name)]
+        if len(self.runs) > 1:
+            found.append(f"--format {self.format} takes one run at a time, not {len(self.runs)}")
+        return found
+
 
 def export_command(arguments: list[str], program: str) -> int:
-    """Put trained models onto a web page."""
+    """Put trained models onto a web page, or into other people's formats."""
     options = parse(ExportOptions, arguments, program, "Write a folder that any static host serves as a web page.")
-    if not options.runs:
-        raise UsageError("name at least one run, for instance: janelm export model --output site")
+    check(options)
+    if options.format == "page":
+        return _page(options)
+    from ..runs.folder import find_run
+
+    run = find_run(options.runs[0])
+    output = options.output or Path(f"{run.name}-{options.format}")
+    write = {"huggingface": _huggingface, "gguf": _gguf}[options.format]
+    write(run, output, options.precision or "fp32")
+    return 0
+
+
+def _page(options: ExportOptions) -> int:
     from ..runs.folder import find_run
     from ..site.folder import SiteOptions, write_site
     from ..site.workflow import write_workflow
 
-    site = SiteOptions(options.precision, options.title, options.prompt, options.cdn)
-    write_site([find_run(name) for name in options.runs], options.output, site, say)
+    output = options.output or Path("site")
+    site = SiteOptions(options.precision or "int8-weights", options.title, options.prompt, options.cdn)
+    write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:
-        say(f"{write_workflow(options.output)} publishes it on GitHub Pages: commit it together with {options.output}")
-    say(f"the site is in {options.output}; look at it: janelm serve {options.output}")
+        say(f"{write_workflow(output)} publishes it on GitHub Pages: commit it together with {output}")
+    say(f"the site is in {output}; look at it: janelm serve {output}")
     return 0
+
+
+def _huggingface(run: Run, output: Path, precision: str) -> None:
+    from ..export.huggingface import MARK, huggingface_files
+    from ..machine.files import check_replaceable, replace_folder
+    from ..measuring.cards import hub_card
+
+    check_replaceable(output, MARK, "a folder for transformers")
+    loaded = run.load()
+    files = huggingface_files(loaded, precision)
+    card = hub_card(run, HOW_TO_LOAD.format(context=loaded.config.model.context_length))
+    replace_folder(output, {**files, "README.md": card.encode()})
+    say(f'the model is in {output}; open it: AutoModelForCausalLM.from_pretrained("{output}")')
+
+
+def _gguf(run: Run, output: Path, precision: str) -> None:
+    from ..export.gguf import gguf_writer, modelfile
+    from ..export.graphs import janelm_version
+    from ..machine.files import check_replaceable, replace_folder
+
+    mark, file, loaded = "janelm.json", f"{run.name}.gguf", run.load()
+    check_replaceable(output, mark, "a folder with a GGUF")
+    write = gguf_writer(loaded, precision, say)
+    about = json.dumps({"janelm": janelm_version(), "name": run.name, "precision": precision}) + "\n"
+    replace_folder(output, {file: write, "Modelfile": modelfile(loaded, file).encode(), mark: about.encode()})
+    say(f"the model is in {output}: llama-completion -m {output / file}, or cd {output} && ollama create {run.name}")

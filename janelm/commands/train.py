@@ -42,7 +42,7 @@ class Choice:
     """What the defaults of all else depend on."""
 
     architecture: Architecture = "transformer"
-    """Which of the two to train."""
+    """Which one to train."""
     tokenization: Literal["character", "tiktoken"] = "character"
     """Tokens are characters, or byte pairs encoded by tiktoken."""
     preset: PresetName | None = None

@@ -5,7 +5,7 @@ Shapes in this project are written in capitals: B batch, T time (tokens in a row
 
 from .base import Config, check, from_dict, to_dict
 from .data import DataConfig
-from .models import MODEL_CONFIGS, LSTMConfig, ModelConfig, TransformerConfig
+from .models import MODEL_CONFIGS, GPT2Config, LSTMConfig, ModelConfig, TransformerConfig
 from .sampling import SamplingConfig
 from .tokenizers import SPLIT_PATTERN, CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig
 from .training import TrainingConfig
@@ -16,6 +16,7 @@ __all__ = [
     "CharacterTokenizerConfig",
     "Config",
     "DataConfig",
+    "GPT2Config",
     "LSTMConfig",
     "ModelConfig",
     "SamplingConfig",

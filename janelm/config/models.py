@@ -58,6 +58,52 @@ class TransformerConfig:
 
 
 @dataclass(frozen=True)
+class GPT2Config:
+    """Shape of a GPT-2; its published ones come with their weights."""
+
+    kind: ClassVar[str] = "gpt2"
+    bounded_memory: ClassVar[bool] = True
+
+    context_length: int = 256
+    """Positions that are learned; the published models have 1,024."""
+    layers: int = 6
+    """Blocks, each attention and a feed-forward part."""
+    width: int = 256
+    """Numbers that stand for a token inside the model."""
+    heads: int = 4
+    """Attention heads in each block; they divide the width among them."""
+    dropout: float = 0.0
+    """Probability, on the embedding and on what each block adds; never inside attention."""
+    tied: bool = True
+    """The head shares the embedding's weights."""
+    epsilon: float = 1e-5
+    """What LayerNorm adds under its root."""
+
+    def weight_shapes(self, vocab_size: int) -> dict[str, tuple[int, ...]]:
+        """What a model of this shape learns: the shapes of its weights by name; tied weights have one name."""
+        D = self.width
+        shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (vocab_size, D)}
+        shapes["positions.weight"] = (self.context_length, D)
+        linears = {"attention.query_key_value": (3 * D, D), "attention.output": (D, D)}
+        linears |= {"feed_forward.widen": (4 * D, D), "feed_forward.output": (D, 4 * D)}
+        norms = [f"blocks.{i}.{part}_norm" for i in range(self.layers) for part in ("attention", "feed_forward")]
+        for name in [*norms, "norm"]:
+            shapes |= {f"{name}.weight": (D,), f"{name}.bias": (D,)}
+        for i in range(self.layers):
+            for name, shape in linears.items():
+                shapes |= {f"blocks.{i}.{name}.weight": shape, f"blocks.{i}.{name}.bias": shape[:1]}
+        return shapes if self.tied else shapes | {"head.weight": (vocab_size, D)}
+
+    def problems(self) -> list[str]:
+        found = _shape_problems(self)
+        if not positive(self.epsilon):
+            found.append(f"epsilon is {self.epsilon}, but must be a number above 0")
+        if self.heads < 1 or self.width % self.heads:
+            found.append(f"width {self.width} does not divide into {self.heads} heads")
+        return found
+
+
+@dataclass(frozen=True)
 class LSTMConfig:
     """Shape of the LSTM baseline: embedding, dropout, layers, dropout, linear."""
 
@@ -97,8 +143,10 @@ class LSTMConfig:
         return found
 
 
-ModelConfig = TransformerConfig | LSTMConfig
-MODEL_CONFIGS: dict[str, type[ModelConfig]] = {config.kind: config for config in (TransformerConfig, LSTMConfig)}
+ModelConfig = TransformerConfig | LSTMConfig | GPT2Config
+MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
+    config.kind: config for config in (TransformerConfig, LSTMConfig, GPT2Config)
+}
 
 
 def _shape_problems(config: ModelConfig) -> list[str]:

@@ -47,8 +47,9 @@ class OnnxState:
 
     arrays: dict[str, np.ndarray]  # the graph's states by name
     slots: np.ndarray  # the position of the token in each slot of a ring, or -1
-    position: int = 0  # tokens read so far
+    position: int = 0  # tokens read so far, in this window where positions are learned
     single: _Single | None = None
+    window: np.ndarray | None = None  # (B, slots + 1), where positions are learned: this window's tokens
 
 
 class OnnxEngine(Engine):
@@ -84,7 +85,8 @@ class OnnxEngine(Engine):
         self._states = self.description["states"]
         self._ring = self.description.get("ring")
         self._outputs = ["logits", *(state["output"] for state in self._states)]
-        if self._ring:
+        self._learned = self._ring is not None and "positions" in self._ring["inputs"]
+        if self._ring and not self._learned:
             base, size = self._ring["base"], self._ring["size"]
             self._frequencies = base ** (-np.arange(0, size, 2, dtype=np.float64) / size)  # (E/2)
         self._check_names(name)
@@ -103,18 +105,44 @@ class OnnxEngine(Engine):
             for state in self._states
         }
         arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        return OnnxState(arrays, np.full(sizes["past"] if self._ring else 0, -1))
+        slots = sizes["past"] if self._ring else 0
+        window = np.zeros((batch_size, slots + 1), np.int64) if self._learned else None
+        return OnnxState(arrays, np.full(slots, -1), window=window)
 
     def _longest_chunk(self, state: OnnxState) -> int | None:
         return len(state.slots) if self._ring else None
 
     def _reach(self, state: OnnxState) -> int | None:
+        if state.window is not None:
+            return state.window.shape[1]
         return self.config.layers * len(state.slots) + 1 if self._ring else None
 
     def _pass_over(self, count: int, state: OnnxState) -> None:
         state.position += count
+        if state.window is not None and (over := state.position - state.window.shape[1]) > 0:
+            kept = state.window.shape[1] // 2
+            state.position = kept + 1 + (over - 1) % (state.window.shape[1] - kept)
 
     def _step(self, tokens: np.ndarray, state: OnnxState) -> tuple[np.ndarray, OnnxState]:
+        if state.window is None:
+            return self._run(tokens, state)
+        while tokens.size:
+            if state.position == state.window.shape[1]:  # full: its second half begins the next one
+                again = state.window[:, state.position - state.position // 2 :].copy()
+                state.position = 0
+                state.slots[:] = -1
+                self._run_in_window(again, state)
+            room = min(state.window.shape[1] - state.position, len(state.slots))
+            logits = self._run_in_window(tokens[:, :room], state)
+            tokens = tokens[:, room:]
+        return logits, state
+
+    def _run_in_window(self, tokens: np.ndarray, state: OnnxState) -> np.ndarray:
+        assert state.window is not None
+        state.window[:, state.position : state.position + tokens.shape[1]] = tokens
+        return self._run(tokens, state)[0]
+
+    def _run(self, tokens: np.ndarray, state: OnnxState) -> tuple[np.ndarray, OnnxState]:
         T = tokens.shape[1]
         if T == 1:
             logits, *outputs = self._run_single(tokens, state)
@@ -158,11 +186,14 @@ class OnnxEngine(Engine):
         if not self._ring:
             return {}
         query = np.arange(state.position, state.position + count)[:, None]  # (T, 1)
-        angles = query * self._frequencies  # (T, E/2); exact however far the text is
-        turns = {"cosine": np.cos(angles), "sine": np.sin(angles)}
-        found = {name: np.tile(values.astype(np.float32), (batch, 1, 1)) for name, values in turns.items()}
+        if self._learned:
+            found: dict[str, np.ndarray] = {"positions": query[:, 0]}
+        else:
+            angles = query * self._frequencies  # (T, E/2); exact however far the text is
+            turns = {"cosine": np.cos(angles), "sine": np.sin(angles)}
+            found = {name: np.tile(values.astype(np.float32), (batch, 1, 1)) for name, values in turns.items()}
         slots = len(state.slots)
-        if known is None or known.any() or slots > self._ring["memory"]:
+        if self._learned or known is None or known.any() or slots > self._ring["memory"]:
             key = np.concatenate((state.slots, query[:, 0]))  # (past + T)
             seen = (key >= 0) & (key <= query) & (key >= query - min(self._ring["memory"], slots))
             found["mask"] = np.where(seen, np.float32(0), np.float32("-inf"))

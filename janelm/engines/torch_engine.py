@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from ..architectures import LanguageModel
-from ..architectures.transformer import SlidingCache
 from ..errors import JaneLMError
 from ..machine.hardware import can_compile, compiled
 from ..machine.trust import ATTEMPTS, TIMES_NOISE
@@ -47,10 +46,10 @@ class TorchEngine(Engine):
         return state[0]
 
     def _reach(self, state: State) -> int | None:
-        return self.config.layers * (state[0] - 1) + 1 if isinstance(state[1], SlidingCache) else None
+        return getattr(state[1], "reach", None)
 
     def _pass_over(self, count: int, state: State) -> None:
-        state[1].position += count
+        state[1].pass_over(count)
 
     @torch.inference_mode()
     def _step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:

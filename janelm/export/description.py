@@ -25,8 +25,8 @@ class Ring(TypedDict):
     """What the host must know to own the ring."""
 
     memory: int
-    base: float
-    size: int
+    base: NotRequired[float]
+    size: NotRequired[int]
     inputs: dict[str, dict]
 
 
@@ -53,6 +53,9 @@ def parsed_description(text: str, name: str) -> Description:
         raise JaneLMError(f"the description of {name} is damaged ({error}): export it again") from error
     if found := misfit(description, Description):
         raise JaneLMError(f"the description of {name} is damaged, or of an older JaneLM (it {found}): export it again")
+    turned = description.get("ring", {"inputs": {"positions"}})
+    if "positions" not in turned["inputs"] and not {"base", "size"} <= turned.keys():
+        raise JaneLMError(f"the description of {name} is damaged (its ring says not how to turn): export it again")
     if any(state["update"] == "ring" for state in description["states"]) != ("ring" in description):
         raise JaneLMError(f"the description of {name} is damaged (its states and its ring disagree): export it again")
     return description

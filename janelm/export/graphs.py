@@ -9,7 +9,8 @@ carries it from step to step, stands as JSON in the model's metadata under the k
 
     name, kind, config, vocab_size, tokenizer, opset, precision
     states     a list of {name, output, shape, dtype, update}; shapes name what is free: "batch", "time", "past"
-    ring       only where a state's update is "ring": what the inputs `cosine`, `sine` and `mask` hold
+    ring       only where a state's update is "ring": what the other inputs (`mask`, and `cosine` and `sine` or
+               `positions`) hold
     attention  only where there is attention: for each layer, first to last, the name of a further output
 
 States start as zeros. Update "replace": the output is the next step's input. Update "ring": the state is a ring of
@@ -46,11 +47,12 @@ from ..runs.loaded import LoadedRun
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
 from ..version import __version__
 from .description import KEY, Description, parsed_description
+from .gpt2 import GPT2Graph
 from .lstm import LSTMGraph
 from .parts import Graph, Weights, constant, join, outside
 from .transformer import TransformerGraph
 
-EXPORTERS: dict[str, type[Graph]] = {"transformer": TransformerGraph, "lstm": LSTMGraph}
+EXPORTERS: dict[str, type[Graph]] = {"transformer": TransformerGraph, "lstm": LSTMGraph, "gpt2": GPT2Graph}
 OPSET = 23  # the first with RMSNormalization and RotaryEmbedding; run by ONNX Runtime 1.23 and onnxruntime-web 1.30
 IR_VERSION = 11  # the one that came with opset 23
 
@@ -103,7 +105,9 @@ def _authored(graph: Graph, vocab_size: int, shapes: dict[str, Any]) -> onnx.Mod
     from onnxscript import build_graph, ir
 
     def values(shapes: dict[str, Any]) -> list[ir.Value]:
-        return [ir.val(name, ir.DataType.FLOAT, shape) for name, shape in shapes.items()]
+        whole = {name for name, entry in ring.items() if entry["dtype"] == "int64"}
+        types = {name: ir.DataType.INT64 if name in whole else ir.DataType.FLOAT for name in shapes}
+        return [ir.val(name, types[name], shape) for name, shape in shapes.items()]
 
     described = graph.states()
     ring, states = described.get("ring", {"inputs": {}})["inputs"], described["states"]

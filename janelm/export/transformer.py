@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config import TransformerConfig
+from ..config import GPT2Config, TransformerConfig
 from .parts import Graph, Weights, state
 
 if TYPE_CHECKING:
+    from onnxscript import OpBuilder
     from onnxscript.ir import Value
 
 EPSILON = float(np.finfo(np.float32).eps)  # what F.rms_norm adds under the root
@@ -27,13 +28,8 @@ class TransformerGraph(Graph):
     config: TransformerConfig
 
     def states(self) -> dict[str, Any]:
-        H, E, layers = self.config.heads, self.config.width // self.config.heads, range(self.config.layers)
-        shapes: dict[str, list[int | str]] = {"keys": ["batch", H, E, "past"], "values": ["batch", H, "past", E]}
-        return {
-            "states": [state(f"{name}{i}", f"new_{name}{i}", shapes[name], "ring") for i in layers for name in shapes],
-            "ring": _ring(self.config.context_length, self.config.rotary_base, E),
-            "attention": [f"attention{i}" for i in layers],
-        }
+        E = self.config.width // self.config.heads
+        return ring_states(self.config) | {"ring": _ring(self.config.context_length, self.config.rotary_base, E)}
 
     def arrays(self, weights: Weights) -> Weights:
         """Matrices as (in, out), save for the table of embedding and head."""
@@ -69,10 +65,7 @@ class TransformerGraph(Graph):
         both = op.RotaryEmbedding(self.norm(both, E**-0.25), *table)  # (B, 2H, T, E)
         query, key = op.Split(both, axis=1, num_outputs=2, _outputs=2)
         key = op.Transpose(key, perm=[0, 1, 3, 2])  # (B, H, E, T)
-        scores = op.Concat(op.MatMul(query, keys), op.MatMul(query, key), axis=3)  # (B, H, T, S)
-        weights = op.Softmax(op.Add(scores, mask), axis=-1)
-        old, new = op.Split(weights, sizes, axis=3, _outputs=2)
-        found = op.Transpose(op.Add(op.MatMul(old, values), op.MatMul(new, value)), perm=[0, 2, 1, 3])  # (B, T, H, E)
+        found, weights = attend(op, query, (keys, key), (values, value), mask, sizes)
         output = self.linear(op.Reshape(found, [0, 0, H * E]), f"blocks.{i}.attention.output")
         return output, key, value, weights
 
@@ -89,6 +82,37 @@ class TransformerGraph(Graph):
         return self.op.RMSNormalization(x, [scale] * size, axis=-1, epsilon=EPSILON)
 
 
+def attend(
+    op: OpBuilder, query: Value, keys: tuple[Value, Value], values: tuple[Value, Value], mask: Value, sizes: Value
+) -> tuple[Value, Value]:
+    """Scaled queries (B, H, T, E), keys of the ring (B, H, E, past) and of these tokens (B, H, E, T), values likewise,
+    transposed -> what is found (B, T, H, E), and how much each was looked at (B, H, T, S)."""
+    scores = op.Concat(*(op.MatMul(query, part) for part in keys), axis=3)  # (B, H, T, S)
+    weights = op.Softmax(op.Add(scores, mask), axis=-1)
+    looks = op.Split(weights, sizes, axis=3, _outputs=2)
+    found = op.Add(*(op.MatMul(look, part) for look, part in zip(looks, values, strict=True)))
+    return op.Transpose(found, perm=[0, 2, 1, 3]), weights
+
+
+def ring_states(config: TransformerConfig | GPT2Config) -> dict[str, Any]:
+    """What the description says of keys and values, and of attention."""
+    H, E, layers = config.heads, config.width // config.heads, range(config.layers)
+    shapes: dict[str, list[int | str]] = {"keys": ["batch", H, E, "past"], "values": ["batch", H, "past", E]}
+    return {
+        "states": [state(f"{name}{i}", f"new_{name}{i}", shapes[name], "ring") for i in layers for name in shapes],
+        "attention": [f"attention{i}" for i in layers],
+    }
+
+
+MASK = {
+    "shape": ["time", "past + time"],
+    "dtype": "float32",
+    "meaning": "0 where a token looks at a slot, and then at one of these tokens, and minus infinity where it does "
+    "not: where nothing is yet, at later tokens, and at those more than `memory`, or `past` where that is less, "
+    "before it",
+}
+
+
 def _ring(window: int, base: float, size: int) -> dict[str, Any]:
     """What the host must know to own the ring."""
     angle = "p * base ** (-2 * i / size), in float64 before it is rounded, of each token's absolute position p, for i "
@@ -101,12 +125,6 @@ def _ring(window: int, base: float, size: int) -> dict[str, Any]:
         "inputs": {
             "cosine": {"shape": shape, "dtype": "float32", "meaning": f"the cosine of {angle}"},
             "sine": {"shape": shape, "dtype": "float32", "meaning": f"the sine of {angle}"},
-            "mask": {
-                "shape": ["time", "past + time"],
-                "dtype": "float32",
-                "meaning": "0 where a token looks at a slot, and then at one of these tokens, and minus infinity where "
-                "it does not: where nothing is yet, at later tokens, and at those more than `memory`, or `past` where "
-                "that is less, before it",
-            },
+            "mask": MASK,
         },
     }

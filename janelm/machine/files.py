@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ..errors import JaneLMError, cannot_write
 from .locks import lock
 
 PART = ".part"  # in the name of a file that is being written, before its ending
+Contents = Mapping[str, bytes | Callable[[Path], None]]  # files by name, or what writes the file of a path
 MODELS, GENERATED = Path("models"), Path("generated")  # where a person's runs and texts go
 
 
@@ -52,6 +55,50 @@ def write_atomically(path: Path, content: str | bytes | Callable[[Path], None]) 
             temporary.unlink(missing_ok=True)
         if handle is not None:
             os.close(handle)
+
+
+def check_replaceable(output: Path, mark: str, what: str) -> None:
+    """Raise JaneLMError unless `output` is free, empty, or a folder that JaneLM wrote: in its file `mark` stands so."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    try:
+        ours = "janelm" in json.loads((output / mark).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise JaneLMError(f"{output} exists and is not {what} that janelm wrote: choose another --output")
+
+
+def replace_folder(output: Path, contents: Contents) -> None:
+    """Write `contents` to a folder beside `output`, then put it in its place. Raises JaneLMError where it cannot."""
+    output = Path(os.path.realpath(output))  # a link stays a link
+    temporary = None
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+        new, old = temporary / "new", temporary / "old"
+        for path, content in contents.items():
+            (new / path).parent.mkdir(parents=True, exist_ok=True)
+            content(new / path) if callable(content) else (new / path).write_bytes(content)
+            os.chmod(new / path, 0o666 & ~_umask())
+        if output.exists():
+            os.replace(output, old)
+        try:
+            os.replace(new, output)
+        except OSError:
+            if old.exists():
+                os.replace(old, output)
+            raise
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
+            raise
+        raise JaneLMError(
+            f"cannot write {output} ({getattr(error, 'strerror', None) or error}): make the folder writable, free some "
+            "space, or choose another --output"
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_strays(folder: Path, name: str = "*") -> None:

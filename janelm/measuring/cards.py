@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import PureWindowsPath
 
 from ..runs.figures import Copied
 from ..runs.folder import Run
 from .evaluation import titles
+
+LIMITS = (
+    "A model of this size has learned the sound of its text, not its sense: sentences are mostly well formed, but they "
+    "lead nowhere, and what they say of people and places is not to be relied on. It knows its text alone."
+)
 
 
 def model_card(run: Run) -> str:
@@ -40,8 +47,49 @@ def model_card(run: Run) -> str:
         "",
         "## Limits",
         "",
-        "A model of this size has learned the sound of its text, not its sense: sentences are mostly well formed, but "
-        "they lead nowhere, and what they say of people and places is not to be relied on. It knows its text alone.",
+        LIMITS,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def hub_card(run: Run, use: str) -> str:
+    """Markdown for a place where models are shared, with metadata at its head; `use` is the code that loads it.
+
+    It names texts by their file names alone: folders of the machine where it was trained are nobody's business.
+    """
+    kind, results, facts = run.config().model.kind, run.results(), run.facts()
+    sources = ", ".join(PureWindowsPath(source).name for source in facts["sources"])  # its rules take both slashes
+    names = titles(results["losses"])
+    figures = {names[name]: round(one["bits_per_byte"], 4) for name, one in results["losses"].items() if name in names}
+    metrics = [
+        {"type": "bits_per_byte", "name": f"bits per byte, {name}", "value": value} for name, value in figures.items()
+    ]
+    measured = {"task": {"type": "text-generation"}, "dataset": {"name": sources, "type": "text"}, "metrics": metrics}
+    about = {
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["janelm", kind],
+        "model-index": [{"name": run.name, "results": [measured]}],
+    }
+    rows = [f"| {name} | {value:.4f} |" for name, value in figures.items()]
+    lines = [
+        "---",
+        *(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in about.items()),  # JSON is YAML too
+        "---",
+        "",
+        f"# {run.name}",
+        "",
+        f"A {kind} of {results['parameters']:,} parameters, trained on {sources} with JaneLM {facts['janelm']}: "
+        f"{results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s.",
+        "",
+        *use.splitlines(),
+        "",
+        "| held-out text | bits per byte |",
+        "|---|---|",
+        *rows,
+        "",
+        LIMITS,
         "",
     ]
     return "\n".join(lines)

@@ -7,5 +7,6 @@ __getattr__, __all__ = handed_on(
     folder="Run find_run load_run sample_run write_sample",
     loaded="LoadedRun RunConfig load_weights weights_of",
     pair="load_pair write_pair",
+    huggingface="load_gpt2",
     dataset="dataset_of run_data training_tokens",
 )

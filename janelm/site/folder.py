@@ -16,8 +16,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -26,7 +24,8 @@ from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any
 
-from ..errors import JaneLMError, UsageError
+from ..errors import UsageError
+from ..machine.files import check_replaceable, replace_folder
 from ..runs.folder import Run
 from ..text.corpora import display_name
 from ..version import __version__
@@ -65,10 +64,10 @@ def write_site(
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         raise UsageError(f"two of the runs have the same name ({', '.join(names)}): rename a folder")
-    _check_replaceable(output)
+    check_replaceable(output, "manifest.json", "a site")
     vendor = {} if options.cdn else _vendor(say)
     models = [make_model(run, options.precision, options.prompt, say) for run in runs]
-    _replace_folder(output, site_files(models, vendor, options))
+    replace_folder(output, site_files(models, vendor, options))
 
 
 def site_files(models: list[SiteModel], vendor: dict[str, bytes], options: SiteOptions) -> dict[str, bytes]:
@@ -212,44 +211,3 @@ def _digest(contents: dict[str, bytes]) -> str:
     for path, content in sorted(contents.items()):
         total.update(f"{path}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return total.hexdigest()
-
-
-def _check_replaceable(output: Path) -> None:
-    """Raise JaneLMError unless `output` is free, empty, or a site that JaneLM wrote."""
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return
-    try:
-        ours = "janelm" in json.loads((output / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        ours = False
-    if not ours:
-        raise JaneLMError(f"{output} exists and is not a site that janelm wrote: choose another --output")
-
-
-def _replace_folder(output: Path, contents: dict[str, bytes]) -> None:
-    """Write `contents` to a folder beside `output`, then put it in its place."""
-    output = Path(os.path.realpath(output))  # a link stays a link
-    temporary = None
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-        new, old = temporary / "new", temporary / "old"
-        for path, content in contents.items():
-            (new / path).parent.mkdir(parents=True, exist_ok=True)
-            (new / path).write_bytes(content)
-        if output.exists():
-            os.replace(output, old)
-        try:
-            os.replace(new, output)
-        except OSError:
-            if old.exists():
-                os.replace(old, output)
-            raise
-    except OSError as error:
-        raise JaneLMError(
-            f"cannot write {output} ({error.strerror}): make the folder writable, free some space, or choose another "
-            "--output"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)

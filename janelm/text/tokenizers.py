@@ -40,6 +40,7 @@ class Tokenizer:
     unknown_token: int | None = None
     pad_token: int | None
     end_token: int | None
+    specials: int = 0
 
     def __init__(self, documents: bool) -> None:
         size = len(self.vocabulary)
@@ -61,7 +62,13 @@ class Tokenizer:
     def never_written(self) -> list[int]:
         """Tokens that generation chooses nowhere: special ones, and those that no text can hold."""
         special = (self.unknown_token, self.pad_token)
-        return sorted({*self.spelling.never, *(token for token in special if token is not None)})
+        return sorted({*self.spelling.never, *self.unwritten, *(token for token in special if token is not None)})
+
+    @property
+    def unwritten(self) -> range:
+        """Special tokens of a vocabulary made elsewhere, such as <|endoftext|>: the last but those of documents."""
+        end = self.vocab_size - 2 * self.documents
+        return range(end - self.specials, end)
 
     def started(self, tokens: list[int]) -> list[int]:
         """What a model reads of a text's tokens: a document begins with the end token, other text, if it is empty, with
@@ -144,15 +151,20 @@ class CharacterTokenizer(Tokenizer):
 
 
 class TiktokenTokenizer(Tokenizer):
-    """Byte pairs, encoded by tiktoken. Any text encodes: what has no token of its own falls back to bytes."""
+    """Byte pairs, encoded by tiktoken. Any text encodes: what has no token of its own falls back to bytes.
+
+    `ranks` are the tokens in the order in which pairs merge; `specials` more, which have no text, stand behind them.
+    """
 
     config: TiktokenTokenizerConfig
 
-    def __init__(self, config: TiktokenTokenizerConfig, ranks: list[bytes], documents: bool = False) -> None:
+    def __init__(
+        self, config: TiktokenTokenizerConfig, ranks: list[bytes], documents: bool = False, specials: int = 0
+    ) -> None:
         import tiktoken
 
-        self.config = config
-        self.vocabulary = list(ranks)
+        self.config, self.ranks, self.specials = config, list(ranks), specials
+        self.vocabulary = [*ranks, *([b""] * specials)]
         super().__init__(documents)
         self._encoding = tiktoken.Encoding(
             config.encoding or "janelm",
@@ -160,11 +172,6 @@ class TiktokenTokenizer(Tokenizer):
             mergeable_ranks={token: rank for rank, token in enumerate(ranks)},
             special_tokens={},
         )
-
-    @property
-    def ranks(self) -> list[bytes]:
-        """The tokens in the order in which pairs merge, without special tokens."""
-        return self.vocabulary[:-2] if self.documents else self.vocabulary
 
     @cached_property
     def pairs(self) -> np.ndarray:
@@ -207,6 +214,7 @@ class TiktokenTokenizer(Tokenizer):
             "pattern": self.config.pattern,
             "ranks": [base64.b64encode(token).decode() for token in self.ranks],
             "documents": self.documents,
+            **({"specials": self.specials} if self.specials else {}),
         }
 
 
@@ -323,13 +331,13 @@ def train_byte_pairs(texts: Iterable[str], vocab_size: int, pattern: str) -> lis
         vocab_size=vocab_size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
     trainable.train_from_iterator(_learnable(texts, pattern), trainer)
-    to_byte = _byte_level_alphabet()
+    to_byte = byte_level_alphabet()
     merges = json.loads(trainable.to_str())["model"]["merges"]
     merged = (bytes(to_byte[sign] for sign in left + right) for left, right in merges)
     return list(dict.fromkeys([*(bytes([value]) for value in range(256)), *merged]))
 
 
-def _byte_level_alphabet() -> dict[str, int]:
+def byte_level_alphabet() -> dict[str, int]:
     """Which printable sign stands for which byte in the trainer: itself where printable, else U+0100 and on."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [value for value in range(256) if value not in printable]
@@ -362,7 +370,10 @@ def tokenizer_from_json(values: dict) -> Tokenizer:
             ranks = [base64.b64decode(token, validate=True) for token in values["ranks"]]
             size = len(ranks)
             config = TiktokenTokenizerConfig(size, values["encoding"], values["pattern"])
-            return TiktokenTokenizer(config, ranks, values["documents"])
+            specials = values.get("specials", 0)
+            if type(specials) is not int or not 0 <= specials <= 1 << 20:
+                raise ValueError(f"it has {specials!r} special tokens")
+            return TiktokenTokenizer(config, ranks, values["documents"], specials)
         problem = f"its kind is {values['kind']!r}"
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"

@@ -67,6 +67,7 @@ PRESETS = {
         training={"minutes": 120.0, "batch_tokens": 4096},
     ),
 }
+LIKE = {"gpt2": "transformer"}  # an architecture that has another one's sizes and rates
 DEFAULT_PRESET = "small"
 BUDGETS = ("minutes", "steps", "epochs")
 # From how many minutes on which size is the best that can be had; the last row that is reached holds.
@@ -84,7 +85,7 @@ def choose_preset(budget: dict[str, float]) -> tuple[str, str]:
 
 def model_preset(architecture: str, preset: str) -> ModelConfig:
     """The shape of this architecture in this size; its config's defaults, where no preset names it."""
-    return MODEL_CONFIGS[architecture](**getattr(PRESETS[preset], architecture, {}))
+    return MODEL_CONFIGS[architecture](**getattr(PRESETS[preset], LIKE.get(architecture, architecture), {}))
 
 
 # Each architecture's own learning rate, found on Austen: see docs/experiments.md.
@@ -96,5 +97,6 @@ LEARNING_RATES = {
 
 def training_preset(architecture: str, preset: str) -> TrainingConfig:
     """The settings of training in this size."""
+    architecture = LIKE.get(architecture, architecture)
     changes = PRESETS[preset].training | PRESETS[preset].recipes.get(architecture, {})
     return TrainingConfig(**(LEARNING_RATES.get(architecture, {}) | changes))

@@ -74,6 +74,13 @@ def test_time_to_quality(book):
 
 @pytest.mark.browser
 @pytest.mark.needs("chromium", "npm")
+def test_gpt2_page():
+    printed = run("gpt2_page", "--smallest", "--tokens", "5")
+    assert has_figures(printed, "parameters", "MB of the file", "seconds until it is loaded", "ms per token")
+
+
+@pytest.mark.browser
+@pytest.mark.needs("chromium", "npm")
 def test_site(text):
     training = TrainingConfig(
         steps=2, batch_tokens=64, evaluations=1, evaluation_tokens=64, compile="off", device="cpu"

@@ -32,7 +32,7 @@ from janelm.writing.generation import Limits, generate_samples, prompt_tokens
 TESTS = Path(__file__).parents[1]
 GOLDEN = TESTS / "golden/tokenizers.json"
 BOTH = pytest.mark.parametrize("tokenizer", ["character", "tiktoken"])
-KINDS = pytest.mark.parametrize("kind", ["transformer", "lstm"])
+KINDS = pytest.mark.parametrize("kind", list(SHAPES))
 
 
 TEXTS = [
@@ -87,6 +87,7 @@ def golden_tokenizers() -> dict:
         "byte pairs": TiktokenTokenizer(config, ranks),
         "byte pairs of documents": TiktokenTokenizer(config, ranks[:300], documents=True),
         "a stock pattern": TiktokenTokenizer(replace(config, pattern=STOCK_STYLE), ranks),
+        "byte pairs and special tokens": TiktokenTokenizer(config, ranks[:300], documents=True, specials=2),
     }
     single = [bytes([value]) for value in range(256)]
     over_spaces = [*single, b" \xc2", b" \xc2\x85", b"\xef\xbb", b"\xef\xbb\xbf", b"!\xef\xbb\xbf"]
@@ -122,7 +123,7 @@ def model_run(kind: str, tokenizer: str, documents: bool = False):
 def site_models() -> dict[str, tuple]:
     """Name -> run and graph."""
     models = {}
-    for kind in ("transformer", "lstm"):
+    for kind in SHAPES:
         for tokenizer in ("character", "tiktoken"):
             run, graph = model_run(kind, tokenizer)
             models[f"{kind}-{tokenizer}"] = run, graph

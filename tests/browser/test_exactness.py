@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import onnx
 import pytest
-from small import write_text
+from small import SHAPES, write_text
 
 from browser.engine_site import (
     BOTH,
@@ -101,7 +101,7 @@ def test_a_shorter_memory_writes_what_python_writes(engine, memory):
 
 def test_a_text_of_many_chunks_and_an_empty_one_start_as_in_python(engine):
     for prompt in ("", write_text(40)):
-        for kind in ("transformer", "lstm"):
+        for kind in SHAPES:
             run, graph = model_run(kind, "character")
             theirs = python_tokens(run, OnnxEngine(graph, threads=1), prompt, 50, sampling())
             assert tokens(write(engine, f"{kind}-character", prompt, 50, sampling())) == theirs[0]
@@ -512,21 +512,22 @@ def test_writing_on_does_not_read_the_text_again(engine, kind):
     assert told == 1  # the second time alone
 
 
+@pytest.mark.parametrize("kind", ["transformer", "gpt2"])
 @pytest.mark.parametrize("memory", [None, 5])
-def test_a_long_prompt_says_the_same_whether_or_not_all_of_it_is_read(engine, memory):
+def test_a_long_prompt_says_the_same_whether_or_not_all_of_it_is_read(engine, memory, kind):
     """Its tokens far behind are passed over; and going back to before them reads anew what that needs."""
-    run, _ = model_run("transformer", "character")
+    run, _ = model_run(kind, "character")
     text = write_text(40)
-    writes = """async ([text, memory, more]) => {
+    writes = """async ([name, text, memory, more]) => {
         const wrote = [];
         for (const end of [text.length, text.length - 3, 700, text.length]) {
             const options = { text: text.slice(0, end), num_tokens: 30, sampling: more, ...(memory ? { memory } : {}) };
-            wrote.push((await write("transformer-character", options)).text);
+            wrote.push((await write(name, options)).text);
         }
         return wrote;
     }"""
     settings = SamplingConfig(temperature=1.0, seed=4)
-    found = engine.evaluate(writes, [text, memory, asdict(settings)])
+    found = engine.evaluate(writes, [f"{kind}-character", text, memory, asdict(settings)])
     for end, ours in zip([len(text), len(text) - 3, 700, len(text)], found, strict=True):
         pieces = generate_samples(run, text[:end], Limits(30), settings, memory=memory)
         assert ours == "".join(piece.text for piece in pieces)

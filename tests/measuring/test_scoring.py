@@ -92,7 +92,7 @@ def test_dynamic_evaluation_learns_from_what_it_has_read_and_leaves_the_model_al
     text = write_text(60)
     plain, dynamic = costs([Reader(run.model)], run, text), costs([DynamicReader(run.model, 0.01)], run, text)
     assert dynamic[:4] == pytest.approx(plain[:4], abs=1e-4), "nothing is learnt before the first chunk is judged"
-    assert np.mean(dynamic[-500:]) < 0.7 * np.mean(plain[-500:])
+    assert np.mean(dynamic[-500:]) < 0.75 * np.mean(plain[-500:])
     after = run.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 

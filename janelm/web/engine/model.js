@@ -54,6 +54,19 @@ export class Model {
    * @returns {Record<string, Output>}  these, and "logits" (1, V) of the last token
    */
   step(tokens, state, more = []) {
+    /** @type {Record<string, Output>} */
+    let outputs = {};
+    for (const part of state.parts?.(tokens) ?? [tokens]) outputs = this.#run(part, state, more);
+    return outputs;
+  }
+
+  /**
+   * @param {number[]} tokens
+   * @param {State} state
+   * @param {string[]} more
+   * @returns {Record<string, Output>}
+   */
+  #run(tokens, state, more) {
     const count = tokens.length;
     if (count !== this.#count) this.#make(count);
     this.#tokens.data.set(tokens.map(BigInt));

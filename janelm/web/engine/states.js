@@ -10,6 +10,7 @@
  */
 
 import { product } from "./session.js";
+import { WindowState } from "./window_state.js";
 
 /** @typedef {Record<string, HeapTensor<any>>} Inputs */
 /** @typedef {Record<string, Output>} Outputs */
@@ -27,6 +28,7 @@ import { product } from "./session.js";
  * @property {(count: number) => void} [passOver]  go `count` tokens on without reading them: what is read next is right
  *   from `reach` tokens on
  * @property {() => number[]} [columns]  of a ring: see there
+ * @property {(tokens: number[]) => Iterable<number[]>} [parts]  of learned positions: the steps in which to read tokens
  */
 
 /**
@@ -37,7 +39,9 @@ import { product } from "./session.js";
  * @returns {State}
  */
 export function initialState(session, description, memory) {
-  return description.ring ? new RingState(session, description, memory) : new ReplacedState(session, description);
+  if (!description.ring) return new ReplacedState(session, description);
+  const ring = new RingState(session, description, memory);
+  return "positions" in description.ring.inputs ? new WindowState(ring) : ring;
 }
 
 const KEPT_STATES = 256;
@@ -113,7 +117,7 @@ const FIRST_SLOTS = 64; // the ring grows with the text, since every step reads 
  * A ring of slots that the steps' new rows are written into: the row of position p goes to slot p modulo the slots.
  * What a row overwrites is put aside, so that the state can go back as far as it looks back.
  */
-class RingState {
+export class RingState {
   position = 0;
   longestChunk;
   reach;
@@ -124,8 +128,10 @@ class RingState {
   #longestAgo = 0; // the earliest position that `rewind` reaches
   /** @type {number[]} the position of the token in each slot, or −1 */
   #held = [];
-  #cosine;
-  #sine;
+  /** @type {HeapTensor<"float32">[]} cosine and sine, where positions turn */
+  #turns = [];
+  /** @type {HeapTensor<"int64"> | null} where they are learned */
+  #positions = null;
   #mask;
   /** @type {Inputs} */
   #inputs;
@@ -140,15 +146,20 @@ class RingState {
     this.#memory = ring.memory;
     this.longestChunk = Math.min(memory ?? ring.memory, ring.memory);
     this.reach = description.config.layers * this.longestChunk + 1;
-    this.#frequencies = Float64Array.from({ length: ring.size / 2 }, (_, i) => ring.base ** ((-2 * i) / ring.size));
+    const { base = 0, size = 0 } = ring;
+    this.#frequencies = Float64Array.from({ length: size / 2 }, (_, i) => base ** ((-2 * i) / size));
     this.#rings = description.states.map((state) => {
       const rows = session.tensor("float32", sizesOf(state.shape, { past: 0 }));
       return new Ring(state.output, rows, state.shape.indexOf("past"));
     });
-    this.#cosine = session.tensor("float32", [0]);
-    this.#sine = session.tensor("float32", [0]);
     this.#mask = session.tensor("float32", [0]);
-    this.#inputs = { cosine: this.#cosine, sine: this.#sine, mask: this.#mask };
+    this.#inputs = { mask: this.#mask };
+    if ("positions" in ring.inputs) {
+      this.#inputs.positions = this.#positions = session.tensor("int64", [0]);
+    } else {
+      this.#turns = [session.tensor("float32", [0]), session.tensor("float32", [0])];
+      [this.#inputs.cosine, this.#inputs.sine] = this.#turns;
+    }
     for (const [i, { name }] of description.states.entries()) this.#inputs[name] = this.#rings[i].rows;
     this.#grow(Math.min(FIRST_SLOTS, this.longestChunk));
   }
@@ -165,16 +176,26 @@ class RingState {
     let slots = this.#slots;
     while (slots < Math.min(this.position + count, this.longestChunk)) slots *= 2;
     if (slots !== this.#slots) this.#grow(Math.min(slots, this.longestChunk));
-    this.#turn(count);
+    if (this.#positions) this.#number(this.#positions, count);
+    else this.#turn(count);
     this.#hide(count);
     return this.#inputs;
+  }
+
+  /**
+   * @param {HeapTensor<"int64">} positions
+   * @param {number} count
+   */
+  #number(positions, count) {
+    positions.resize([count]);
+    for (let t = 0; t < count; t++) positions.data[t] = BigInt(this.position + t);
   }
 
   /** @param {number} count */
   #turn(count) {
     const half = this.#frequencies.length;
-    for (const tensor of [this.#cosine, this.#sine]) tensor.resize([1, count, half]);
-    const [cosine, sine] = [this.#cosine.data, this.#sine.data];
+    for (const tensor of this.#turns) tensor.resize([1, count, half]);
+    const [cosine, sine] = this.#turns.map((tensor) => tensor.data);
     for (let t = 0, at = 0; t < count; t++) {
       for (let i = 0; i < half; i++, at++) {
         const angle = (this.position + t) * this.#frequencies[i];

@@ -28,6 +28,7 @@ export class Tokenizer {
   /** @type {number | null} */ unknownToken = null;
   /** @type {number | null} */ padToken = null;
   /** @type {number | null} */ endToken = null;
+  /** @type {number[]} special tokens of a vocabulary made elsewhere */ unwritten = [];
   vocabSize;
   /** @type {Spelling | null} */
   #spelling = null;
@@ -55,7 +56,7 @@ export class Tokenizer {
 
   /** Tokens that generation chooses nowhere: special ones, and those that no text can hold. */
   get neverWritten() {
-    const special = [this.unknownToken, this.padToken].filter((token) => token !== null);
+    const special = [this.unknownToken, this.padToken, ...this.unwritten].filter((token) => token !== null);
     return (this.#never ??= [...new Set([...special, ...this.spelling.never])]);
   }
 
@@ -207,11 +208,12 @@ export class BytePairTokenizer extends Tokenizer {
   #seen = new Map();
 
   /** @param {BytePairJSON} values */
-  constructor({ ranks, pattern, documents }) {
+  constructor({ ranks, pattern, documents, specials = 0 }) {
     const bytes = ranks.split(" ").map(atob);
-    super(bytes.length, documents);
+    super(bytes.length + specials, documents);
+    this.unwritten = Array.from({ length: specials }, (_, i) => bytes.length + i);
     this.#ranks = new Map(bytes.map((token, rank) => [token, rank]));
-    this.#bytes = documents ? [...bytes, "", ""] : bytes;
+    this.#bytes = [...bytes, ...this.unwritten.map(() => ""), ...(documents ? ["", ""] : [])];
     this.#pattern = new RegExp(javaScriptPattern(pattern), "gu");
   }
 

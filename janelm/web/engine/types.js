@@ -39,7 +39,7 @@
 /**
  * @typedef {object} ModelEntry
  * @property {string} name
- * @property {string} kind  "transformer" or "lstm"
+ * @property {string} kind  "transformer", "lstm" or "gpt2"
  * @property {string} precision  "fp32", "fp16", "int8-weights" or "int8"
  * @property {string} file  address relative to the page; its name holds a hash of the contents
  * @property {number} bytes
@@ -84,13 +84,15 @@
 /**
  * @typedef {object} RingDescription
  * @property {number} memory  tokens before a token that the model can look back on
- * @property {number} base  of the rotary angles
- * @property {number} size  of a head
+ * @property {number} [base]  of the rotary angles
+ * @property {number} [size]  of a head
+ * @property {Record<string, object>} inputs  what else the graph is to be told
  */
 
 /**
  * @typedef {{kind: "character", characters: string, documents: boolean}} CharacterJSON
- * @typedef {{kind: "tiktoken", encoding: string | null, pattern: string, ranks: string, documents: boolean}} BytePairJSON
+ * @typedef {{kind: "tiktoken", encoding: string | null, pattern: string, ranks: string, documents: boolean,
+ *   specials?: number}} BytePairJSON  specials: tokens without a text that stand behind the ranks and are never written
  * @typedef {CharacterJSON | BytePairJSON} TokenizerJSON  ranks: the tokens in base64 without padding, spaces between
  */
 

@@ -127,7 +127,7 @@ class InspectView {
   #offerShadings() {
     const { engine, model, name } = this.session;
     const before = this.#shading.value;
-    const attends = model.kind === "transformer" && engine.canLook(name);
+    const attends = model.kind !== "lstm" && engine.canLook(name);
     const names = attends ? ["surprise", "attention", "nothing"] : ["surprise", "nothing"];
     this.#shading.replaceChildren(...names.map((one) => make("option", { value: one }, one)));
     this.#shading.value = names.includes(before) ? before : "surprise";
