@@ -107,12 +107,12 @@ def _huggingface(run: Run, output: Path, precision: str) -> None:
 
 def _gguf(run: Run, output: Path, precision: str) -> None:
     from ..export.gguf import gguf_writer, modelfile
-    from ..export.graphs import janelm_version
     from ..machine.files import check_replaceable, replace_folder
+    from ..version import __version__
 
     mark, file, loaded = "janelm.json", f"{run.name}.gguf", run.load()
     check_replaceable(output, mark, "a folder with a GGUF")
     write = gguf_writer(loaded, precision, say)
-    about = json.dumps({"janelm": janelm_version(), "name": run.name, "precision": precision}) + "\n"
+    about = json.dumps({"janelm": __version__, "name": run.name, "precision": precision}) + "\n"
     replace_folder(output, {file: write, "Modelfile": modelfile(loaded, file).encode(), mark: about.encode()})
     say(f"the model is in {output}: llama-completion -m {output / file}, or cd {output} && ollama create {run.name}")

@@ -17,7 +17,7 @@ from ..machine.files import Contents
 from ..runs.huggingface import DIALECTS
 from ..runs.loaded import LoadedRun
 from ..text.interchange import to_tokenizers, token_names
-from .graphs import janelm_version
+from ..version import __version__
 
 DTYPES = {"fp32": np.float32, "fp16": np.float16}
 MARK = "tokenizer_config.json"  # the file that says that JaneLM wrote the folder
@@ -74,7 +74,7 @@ def _tokenizer_config(run: LoadedRun) -> dict[str, Any]:
         "model_max_length": run.config.model.context_length,
         "clean_up_tokenization_spaces": False,
         **{name: None if token is None else names[token] for name, token in special.items()},
-        "janelm": janelm_version(),
+        "janelm": __version__,
     }
 
 
