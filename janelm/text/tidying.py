@@ -8,11 +8,11 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from ..config import DataConfig
 from ..errors import UsageError
-from .cleaning import NORMAL_FORM
+from .cleaning import NORMAL_FORM, clean
 from .sources import LongSource, Source
 
 STRAIGHT = str.maketrans(
@@ -65,13 +65,33 @@ def joined_documents(documents: list[str]) -> str:
     return ("\n\n" if any("\n" in document for document in documents) else "\n").join(documents)
 
 
+class Prompts(TypedDict):
+    """What is done to a prompt, so that it is as the training text was made."""
+
+    clean: bool
+    straighten_quotes: bool
+    lower_case: bool
+
+
+def of_prompts(options: DataConfig) -> Prompts:
+    return {
+        "clean": options.rules > 1,
+        "straighten_quotes": options.straighten_quotes,
+        "lower_case": options.lower_case,
+    }
+
+
 def as_trained(prompt: str, options: DataConfig) -> str:
-    """A prompt as the training text was made: in its normal form, its quotes and its case."""
-    if options.rules > 1:
-        prompt = unicodedata.normalize(NORMAL_FORM, prompt)
-    if options.straighten_quotes:
+    """A prompt as the training text was made: clean, in its normal form, its quotes and its case.
+
+    web/engine/prompts.js says the same for the page.
+    """
+    steps = of_prompts(options)
+    if steps["clean"]:
+        prompt = clean(prompt.encode("utf-8", "replace").decode())[0]
+    if steps["straighten_quotes"]:
         prompt = _straighten(prompt)[0]
-    return prompt.lower() if options.lower_case else prompt
+    return _lower(prompt)[0] if steps["lower_case"] else prompt
 
 
 def _steps(options: DataConfig, names: list[str]) -> list[tuple[str, Step]]:
