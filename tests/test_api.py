@@ -77,7 +77,7 @@ WINGS = {
     "architectures": "base dropout crossentropy sharding lstm transformer",
     "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers encoded documents "
     "data looking",
-    "runs": "figures checkpoints loaded folder pair dataset",
+    "runs": "figures public checkpoints loaded folder pair dataset",
     "export": "rounding description parts lstm transformer graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",

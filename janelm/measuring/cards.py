@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+from ..config import to_dict
 from ..runs.figures import Copied
 from ..runs.folder import Run
+from ..runs.public import file_name, public_command, public_data
 from .evaluation import titles
 
 
@@ -17,7 +17,7 @@ def model_card(run: Run) -> str:
         f"# {run.name}",
         "",
         f"A {config.model.kind} of {results['parameters']:,} parameters, trained from scratch on "
-        f"{', '.join(facts['sources'])} with JaneLM {facts['janelm']}.",
+        f"{_sources(facts['sources'])} with JaneLM {facts['janelm']}.",
         "",
         "![Loss against tokens and against seconds](loss.png)",
         "",
@@ -55,8 +55,10 @@ def _training(run: Run, names: dict[str, str]) -> list[str]:
         "",
         "## How it was trained",
         "",
-        f"- Command: `{results['command']}`" if results.get("command") else "- It was trained from Python.",
-        f"- Data: {', '.join(facts['sources'])}, split {split}; SHA-256 of the text `{facts['text_sha256']}`.",
+        f"- Command: `{public_command(results['command'])}`"
+        if results.get("command")
+        else "- It was trained from Python.",
+        f"- Data: {_sources(facts['sources'])}, split {split}; SHA-256 of the text `{facts['text_sha256']}`.",
         f"- {results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s in all, "
         f"{results['tokens_per_second']:,.0f} tokens/s in training; ended because {results['ended']}.",
         f"- Machine: {facts['machine']}; torch {facts['torch']}, Python {facts['python']}.",
@@ -69,13 +71,17 @@ def _training(run: Run, names: dict[str, str]) -> list[str]:
         "| setting | value |",
         "|---|---|",
     ]
-    for part in (config.model, config.data, config.training):
-        for field in dataclasses.fields(part):
-            value = getattr(part, field.name)
-            if value not in (None, ()):
-                shown = ", ".join(value) if isinstance(value, tuple) else value
-                lines.append(f"| {field.name} | {shown} |")
+    for values in (to_dict(config.model), public_data(config.data), to_dict(config.training)):
+        for name, value in values.items():
+            if value not in (None, [], ()):
+                shown = ", ".join(value) if isinstance(value, (list, tuple)) else value
+                lines.append(f"| {name} | {shown} |")
     return lines
+
+
+def _sources(names: list[str]) -> str:
+    """The names of the texts, without the folders of the machine."""
+    return ", ".join(dict.fromkeys(map(file_name, names)))
 
 
 def _overlap(overlap: dict[str, Copied], unit: str) -> list[str]:
