@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+import signal
+import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -52,7 +55,33 @@ class File:
     def check_time(self) -> None:
         """Raises JaneLMError once reading has taken longer than any sound file does."""
         if time.monotonic() - self.began > SECONDS:
-            raise JaneLMError(f"{self.name} takes longer than {SECONDS} seconds to read: leave it out, or part it")
+            raise TooLong(f"{self.name} takes longer than {SECONDS} seconds to read: leave it out, or part it")
+
+
+@contextmanager
+def limited(name: str) -> Iterator[None]:
+    """Ends what is done inside, also within one call of a library, with a JaneLMError after SECONDS.
+
+    By a signal, which only the main thread gets, and not on Windows; there `File.check_time` must do.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise TooLong(f"{name} takes longer than {SECONDS} seconds to read: leave it out, or part it")
+
+    before, (left, _) = signal.signal(signal.SIGALRM, stop), signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, max(0.001, left - time.monotonic() + began) if left else 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class TooLong(JaneLMError):
+    """A file takes longer than any sound one does."""
 
 
 @dataclass

@@ -17,7 +17,7 @@ from ...errors import JaneLMError, UsageError
 from ..cleaning import clean
 from ..sources import LONG, LongSource, Source
 from ..tidying import joined_documents
-from .base import LARGEST, Archive, File, Reading
+from .base import LARGEST, Archive, File, Reading, limited
 from .registry import ENDINGS, PLAIN, READERS, reader_of
 
 HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "icon\r"}
@@ -83,7 +83,8 @@ def read_one(file: File) -> Source:
     if not file.raw:
         raise JaneLMError(f"{file.name} is empty: name a file with text in it")
     try:
-        reading = reader.read(file)
+        with limited(file.name):
+            reading = reader.read(file)
     except JaneLMError:
         raise
     except (Exception, RecursionError, MemoryError) as error:  # formats and their libraries fail in many ways
