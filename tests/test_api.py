@@ -82,8 +82,8 @@ WINGS = {
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive language chapters epub pdf books",
-    "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
-    "finish pipeline lessons",
+    "training": "presets interrupts state clock progress distributed optimizers distillation step forecast records "
+    "loop finish pipeline lessons",
     "site": "change vendor models folder workflow server",
     "commands": "help mistakes shared resuming look train write compare score overlap export serve",
     "cli": "",

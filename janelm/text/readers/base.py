@@ -95,6 +95,8 @@ class Reading:
     """Characters other than white space that were kept, of all that a reader sees as text..."""
     removed: int = 0
     """...and that it left out: where a reader counts them, the two are the whole."""
+    clean: bool = False
+    """Whether the text is clean as it is, so that nobody need do it again."""
     authors: dict[str, int] = field(default_factory=dict)
     """Who wrote how many of the messages."""
 

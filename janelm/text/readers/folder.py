@@ -103,7 +103,7 @@ def _source(file: File, reader: str, reading: Reading) -> Source:
         documents = [document for document in documents if document.strip()]
         text = joined_documents(documents)
     else:
-        text, more = clean(reading.text, normal)
+        text, more = (reading.text, []) if reading.clean else clean(reading.text, normal)
         said += [line for line in more if line not in said]
     if not text.strip():
         told = f" ({'; '.join(said)})" if said else ""
