@@ -29,8 +29,9 @@ HEADING = re.compile(
     r"|[IVXLC]{1,7}\.?|\d{1,3}\.?)[ \t]*$\n?",
     re.MULTILINE | re.IGNORECASE,
 )
+# Each begins where nothing like it stands before: else a text without a break takes the square of its length.
 PERSONAL = {
-    "email": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    "email": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"),
     "link": re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+"),
     "handle": re.compile(r"(?<![\w.@/])@\w[\w.]*\w"),
     "phone": re.compile(r"(?<![\w.,-])(?:\+|\(?0)[\d(](?:[ ().\-/]{0,2}\d){6,13}(?!\w)"),

@@ -13,8 +13,10 @@ from janelm.cli import main
 from janelm.config import DataConfig
 from janelm.text import sources
 from janelm.text.corpora import load_sources, read_source
-from janelm.text.looking import look, paragraph, script
+from janelm.text.looking import look, paragraph, personal_data, script
 from janelm.text.readers import folder, read_file
+from janelm.text.readers.base import Message, as_documents
+from janelm.text.readers.markup import page_text
 from janelm.text.sources import LongSource, Source
 from janelm.text.tidying import as_trained, tidied
 
@@ -168,7 +170,7 @@ def test_looking_at_documents_tells_their_lengths_and_copies():
 
 def test_the_command_shows_writes_and_gives_json(capsys):
     Path("a.txt").write_bytes(("It was “so”.\r\n" + write_text(300)).encode())
-    assert main(["look", "a.txt", "--straighten_quotes", "--write", "clean.txt"]) == 0
+    assert main(["look", "a.txt", "--straighten_quotes", "--write", "clean.txt", "--no_speed"]) == 0
     shown = capsys.readouterr()
     assert "straightened 2 quotes" in shown.out and "held out" in shown.out and "preset" in shown.out
     assert Path("clean.txt").read_text(encoding="utf-8").startswith('It was "so".\n')
@@ -201,3 +203,13 @@ def test_a_long_text_is_looked_at_and_saved_piece_by_piece(monkeypatch):
     assert seen["personal"] == {"email": 9000, "phone": 9000} and "text" not in vars(source)
     assert main(["look", "long.txt", "--no_speed", "--write", "out.txt"]) == 0
     assert Path("out.txt").read_text(encoding="utf-8") == line * 9000
+
+
+@pytest.mark.parametrize("text", ["ACGT" * 500_000, "a." * 500_000, "@a" * 500_000, "+1" * 500_000, " " * 1_000_000])
+def test_a_text_without_a_break_is_looked_at_in_no_time(text):
+    """Two megabytes of DNA took the square of their length in the search for addresses: a training never began."""
+    assert set(personal_data([Source("t", text)])) <= {"handle"}
+    for kind in ("email", "phone", "handle", "link"):
+        tidy(text, blank_out=(kind,))
+    page_text(f"<pre>{text}</pre>")
+    as_documents([Message(text)], DataConfig(), [])

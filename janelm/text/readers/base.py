@@ -18,7 +18,7 @@ from typing import Any
 from ...config import DataConfig
 from ...errors import JaneLMError
 from ..cleaning import clean
-from ..encodings import decode
+from ..encodings import BLOCK, decode
 
 LARGEST = 1 << 29  # bytes of a file once it is unpacked: what is larger is refused, but for plain text
 MEMBERS = 100_000  # files in an archive
@@ -114,7 +114,7 @@ class Reader:
 
 def dense(text: str) -> int:
     """How many characters are no white space."""
-    return len("".join(text.split()))
+    return sum(len("".join(text[begin : begin + BLOCK].split())) for begin in range(0, len(text), BLOCK))
 
 
 def parse_xml(raw: bytes) -> Any:
@@ -168,7 +168,7 @@ class Message:
     """Whether the format says that the owner of the export wrote it."""
 
 
-LINKS = re.compile(r"\s*https?://\S+")
+LINKS = re.compile(r"(?<!\s)\s*https?://\S+")
 
 
 def as_documents(messages: Iterable[Message], options: DataConfig, said: list[str]) -> Reading:

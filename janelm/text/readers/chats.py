@@ -29,7 +29,9 @@ DELETED = re.compile(  # whole sentences that stand for a message
     r"сообщение\.?|ta wiadomość została usunięta\.?|bu mesaj silindi\.?|missed (?:voice|video) call.*)$",
     re.IGNORECASE,
 )
-EDITED = re.compile(r"\s*\u200e?<(?:This message was edited|Diese Nachricht wurde bearbeitet|[^<>\n]{8,50})>\s*$")
+EDITED = re.compile(
+    r"(?<!\s)\s*\u200e?<(?:This message was edited|Diese Nachricht wurde bearbeitet|[^<>\n]{8,50})>\s*$"
+)
 
 
 def _plain(text: str) -> str:
