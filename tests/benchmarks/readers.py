@@ -1,11 +1,12 @@
 """How fast each reader is, and that a long file is not held in memory: python tests/benchmarks/readers.py [MB]
 
-Files are made here, of the size given (8 MB by default; the long one of 32 times that, and at least 134 MB). Prints MB of
-text for each second of the processor, and the peak of Python's own memory while a long file is read piece by piece.
+Files are made here, of the size given (8 MB by default; the long one of 32 times that, and at least 134 MB). Prints MB
+of text for each second of the processor, and the peak of Python's own memory while a long file is read piece by piece.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
@@ -98,7 +99,9 @@ def made(size: int) -> dict[str, bytes]:
 
 
 def main() -> None:
-    size = int(float(sys.argv[1]) * 1e6) if len(sys.argv) > 1 else 8_000_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("megabytes", nargs="?", type=float, default=8, help="size of a file")
+    size = int(parser.parse_args().megabytes * 1e6)
     with tempfile.TemporaryDirectory() as folder:
         for name, raw in made(size).items():
             path = Path(folder) / name
@@ -106,9 +109,8 @@ def main() -> None:
             began = time.process_time()
             (source,) = read_file(path, DataConfig())
             seconds = time.process_time() - began
-            print(
-                f"{source.reader:12} {name:14} {source.length / 1e6:8.2f} MB {source.length / 1e6 / seconds:8.1f} MB/s"
-            )
+            size_read = source.length / 1e6
+            print(f"{source.reader:12} {name:14} {size_read:8.2f} MB {size_read / seconds:8.1f} MB/s", flush=True)
             path.unlink()
         path, text = Path(folder) / "long.txt", write_text(20_000).encode()
         with open(path, "wb") as file:
@@ -122,7 +124,7 @@ def main() -> None:
             seconds, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             what = "cleaned as asked" if options.unwrap else "as it is"
-            print(f"long, {what}: {length / 1e6:,.0f} MB in {seconds:.0f} s, peak {peak / 1e6:.1f} MB")
+            print(f"long, {what}: {length / 1e6:,.0f} MB in {seconds:.0f} s, peak {peak / 1e6:.1f} MB", flush=True)
 
 
 if __name__ == "__main__":

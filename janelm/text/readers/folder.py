@@ -7,7 +7,7 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -25,6 +25,7 @@ OFFICE = {".docx", ".odt", ".epub"}  # archives that are one text
 SHOWN = 5  # files passed over for one reason that are named
 # Of an archive's script and data files only these hold what a person wrote.
 WRITTEN = re.compile(r"(?:^|/)(?:tweets?|tweets?-part\d+|community-tweet)\.js$")
+OUTBOX = re.compile(r"(?:^|/)outbox\.json$")
 
 
 def read_file(path: Path, options: DataConfig) -> list[Source]:
@@ -124,7 +125,7 @@ def read_folder(folder: Path, options: DataConfig) -> list[Source]:
     else:
         names = sorted(file for file in folder.rglob("*") if file.is_file())
     entries = ((file.relative_to(folder).as_posix(), lambda file=file: read_file(file, options)) for file in names)
-    return _read_all(str(folder), entries)
+    return _read_all(str(folder), entries, _export(file.relative_to(folder).as_posix() for file in names))
 
 
 def _read_archive(file: File) -> list[Source]:
@@ -146,15 +147,24 @@ def _read_archive(file: File) -> list[Source]:
             raise JaneLMError(f"{inner.name} is an archive inside an archive: unpack it")
         return [read_one(inner)]
 
-    return _read_all(file.name, ((member, partial(entry, member)) for member in sorted(archive.members)))
+    entries = ((member, partial(entry, member)) for member in sorted(archive.members))
+    return _read_all(file.name, entries, _export(archive.members))
 
 
-def _read_all(where: str, entries: Iterator[tuple[str, Callable[[], list[Source]]]]) -> list[Source]:
+def _export(names: Iterable[str]) -> re.Pattern[str] | None:
+    """Which files are the posts, where a folder is one's archive of X or of Mastodon: all else there is none."""
+    names = list(names)
+    return next((posts for posts in (WRITTEN, OUTBOX) if any(map(posts.search, names))), None)
+
+
+def _read_all(
+    where: str, entries: Iterator[tuple[str, Callable[[], list[Source]]]], posts: re.Pattern[str] | None
+) -> list[Source]:
     """Read what can be read; what is passed over is told with the first text."""
     sources: list[Source] = []
     passed: dict[str, list[str]] = {}
     for name, read in entries:
-        why = _passed_over(name)
+        why = _passed_over(name) or (None if posts is None or posts.search(name) else "not one's own posts")
         if why is None:
             try:
                 sources += read()
