@@ -8,10 +8,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from text.readers import files
 
 from janelm.config import DataConfig
 from janelm.errors import JaneLMError
+from janelm.text.cleaning import clean
 from janelm.text.corpora import load_sources, read_source
 from janelm.text.readers import base, folder
 from janelm.text.readers.base import File, dense
@@ -342,3 +345,48 @@ def test_a_locked_archive_says_so():
 def test_names_in_an_archive_that_lead_out_of_it_write_nothing():
     sources = folder.read_file(zip_of({"../../out.txt": "Text.\n", "/etc/in.txt": "More.\n"}), DataConfig())
     assert {source.text for source in sources} == {"Text.\n", "More.\n"} and not Path("../../out.txt").exists()
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "<p>",
+            "</p>",
+            "<nav>",
+            "</nav>",
+            "<!--",
+            "-->",
+            "<br>",
+            "<pre>",
+            "e",
+            "\u0301",
+            " ",
+            "\n",
+            "ß",
+            "&amp;",
+            "<b",
+            "א",
+            "x y",
+        ]
+    )
+)
+
+
+@given(PIECES)
+def test_of_any_page_what_is_kept_is_clean_and_kept_and_removed_are_the_whole(pieces):
+    """And to clean it once more changes nothing."""
+    said = "".join(piece for piece in pieces if not piece.startswith("<") and piece not in ("-->", "&amp;"))
+    html = "".join(piece for piece in pieces if piece not in ("<!--", "-->", "<b"))
+    text, removed, _ = page_text(html)
+    assert dense(text) + removed == dense(said) + html.count("&amp;")
+    once = clean(text)[0]
+    assert clean(once) == (once, [])
+
+
+@given(st.text(alphabet=st.sampled_from("ab\u0301 \n*"), max_size=200), st.booleans(), st.booleans())
+def test_of_any_book_what_is_kept_and_the_frame_are_the_whole(book, begins, ends):
+    frame = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n" * begins
+    text = f"{frame}{book}\n" + "*** END OF THE PROJECT GUTENBERG EBOOK X ***\nLicence.\n" * ends
+    kept, removed = unframe(text, [])
+    assert dense(kept) + removed == dense(text)
+    assert unframe(kept, [])[0] == kept
