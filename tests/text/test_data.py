@@ -309,7 +309,7 @@ def test_copies_never_stand_on_both_sides_of_the_split(documents):
 
 
 def test_a_chat_of_one_message_is_read_and_it_is_said_what_that_is_worth():
-    """`--documents lines` as people type it: a message of two lines is one, and copies alone are no reason to refuse."""
+    """`--documents lines`, as people type it: a message of two lines is one, and copies are no reason to refuse."""
     messages = ["First line\nsecond line"] * 400
     source = Source("chat.txt", "\n\n".join(messages), documents=messages)
     pieces = split_documents([source], DataConfig(documents="lines"))
