@@ -78,13 +78,13 @@ WINGS = {
     "architectures": "base dropout crossentropy sharding lstm transformer gpt2",
     "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers interchange encoded "
     "documents data looking",
-    "runs": "figures checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
+    "runs": "figures public checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
     "export": "rounding description parts lstm transformer gpt2 graphs precision huggingface gguf",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive language chapters epub pdf books",
-    "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
-    "finish pipeline lessons",
+    "training": "presets interrupts state clock progress distributed optimizers distillation step forecast records "
+    "loop finish pipeline lessons",
     "site": "change vendor models folder workflow server",
     "commands": "help mistakes shared resuming look train write compare score overlap export serve",
     "cli": "",

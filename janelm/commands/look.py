@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from ..config import DataConfig, check
 from .shared import parse, say
 
 WIDTH = 40  # of the longest bar
+MANY_EPOCHS = 100  # from which a text is learnt by heart, whatever its size
 
 
 @dataclass
@@ -23,6 +25,8 @@ class LookOptions:
     """Files, archives, folders or named corpora; the same as --data."""
     minutes: float = 10.0
     """The budget of a training, which its size is chosen by."""
+    speed: bool = True
+    """Measure how fast this machine trains, by a few steps, to tell how often a budget reads the text."""
     json: bool = False
     """Print all of it as JSON."""
     write: str | None = None
@@ -42,36 +46,48 @@ def look_command(arguments: list[str], program: str) -> int:
 
     sources = load_sources(config.data, config)
     if options.write is not None:
-        write_atomically(Path(options.write), "".join(joined(sources)))
+        write_atomically(Path(options.write), lambda path: _save(path, joined(sources)))
         say(f"the clean text is in {options.write}")
     seen = look(sources, config)
-    seen["training"] = _training(seen, options.minutes)
+    seen["training"] = _training(seen, options.minutes, options.speed)
     seen["warnings"] = _warnings(seen)
     print(json.dumps(seen, ensure_ascii=False, indent=1) if options.json else "\n".join(_lines(seen)))
     return 0
 
 
-def _training(seen: dict[str, Any], minutes: float) -> dict[str, Any]:
+def _save(path: Path, pieces: Iterable[str]) -> None:
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(pieces)
+
+
+def _training(seen: dict[str, Any], minutes: float, measure: bool) -> dict[str, Any]:
     """What a training of so many minutes would be: tokens are characters here, as they are by default."""
     from ..training.presets import choose_preset, model_preset, training_preset
 
     preset = choose_preset({"minutes": minutes})[0]
-    size, batch = model_preset("transformer", preset), training_preset("transformer", preset).batch_tokens
+    size, training = model_preset("transformer", preset), training_preset("transformer", preset)
     tokens = seen["split"]["train"]["characters"]
     shapes = size.weight_shapes(seen["different"] + 1).values()
     parameters = sum(shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in shapes)
-    return {
+    found: dict[str, Any] = {
         "minutes": minutes,
         "preset": preset,
         "parameters": parameters,
         "tokens": tokens,
         "context_length": size.context_length,
-        "steps_per_epoch": -(-tokens // batch),
+        "steps_per_epoch": -(-tokens // training.batch_tokens),
     }
+    if measure:
+        from ..training.forecast import measured_speed
+
+        found |= measured_speed(size, training, seen["different"] + 1)
+        found["tokens_in_budget"] = round(found["tokens_per_second"] * 60 * minutes)
+        found["epochs"] = found["tokens_in_budget"] / max(1, tokens)
+    return found
 
 
 def _warnings(seen: dict[str, Any]) -> list[str]:
-    found, training = [], seen["training"]
+    found, training = [seen["problem"]] if "problem" in seen else [], seen["training"]
     if training["tokens"] < 20 * training["context_length"]:
         found.append(
             f"the text is small for the preset {training['preset']}: {training['tokens']:,} characters to train on, "
@@ -86,6 +102,14 @@ def _warnings(seen: dict[str, Any]) -> list[str]:
         found.append(
             f"{seen['held_out_seen_in_training']:.0%} of the held-out text stands, line for line, in training as well"
         )
+    epochs = training.get("epochs")
+    if epochs is not None and epochs > MANY_EPOCHS:
+        found.append(
+            f"in {training['minutes']:g} minutes it would be read about {epochs:,.0f} times, and be learnt by heart: "
+            "fewer --minutes, or more text, do better"
+        )
+    elif epochs is not None and epochs < 1:
+        found.append(f"{training['minutes']:g} minutes are enough for about {epochs:.0%} of it: more read more")
     documents = seen.get("documents", {})
     held = sum(part.get("documents", 0) for name, part in seen["split"].items() if name != "train")
     if documents.get("near_copies_held_out", 0) > 0.02 * held:
@@ -133,6 +157,12 @@ def _lines(seen: dict[str, Any]) -> list[str]:
         f"in {training['minutes']:g} minutes: preset {training['preset']}, {training['parameters']:,} parameters; "
         f"{training['tokens']:,} tokens (characters), read once in {training['steps_per_epoch']:,} steps",
     ]
+    if "epochs" in training:
+        lines.append(
+            f"  about {training['tokens_in_budget']:,} tokens, {training['epochs']:.1f} times the text, by "
+            f"{training['steps']} steps on this {training['device']} just now "
+            f"({training['tokens_per_second']:,.0f} tokens/s, not compiled); evaluations take some of it"
+        )
     return lines + [f"note: {warning}" for warning in seen["warnings"]]
 
 

@@ -7,6 +7,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from ..config.plain import misfit
 from ..errors import JaneLMError
+from ..text.tidying import Prompts
 
 KEY = "janelm"
 
@@ -38,6 +39,7 @@ class Description(TypedDict):
     config: dict
     vocab_size: int
     tokenizer: dict
+    prompts: NotRequired[Prompts]
     opset: int
     precision: str
     states: list[StateDescription]

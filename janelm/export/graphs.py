@@ -7,7 +7,7 @@ Every architecture becomes the same kind of graph:
 B and T are free, so one graph reads prompts in chunks and writes token by token. What a state is, and how the host
 carries it from step to step, stands as JSON in the model's metadata under the key "janelm":
 
-    name, kind, config, vocab_size, tokenizer, opset, precision
+    name, kind, config, vocab_size, tokenizer, prompts, opset, precision
     states     a list of {name, output, shape, dtype, update}; shapes name what is free: "batch", "time", "past"
     ring       only where a state's update is "ring": what the other inputs (`mask`, and `cosine` and `sine` or
                `positions`) hold
@@ -22,7 +22,8 @@ the order of the slots, and then at these T tokens. They are what the graph comp
 them costs nothing more.
 
 `tokenizer` is what `Tokenizer.to_json` gives, but byte-pair ranks are one string: the tokens in order, each in base64
-without padding, with spaces between.
+without padding, with spaces between. `prompts` tells which of the steps that made the training text a prompt takes as
+well; graphs made before there were any have none.
 
 Shapes: B batch, T time, L layers, D width, H heads, E = D / H, V vocabulary.
 """
@@ -44,6 +45,7 @@ from ..config import to_dict
 from ..errors import JaneLMError
 from ..machine.files import cache_folder, write_atomically
 from ..runs.loaded import LoadedRun
+from ..text.tidying import of_prompts
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
 from ..version import __version__
 from .description import KEY, Description, parsed_description
@@ -80,6 +82,7 @@ def export_apart(run: LoadedRun) -> tuple[onnx.ModelProto, Weights]:
     model.producer_name, model.producer_version = "janelm", __version__
     model.graph.initializer.extend(constant(name, array) for name, array in weights.items())
     description = {"name": run.name, "kind": kind, "config": to_dict(config), "vocab_size": vocab_size}
+    description |= {"prompts": of_prompts(run.config.data)}
     description |= {"tokenizer": _compact(run.tokenizer), "opset": OPSET, "precision": "fp32"}
     write_description(model, description | graph.states())
     return model, {tensor.name: weights[tensor.name] for tensor in outside(model)}

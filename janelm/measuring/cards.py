@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from pathlib import PureWindowsPath
 
+from ..config import to_dict
 from ..runs.figures import Copied
 from ..runs.folder import Run
+from ..runs.public import file_name, public_command, public_data
 from .evaluation import titles
 
 LIMITS = (
@@ -24,7 +24,7 @@ def model_card(run: Run) -> str:
         f"# {run.name}",
         "",
         f"A {config.model.kind} of {results['parameters']:,} parameters, trained from scratch on "
-        f"{', '.join(facts['sources'])} with JaneLM {facts['janelm']}.",
+        f"{_sources(facts['sources'])} with JaneLM {facts['janelm']}.",
         "",
         "![Loss against tokens and against seconds](loss.png)",
         "",
@@ -59,7 +59,7 @@ def hub_card(run: Run, use: str) -> str:
     It names texts by their file names alone: folders of the machine where it was trained are nobody's business.
     """
     kind, results, facts = run.config().model.kind, run.results(), run.facts()
-    sources = ", ".join(PureWindowsPath(source).name for source in facts["sources"])  # its rules take both slashes
+    sources = _sources(facts["sources"])
     names = titles(results["losses"])
     figures = {names[name]: round(one["bits_per_byte"], 4) for name, one in results["losses"].items() if name in names}
     metrics = [
@@ -103,8 +103,10 @@ def _training(run: Run, names: dict[str, str]) -> list[str]:
         "",
         "## How it was trained",
         "",
-        f"- Command: `{results['command']}`" if results.get("command") else "- It was trained from Python.",
-        f"- Data: {', '.join(facts['sources'])}, split {split}; SHA-256 of the text `{facts['text_sha256']}`.",
+        f"- Command: `{public_command(results['command'])}`"
+        if results.get("command")
+        else "- It was trained from Python.",
+        f"- Data: {_sources(facts['sources'])}, split {split}; SHA-256 of the text `{facts['text_sha256']}`.",
         f"- {results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s in all, "
         f"{results['tokens_per_second']:,.0f} tokens/s in training; ended because {results['ended']}.",
         f"- Machine: {facts['machine']}; torch {facts['torch']}, Python {facts['python']}.",
@@ -117,13 +119,17 @@ def _training(run: Run, names: dict[str, str]) -> list[str]:
         "| setting | value |",
         "|---|---|",
     ]
-    for part in (config.model, config.data, config.training):
-        for field in dataclasses.fields(part):
-            value = getattr(part, field.name)
-            if value not in (None, ()):
-                shown = ", ".join(value) if isinstance(value, tuple) else value
-                lines.append(f"| {field.name} | {shown} |")
+    for values in (to_dict(config.model), public_data(config.data), to_dict(config.training)):
+        for name, value in values.items():
+            if value not in (None, [], ()):
+                shown = ", ".join(value) if isinstance(value, (list, tuple)) else value
+                lines.append(f"| {name} | {shown} |")
     return lines
+
+
+def _sources(names: list[str]) -> str:
+    """The names of the texts, without the folders of the machine."""
+    return ", ".join(dict.fromkeys(map(file_name, names)))
 
 
 def _overlap(overlap: dict[str, Copied], unit: str) -> list[str]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from ..runs.dataset import dataset_of
 from ..runs.figures import Results
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
+from ..runs.public import file_name, public_command, public_data
 from ..text.corpora import load_sources
 from ..text.data import Dataset, RunningText
 from ..text.documents import TITLE
@@ -114,44 +113,24 @@ def _read_text(run: Run) -> _Text:
     except JaneLMError as error:
         problem = str(error).replace(str(run.folder), run.name)
         for name in config.data.data:
-            problem = problem.replace(name, _file_name(name))
+            problem = problem.replace(name, file_name(name))
         return _Text([], None, problem)
 
 
 def _card(run: Run, results: Results) -> dict[str, Any]:
-    """How the model came to be. Folders of the machine where it was trained are nobody's business."""
+    """How the model came to be. Where its text lay and who wrote it are nobody's business."""
     config, facts = run.config(), run.facts()
-    settings = {name: to_dict(getattr(config, name)) for name in ("model", "data", "training")}
-    settings["data"]["data"] = [_file_name(name) for name in config.data.data]
+    settings = {"model": to_dict(config.model), "data": public_data(config.data), "training": to_dict(config.training)}
     return {
-        "data": [_file_name(name) for name in facts["sources"]],
+        "data": list(dict.fromkeys(map(file_name, facts["sources"]))),
         "text_sha256": facts["text_sha256"],
         "split": facts["split"],
-        "command": _command(results.get("command")),
+        "command": public_command(results.get("command")),
         "machine": facts["machine"],
         "versions": {name: facts[name] for name in ("janelm", "torch", "python")},
         "settings": settings,
         **{name: results[name] for name in ("seconds", "steps", "tokens", "tokens_per_second", "ended")},
     }
-
-
-def _command(typed: str | None) -> str | None:
-    """What the user typed; None where the model was trained from Python."""
-    return typed and shlex.join(map(_without_folders, shlex.split(typed)))
-
-
-def _without_folders(word: str) -> str:
-    """A word of a command with only the last part of an absolute path, be it a flag's value too."""
-    flag, sign, value = word.partition("=")
-    return flag + sign + _file_name(value) if flag.startswith("-") and sign else _file_name(word)
-
-
-def _file_name(name: str) -> str:
-    """Of an absolute path the last part, of all else the whole."""
-    for kind in (PurePosixPath, PureWindowsPath):
-        if kind(name).is_absolute():
-            return kind(name).name
-    return name
 
 
 def _curves(run: Run) -> dict[str, list[float]]:

@@ -232,7 +232,7 @@ class Documents(Dataset):
         end = np.array([tokenizer.end_token])
         self._batch_tokens = training.batch_tokens
         if config.rules > 1:
-            self.report += describe_copies([document for piece in pieces for document in piece])
+            self.report += describe_copies(pieces)
         encoded = [[np.concatenate((end, tokenizer.encode(d), end)) for d in piece] for piece in pieces]
         self.context_length = context_length if final else self._choose_context(encoded, context_length)
         texts: tuple[list[str], ...] = pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,12 +40,12 @@ def read_documents(sources: list[Source], config: DataConfig) -> list[str]:
 
 
 def _pieces(source: Source, config: DataConfig) -> list[str]:
+    if source.documents is not None:  # a message of several lines, or a cell, is one
+        return source.documents
     if config.documents == "lines":
         return source.text.split("\n")
     if config.documents == "paragraphs":
         return re.split(r"\n[ \t]*\n\s*", source.text)
-    if source.documents is not None:
-        return source.documents
     if config.separator is None:
         return [source.text]
     mark = re.escape(config.separator.strip())
@@ -63,7 +64,8 @@ def copies(documents: list[str]) -> list[list[int]]:
 
 
 def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str], list[str], list[str]]:
-    """The documents of the text, split by a seeded shuffle; copies of one stand on one side.
+    """The documents of the text, split by a seeded shuffle; copies of one stand on one side, unless there is hardly
+    anything else.
 
     Raises JaneLMError where they are too few for that.
     """
@@ -73,7 +75,13 @@ def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str
             f"the text has {len(documents)} documents ({config.documents}), too few to hold some out (20 at least): "
             "choose another kind of --documents, or leave it out to train on running text"
         )
-    groups = copies(documents) if config.rules > 1 else [[number] for number in range(len(documents))]
+    alone = [[number] for number in range(len(documents))]
+    parts = _split(documents, copies(documents) if config.rules > 1 else alone, config)
+    return parts if parts[1] else _split(documents, alone, config)
+
+
+def _split(documents: list[str], groups: list[list[int]], config: DataConfig) -> tuple[list[str], list[str], list[str]]:
+    """The documents, those of a group (numbers) on one side."""
     first, second = (int(len(documents) * share) for share in SHARES[config.split])
     order = np.random.default_rng(config.split_seed).permutation(len(groups))
     common = [i for i in order if len(groups[i]) > max(1, COMMON * len(documents))]
@@ -82,15 +90,20 @@ def split_documents(sources: list[Source], config: DataConfig) -> tuple[list[str
     for i in [*common, *(i for i in order if len(groups[i]) <= max(1, COMMON * len(documents)))]:
         parts[(place >= first) + (place >= second)].extend(documents[number] for number in groups[i])
         place += len(groups[i])
-    if not parts[1]:
-        raise JaneLMError(f"the {len(documents):,} documents are copies of {len(groups)}, too few to hold some out")
     return parts
 
 
-def describe_copies(documents: list[str]) -> list[str]:
-    """A sentence on copies, where there are any."""
-    more = len(documents) - len(copies(documents))
-    return [f"{more:,} of {len(documents):,} documents are copies of others, and stay on one side"] if more else []
+def describe_copies(parts: Sequence[list[str]]) -> list[str]:
+    """A sentence on copies in the splits, where there are any."""
+    documents = [document for part in parts for document in part]
+    groups = copies(documents)
+    more = len(documents) - len(groups)
+    if not more:
+        return []
+    training = len(parts[0])
+    both = sum(group[0] < training <= group[-1] for group in groups)  # the training documents come first
+    where = "stand on both sides, so that the held-out loss tells little" if both else "stay on one side"
+    return [f"{more:,} of {len(documents):,} documents are copies of others, and {where}"]
 
 
 def near_copies(training: list[str], held_out: list[str]) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..machine.files import cache_folder, write_atomically
-from .sources import LONG, Source, blocks, joined
+from .sources import BETWEEN, LONG, Source, blocks, joined
 from .tokenizers import Tokenizer
 
 SPLITS = ("train", "validation", "test")
@@ -26,7 +26,7 @@ class RunningSplits:
 
     def __init__(self, sources: list[Source], split: str = "90/5/5") -> None:
         self._sources = sources
-        self.length = sum(map(len, joined(sources)))
+        self.length = sum(source.length for source in sources) + len(BETWEEN) * max(0, len(sources) - 1)
         self._bounds = [0, *(int(self.length * share) for share in SHARES[split]), self.length]
 
     def blocks(self, split: str) -> Iterator[str]:

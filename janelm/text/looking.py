@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..config import DataConfig
+from ..errors import JaneLMError
 from .documents import copies, near_copies, read_documents, settled, split_documents
 from .encoded import SPLITS, RunningSplits, text_digest
-from .sources import LongSource, Source
+from .sources import LongSource, Source, blocks
 from .tidying import PERSONAL
 
 RARE, SHOWN = 3, 20  # how often at most a rare character occurs, and how many of them are shown
@@ -76,15 +77,15 @@ def _files(sources: list[Source]) -> str:
 
 def personal_data(sources: list[Source]) -> dict[str, int]:
     """How many e-mail addresses, links, handles and telephone numbers a text seems to have."""
-    found = {kind: sum(len(pattern.findall(source.text)) for source in sources) for kind, pattern in PERSONAL.items()}
+    found = Counter[str]()
+    for source in sources:
+        for block in blocks(source.pieces()):
+            found.update({kind: len(pattern.findall(block)) for kind, pattern in PERSONAL.items()})
     return {kind: count for kind, count in found.items() if count}
 
 
 def look(sources: list[Source], config: DataConfig) -> dict[str, Any]:
-    """All that there is to see, as plain data.
-
-    Raises JaneLMError where there are too few documents to hold some out.
-    """
+    """All that there is to see, as plain data; under "problem" why none of it can be held out, where that is so."""
     config, counts = settled(config, sources), characters(sources)
     seen: dict[str, Any] = {
         "files": [
@@ -133,7 +134,11 @@ def _example(sources: list[Source], character: str) -> str:
 
 def _look_at_documents(sources: list[Source], config: DataConfig, seen: dict[str, Any]) -> None:
     documents = read_documents(sources, config)
-    parts = dict(zip(SPLITS, split_documents(sources, config), strict=True))
+    try:
+        pieces = split_documents(sources, config)
+    except JaneLMError as error:
+        seen["problem"], pieces = str(error), (documents, [], [])
+    parts = dict(zip(SPLITS, pieces, strict=True))
     lengths = np.array([len(document) for document in documents])
     seen["documents"] = {
         "kind": config.documents,

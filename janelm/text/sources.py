@@ -31,6 +31,11 @@ class Source:
     """Who wrote how many of its messages, where the format knows."""
 
     @property
+    def length(self) -> int:
+        """In characters."""
+        return len(self.text)
+
+    @property
     def names(self) -> list[str]:
         return list(self.authors)
 
@@ -50,8 +55,7 @@ class LongSource(Source):
         self._open, self._normal_form = open_file, normal_form
         self._decoding = recognise(self._blocks(), name, encoding)
         cleaner = Cleaner(normal_form)
-        for _ in self._cleaned(cleaner):
-            pass
+        self._length = sum(map(len, self._cleaned(cleaner)))
         self.report = [f"is read piece by piece ({size / 1e6:,.0f} MB)", *self._decoding.report(), *cleaner.report()]
 
     def _blocks(self) -> Iterator[bytes]:
@@ -68,24 +72,32 @@ class LongSource(Source):
     def pieces(self) -> Iterator[str]:
         return self._cleaned(Cleaner(self._normal_form))
 
+    @property
+    def length(self) -> int:
+        return self._length
+
     @cached_property
     def text(self) -> str:  # type: ignore[override]  # of a source that is in memory it can be set as well
         return "".join(self.pieces())
+
+
+BETWEEN = "\n\n"  # stands between two sources
 
 
 def joined(sources: list[Source]) -> Iterator[str]:
     """The sources as one text, a blank line between two of them, in pieces that are cut anywhere."""
     for number, source in enumerate(sources):
         if number:
-            yield "\n\n"
+            yield BETWEEN
         yield from source.pieces()
 
 
+BETWEEN_PARAGRAPHS = re.compile(r"(?<=\n\n)(?=\S)")
 BETWEEN_WORDS = re.compile(r"(?<=\S\n)(?=\w)")  # behind a line end, before a word, with no white space beside it
 
 
-def blocks(pieces: Iterable[str]) -> Iterator[str]:
-    """The text that the pieces make up, cut into blocks of at least BLOCK characters where a line ends.
+def blocks(pieces: Iterable[str], between: re.Pattern[str] = BETWEEN_WORDS) -> Iterator[str]:
+    """The text that the pieces make up, cut into blocks of at least BLOCK characters where a line ends, or elsewhere.
 
     Byte pairs are found within words, and neither JaneLM's pattern nor any of tiktoken's own joins what stands before
     such a cut with what stands behind it: the blocks have the tokens of the whole text. Only where no line ends for
@@ -94,7 +106,7 @@ def blocks(pieces: Iterable[str]) -> Iterator[str]:
     rest = ""
     for piece in pieces:
         rest += piece
-        while len(rest) >= BLOCK and (found := BETWEEN_WORDS.search(rest, BLOCK) or len(rest) >= 16 * BLOCK):
+        while len(rest) >= BLOCK and (found := between.search(rest, BLOCK) or len(rest) >= 16 * BLOCK):
             end = len(rest) if found is True else found.start()
             yield rest[:end]
             rest = rest[end:]

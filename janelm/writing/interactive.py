@@ -13,6 +13,7 @@ from ..config import SamplingConfig, check
 from ..engines import Engine
 from ..errors import JaneLMError
 from ..runs.loaded import LoadedRun
+from ..text.tidying import as_trained
 from ..text.tokenizers import REPLACEMENT
 from .generation import Limits, generate_samples, prompt_tokens
 from .sampling import COLD, adjusted, rule_out, weights
@@ -131,7 +132,8 @@ class Session:
         """The ten likeliest next tokens that are text by themselves, not part of a character nor the end of a document,
         and their probabilities at the temperature that is set (one that acts as 0 counts as 1)."""
         tokenizer = self.run.tokenizer
-        context = np.array([tokenizer.started(prompt_tokens(tokenizer, self.text))], np.int64)
+        text = as_trained(self.text, self.run.config.data)
+        context = np.array([tokenizer.started(prompt_tokens(tokenizer, text))], np.int64)
         logits, _ = self.engine.step(context, self.engine.initial_state(1, self.memory))
         logits = adjusted(logits[0], set(), 1.0, tokenizer.never_written)
         rule_out(logits, tokenizer.spelling.barred(b""))

@@ -9,8 +9,9 @@ import unicodedata
 import numpy as np
 
 from browser.engine_site import GOLDEN, TESTS, golden_tokenizers, model_run, module, sampling
-from janelm.config import SamplingConfig
+from janelm.config import DataConfig, SamplingConfig
 from janelm.export.graphs import _compact, read_tokenizer
+from janelm.text.tidying import as_trained, of_prompts
 from janelm.writing.sampling import Sampler
 
 
@@ -172,3 +173,55 @@ def test_draws_among_equals_agree_with_python(engine):
     golden = {"uniform": [], "draws": cases}
     found = engine.evaluate(CHECK_SAMPLER, [module(engine, ""), golden, sampling()])
     assert found["draws"] == [case["tokens"] for case in cases]
+
+
+CHECK_PROMPTS = """async ([module, text]) => {
+    const { asTrained, placesBefore } = await import(new URL(module, location.href));
+    return JSON.parse(text).map(([prompt, prompts]) => {
+        const trained = asTrained(prompt, prompts);
+        return [trained, placesBefore(prompt, prompts, [...Array(trained.length + 1).keys()])];
+    });
+}"""
+
+
+def test_prompts_are_made_as_the_training_text_was_here_and_on_the_page(engine):
+    prompts = [
+        "e\u0301tude",
+        "a\r\nb\rc",
+        "\u201cIt\u2019s\u201d \u00abHE\u00bb",
+        "J\u030c \u0130 \u039f\u03a3",
+        "\x00a\ufeffb",
+    ]
+    prompts += [
+        "\u1112\u1161\u11ab \uac00\u11a8",
+        "\u0915\u093c\u093f",
+        "\U0001f600e\u0301\u0323",
+        "",
+        "\u0301a",
+        "\ufb01 \u212b",
+    ]
+    options = [DataConfig(), DataConfig(rules=1), DataConfig(straighten_quotes=True, lower_case=True)]
+    cases = [(prompt, option) for prompt in prompts for option in options]
+    asked = json.dumps([(prompt, of_prompts(option)) for prompt, option in cases])
+    found = engine.evaluate(CHECK_PROMPTS, [module(engine, "prompts.js"), asked])
+    for (prompt, option), (trained, places) in zip(cases, found, strict=True):
+        assert trained == as_trained(prompt, option)
+        assert places == sorted(places), prompt
+        assert places[-1] == len(prompt.encode("utf-16-le")) // 2, prompt
+        if trained == prompt:
+            assert places == list(range(len(places)))
+
+
+def test_the_parts_of_a_prompt_are_those_that_stand_in_the_field(engine):
+    """A letter and its mark, typed as two, are one token of a text in its normal form."""
+    values = {"kind": "character", "characters": "aé", "documents": False}
+    check = """async ([module, values, prompts]) => {
+        const { tokenizerFromJSON } = await import(new URL(module, location.href));
+        return tokenizerFromJSON(values, prompts).spans("ae\u0301a");
+    }"""
+    found = engine.evaluate(check, [module(engine, "tokenizer.js"), values, of_prompts(DataConfig())])
+    assert found == [
+        {"token": 0, "start": 0, "end": 1},
+        {"token": 1, "start": 1, "end": 3},
+        {"token": 0, "start": 3, "end": 4},
+    ]

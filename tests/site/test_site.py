@@ -32,7 +32,7 @@ from janelm.runs import Run
 from janelm.site import folder, vendor
 from janelm.site.change import measure
 from janelm.site.folder import SiteOptions, _title, modules, write_site
-from janelm.site.models import _command, _read_text, make_model, slug
+from janelm.site.models import _read_text, make_model, slug
 from janelm.site.server import make_server
 from janelm.site.workflow import write_workflow
 from janelm.training.pipeline import train
@@ -513,12 +513,6 @@ def test_a_site_can_be_served_to_others(site, host, reached):
 def test_a_page_without_a_title_is_called_after_its_texts(sources, title):
     """It was "of austen"."""
     assert _title([{"card": {"data": sources[:1]}}, {"card": {"data": sources}}]) == title
-
-
-def test_a_command_names_no_folder_of_the_machine():
-    typed = "python traineval.py --data=/home/jane/posts.txt --data /srv/a.txt --title=a=b --model_file mine.pth"
-    shown = "python traineval.py --data=posts.txt --data a.txt --title=a=b --model_file mine.pth"
-    assert _command(typed) == shown
 
 
 def test_serve_prints_the_address_and_ctrl_c_ends_it_quietly(site):

@@ -15,7 +15,7 @@ from janelm.architectures.crossentropy import IGNORED
 from janelm.config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TrainingConfig
 from janelm.errors import JaneLMError, UsageError
 from janelm.text.data import load_dataset
-from janelm.text.documents import near_copies, settled, split_documents
+from janelm.text.documents import describe_copies, near_copies, settled, split_documents
 from janelm.text.encoded import SPLITS, RunningSplits
 from janelm.text.sources import Source
 
@@ -306,6 +306,16 @@ def test_copies_never_stand_on_both_sides_of_the_split(documents):
     assert sorted(document for piece in pieces for document in piece) == sorted(
         document.strip() for document in documents
     )
+
+
+def test_a_chat_of_one_message_is_read_and_it_is_said_what_that_is_worth():
+    """`--documents lines`, as people type it: a message of two lines is one, and copies are no reason to refuse."""
+    messages = ["First line\nsecond line"] * 400
+    source = Source("chat.txt", "\n\n".join(messages), documents=messages)
+    pieces = split_documents([source], DataConfig(documents="lines"))
+    assert [len(piece) for piece in pieces] == [360, 20, 20] and pieces[1][0] == messages[0]
+    assert "399 of 400 documents are copies of others, and stand on both sides" in describe_copies(pieces)[0]
+    assert "stay on one side" in describe_copies((["a", "b", "A"], ["c"], []))[0]
 
 
 def test_a_run_from_before_splits_copies_as_it_did():

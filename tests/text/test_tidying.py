@@ -1,6 +1,7 @@
 """Cleaning that is asked for, and what a person is shown of a text."""
 
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ from small import write_text
 
 from janelm.cli import main
 from janelm.config import DataConfig
-from janelm.errors import UsageError
+from janelm.text import sources
 from janelm.text.corpora import load_sources, read_source
-from janelm.text.looking import look, paragraph, script
+from janelm.text.looking import look, paragraph, personal_data, script
+from janelm.text.readers import folder, read_file
+from janelm.text.readers.base import Message, as_documents
+from janelm.text.readers.markup import page_text
 from janelm.text.sources import LongSource, Source
 from janelm.text.tidying import as_trained, tidied
 
@@ -77,6 +81,11 @@ def test_a_step_that_is_done_twice_is_done_once(text, step):
     assert tidy(once, **{step: STEPS[step]})[0] == once
 
 
+def test_a_mark_that_is_not_there_is_said():
+    text, report = tidy("One.\nTwo.\n", after="Three", before="Two")
+    assert text == "One.\n" and "does not have the text of --after ('Three')" in report[0] and len(report) == 2
+
+
 def test_the_names_of_those_who_speak_can_be_blanked_out():
     chat = "".join(
         f"1/4/23, 7:{i:02} PM - {who}: Hi {other}, Anna {i}\n"
@@ -91,11 +100,35 @@ def test_the_names_of_those_who_speak_can_be_blanked_out():
     }
 
 
-def test_what_is_too_long_for_a_step_is_refused():
-    source = LongSource.__new__(LongSource)
-    source.name, source.documents, source.authors = "long.txt", None, {}
-    with pytest.raises(UsageError, match=r"long\.txt is too long"):
-        tidied(source, DataConfig(unwrap=True))
+LONG_OPTIONS = [
+    {"unwrap": True, "straighten_quotes": True, "lower_case": True},
+    {"drop_headings": True, "drop_front_matter": True, "blank_out": ("email", "phone", "link", "handle")},
+    {"after": "CHAPTER 2", "before": "CHAPTER 39", "first": 60_000, "last": 50_000},
+    {"last": 777},
+    {"first": 10**9},
+    {"after": "not there", "before": "nor this"},
+]
+
+
+@pytest.mark.parametrize("options", LONG_OPTIONS)
+def test_a_text_too_long_for_memory_is_cleaned_block_by_block_to_the_same_result(options, monkeypatch):
+    """It was refused."""
+    words = write_text(300).split()
+    parts = ["The Title\n\nby Ann\n\n"]
+    for chapter in range(40):
+        parts.append(f"CHAPTER {chapter}\n\n")
+        for number in range(5):
+            prose = " ".join(words[number:][: 60 + chapter]) + f" “Write” to a{chapter}@b.example, www.c.example, ΟΔΟΣ."
+            parts.append(textwrap.fill(prose, 66) + "\n\n" + "  Verse that is indented,\n  short.\n\n" * (number % 2))
+    Path("long.txt").write_text("".join(parts), encoding="utf-8")
+    (short,) = load_sources(("long.txt",), DataConfig(**options))
+    monkeypatch.setattr(folder, "LONG", 1000)
+    for size in (701, 4099, 1 << 18):
+        monkeypatch.setattr(sources, "BLOCK", size)
+        (long,) = load_sources(("long.txt",), DataConfig(**options))
+        assert isinstance(long, LongSource) and "text" not in vars(long)
+        assert "".join(long.pieces()) == short.text and long.length == len(short.text)
+        assert long.report[1:] == short.report
 
 
 def test_prompts_and_scored_files_are_made_as_the_training_text_was():
@@ -137,11 +170,46 @@ def test_looking_at_documents_tells_their_lengths_and_copies():
 
 def test_the_command_shows_writes_and_gives_json(capsys):
     Path("a.txt").write_bytes(("It was “so”.\r\n" + write_text(300)).encode())
-    assert main(["look", "a.txt", "--straighten_quotes", "--write", "clean.txt"]) == 0
+    assert main(["look", "a.txt", "--straighten_quotes", "--write", "clean.txt", "--no_speed"]) == 0
     shown = capsys.readouterr()
     assert "straightened 2 quotes" in shown.out and "held out" in shown.out and "preset" in shown.out
     assert Path("clean.txt").read_text(encoding="utf-8").startswith('It was "so".\n')
     assert main(["look", "a.txt", "--json", "--minutes", "1"]) == 0
     seen = json.loads(capsys.readouterr().out)
     assert seen["training"]["preset"] == "tiny" and seen["files"][0]["kind"] == "plain"
+    budget = seen["training"]["tokens_in_budget"]
+    assert budget > 0 and seen["training"]["epochs"] * seen["training"]["tokens"] == pytest.approx(budget)
+    assert main(["look", "a.txt", "--no_speed"]) == 0 and "tokens/s" not in capsys.readouterr().out
     assert main(["look", "missing.txt"]) == 1
+
+
+def test_too_few_documents_to_hold_some_out_are_shown_all_the_same(capsys):
+    Path("chat.json").write_text(json.dumps([{"text": f"Message {number}"} for number in range(5)]))
+    assert main(["look", "chat.json", "--no_speed"]) == 0
+    shown = capsys.readouterr().out
+    assert (
+        "5 documents (whole)" in shown and "note: the text has 5 documents (whole), too few to hold some out" in shown
+    )
+
+
+def test_a_long_text_is_looked_at_and_saved_piece_by_piece(monkeypatch):
+    """What is personal in it, too, wherever a piece ends."""
+    line = "Write to ann.longname@example.org or call +44 20 7946 0958 today, please.\n"
+    Path("long.txt").write_text(line * 9000, encoding="utf-8")
+    monkeypatch.setattr(folder, "LONG", 1000)
+    (source,) = read_file(Path("long.txt"), DataConfig())
+    assert isinstance(source, LongSource)
+    seen = look([source], DataConfig())
+    assert seen["personal"] == {"email": 9000, "phone": 9000} and "text" not in vars(source)
+    assert main(["look", "long.txt", "--no_speed", "--write", "out.txt"]) == 0
+    assert Path("out.txt").read_text(encoding="utf-8") == line * 9000
+
+
+@pytest.mark.parametrize("text", ["ACGT" * 500_000, "a." * 500_000, "@a" * 500_000, "+1" * 500_000, " " * 1_000_000])
+def test_a_text_without_a_break_is_looked_at_in_no_time(text):
+    """Two megabytes of DNA took the square of their length in the search for addresses: a training never began."""
+    assert set(personal_data([Source("t", text)])) <= {"handle"}
+    for kind in ("email", "phone", "handle", "link"):
+        tidy(text, blank_out=(kind,))
+    page_text(f"<pre>{text}</pre>")
+    as_documents([Message(text)], DataConfig(), [])

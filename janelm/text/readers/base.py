@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+import signal
+import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,7 +18,7 @@ from typing import Any
 from ...config import DataConfig
 from ...errors import JaneLMError
 from ..cleaning import clean
-from ..encodings import decode
+from ..encodings import BLOCK, decode
 
 LARGEST = 1 << 29  # bytes of a file once it is unpacked: what is larger is refused, but for plain text
 MEMBERS = 100_000  # files in an archive
@@ -52,7 +55,33 @@ class File:
     def check_time(self) -> None:
         """Raises JaneLMError once reading has taken longer than any sound file does."""
         if time.monotonic() - self.began > SECONDS:
-            raise JaneLMError(f"{self.name} takes longer than {SECONDS} seconds to read: leave it out, or part it")
+            raise TooLong(f"{self.name} takes longer than {SECONDS} seconds to read: leave it out, or part it")
+
+
+@contextmanager
+def limited(name: str) -> Iterator[None]:
+    """Ends what is done inside, also within one call of a library, with a JaneLMError after SECONDS.
+
+    By a signal, which only the main thread gets, and not on Windows; there `File.check_time` must do.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise TooLong(f"{name} takes longer than {SECONDS} seconds to read: leave it out, or part it")
+
+    before, (left, _) = signal.signal(signal.SIGALRM, stop), signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, max(0.001, left - time.monotonic() + began) if left else 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class TooLong(JaneLMError):
+    """A file takes longer than any sound one does."""
 
 
 @dataclass
@@ -66,6 +95,8 @@ class Reading:
     """Characters other than white space that were kept, of all that a reader sees as text..."""
     removed: int = 0
     """...and that it left out: where a reader counts them, the two are the whole."""
+    clean: bool = False
+    """Whether the text is clean as it is, so that nobody need do it again."""
     authors: dict[str, int] = field(default_factory=dict)
     """Who wrote how many of the messages."""
 
@@ -83,7 +114,7 @@ class Reader:
 
 def dense(text: str) -> int:
     """How many characters are no white space."""
-    return len("".join(text.split()))
+    return sum(len("".join(text[begin : begin + BLOCK].split())) for begin in range(0, len(text), BLOCK))
 
 
 def parse_xml(raw: bytes) -> Any:
@@ -137,7 +168,7 @@ class Message:
     """Whether the format says that the owner of the export wrote it."""
 
 
-LINKS = re.compile(r"\s*https?://\S+")
+LINKS = re.compile(r"(?<!\s)\s*https?://\S+")
 
 
 def as_documents(messages: Iterable[Message], options: DataConfig, said: list[str]) -> Reading:

@@ -15,7 +15,8 @@ _TIME = r"(?:[^\W\d]{1,6}\.? ?)?\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?: ?[^\W\d]{1,3}\
 BEGINS = re.compile(rf"^\u200e?(?:\[{_DATE},? +{_TIME}\] |{_DATE},? +(?:[^\W\d]{{1,4}} )?{_TIME} [-–] )(?P<rest>.*)$")
 SPEAKER = re.compile(r"^(?P<who>[^:\n]{1,60}?): (?P<said>.*)$|^(?P<silent>[^:\n]{1,60}?):$", re.DOTALL)
 MEDIA = re.compile(
-    r"^(?:<[^<>\n]{4,50}>|<?(?:attached|angehängt|adjunto|pièce jointe|allegato|anexado|bijgevoegd|załączono"
+    r"^(?:<[^<>\n]{4,50}>|(?:[^\n]{1,120}\.\w{2,4} \u200e?)?<?"
+    r"(?:attached|angehängt|adjunto|pièce jointe|allegato|anexado|bijgevoegd|załączono"
     r"|прикреплено): [^>\n]+>?|[^\n]{1,120}\.\w{2,4} \([^()\n]{4,40}\)|null)$",
     re.IGNORECASE,
 )
@@ -29,7 +30,9 @@ DELETED = re.compile(  # whole sentences that stand for a message
     r"сообщение\.?|ta wiadomość została usunięta\.?|bu mesaj silindi\.?|missed (?:voice|video) call.*)$",
     re.IGNORECASE,
 )
-EDITED = re.compile(r"\s*\u200e?<(?:This message was edited|Diese Nachricht wurde bearbeitet|[^<>\n]{8,50})>\s*$")
+EDITED = re.compile(
+    r"(?<!\s)\s*\u200e?<(?:This message was edited|Diese Nachricht wurde bearbeitet|[^<>\n]{8,50})>\s*$"
+)
 
 
 def _plain(text: str) -> str:
@@ -59,7 +62,8 @@ def read_whatsapp(file: File) -> Reading:
         if not spoken:
             system += 1
             continue
-        text = EDITED.sub("", spoken["said"] or "")
+        whole = spoken["said"] or ""
+        text = whole if MEDIA.match(whole) else EDITED.sub("", whole)
         if text.startswith("\u200e") or MEDIA.match(text) or DELETED.match(text.strip()):
             media += 1
             continue

@@ -7,7 +7,7 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -17,7 +17,7 @@ from ...errors import JaneLMError, UsageError
 from ..cleaning import clean
 from ..sources import LONG, LongSource, Source
 from ..tidying import joined_documents
-from .base import LARGEST, Archive, File, Reading
+from .base import LARGEST, Archive, File, Reading, limited
 from .registry import ENDINGS, PLAIN, READERS, reader_of
 
 HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "icon\r"}
@@ -25,6 +25,7 @@ OFFICE = {".docx", ".odt", ".epub"}  # archives that are one text
 SHOWN = 5  # files passed over for one reason that are named
 # Of an archive's script and data files only these hold what a person wrote.
 WRITTEN = re.compile(r"(?:^|/)(?:tweets?|tweets?-part\d+|community-tweet)\.js$")
+OUTBOX = re.compile(r"(?:^|/)outbox\.json$")
 
 
 def read_file(path: Path, options: DataConfig) -> list[Source]:
@@ -83,7 +84,8 @@ def read_one(file: File) -> Source:
     if not file.raw:
         raise JaneLMError(f"{file.name} is empty: name a file with text in it")
     try:
-        reading = reader.read(file)
+        with limited(file.name):
+            reading = reader.read(file)
     except JaneLMError:
         raise
     except (Exception, RecursionError, MemoryError) as error:  # formats and their libraries fail in many ways
@@ -102,7 +104,7 @@ def _source(file: File, reader: str, reading: Reading) -> Source:
         documents = [document for document in documents if document.strip()]
         text = joined_documents(documents)
     else:
-        text, more = clean(reading.text, normal)
+        text, more = (reading.text, []) if reading.clean else clean(reading.text, normal)
         said += [line for line in more if line not in said]
     if not text.strip():
         told = f" ({'; '.join(said)})" if said else ""
@@ -123,7 +125,7 @@ def read_folder(folder: Path, options: DataConfig) -> list[Source]:
     else:
         names = sorted(file for file in folder.rglob("*") if file.is_file())
     entries = ((file.relative_to(folder).as_posix(), lambda file=file: read_file(file, options)) for file in names)
-    return _read_all(str(folder), entries)
+    return _read_all(str(folder), entries, _export(file.relative_to(folder).as_posix() for file in names))
 
 
 def _read_archive(file: File) -> list[Source]:
@@ -145,15 +147,24 @@ def _read_archive(file: File) -> list[Source]:
             raise JaneLMError(f"{inner.name} is an archive inside an archive: unpack it")
         return [read_one(inner)]
 
-    return _read_all(file.name, ((member, partial(entry, member)) for member in sorted(archive.members)))
+    entries = ((member, partial(entry, member)) for member in sorted(archive.members))
+    return _read_all(file.name, entries, _export(archive.members))
 
 
-def _read_all(where: str, entries: Iterator[tuple[str, Callable[[], list[Source]]]]) -> list[Source]:
+def _export(names: Iterable[str]) -> re.Pattern[str] | None:
+    """Which files are the posts, where a folder is one's archive of X or of Mastodon: all else there is none."""
+    names = list(names)
+    return next((posts for posts in (WRITTEN, OUTBOX) if any(map(posts.search, names))), None)
+
+
+def _read_all(
+    where: str, entries: Iterator[tuple[str, Callable[[], list[Source]]]], posts: re.Pattern[str] | None
+) -> list[Source]:
     """Read what can be read; what is passed over is told with the first text."""
     sources: list[Source] = []
     passed: dict[str, list[str]] = {}
     for name, read in entries:
-        why = _passed_over(name)
+        why = _passed_over(name) or (None if posts is None or posts.search(name) else "not one's own posts")
         if why is None:
             try:
                 sources += read()

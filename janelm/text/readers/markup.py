@@ -114,7 +114,7 @@ def page_text(html: str) -> tuple[str, int, int]:
 
 def tidy(text: str) -> str:
     """No blanks around line ends, and never more than one blank line."""
-    text = re.sub(r"[ ]*\n[ ]*", "\n", text)
+    text = re.sub(r"(?<! ) *\n *", "\n", text)
     text = re.sub(r" {2,}", " ", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n ")
 

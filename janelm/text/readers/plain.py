@@ -39,8 +39,8 @@ def read_plain(file: File) -> Reading:
     text = file.text(said)
     if file.options.rules > 1 and not file.options.keep_frame:
         text, removed = unframe(text, said)
-        return Reading(text, None, said, dense(text), removed)
-    return Reading(text, None, said, dense(text), 0)
+        return Reading(text, None, said, dense(text), removed, clean=True)
+    return Reading(text, None, said, dense(text), 0, clean=True)
 
 
 def unframe(text: str, said: list[str]) -> tuple[str, int]:

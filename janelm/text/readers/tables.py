@@ -25,6 +25,7 @@ NAMES = (
     "story",
     "poem",
 )
+NESTED = ("value.text", "record.text", "post.record.text")  # of posts on Bluesky
 csv.field_size_limit(1 << 30)
 
 
@@ -103,7 +104,9 @@ def _read_rows(file: File, rows: list[Any], said: list[str]) -> Reading:
     objects = [row for row in rows if isinstance(row, dict)]
     names = list(dict.fromkeys(name for row in objects[:100] for name in row))
     wanted = file.options.column
-    column = next((name for name in NAMES if name in names), None) if wanted is None else wanted
+    known = (name for name in NAMES if name in names)
+    nested = (path for path in NESTED if any(_field(row, path) for row in objects[:100]))
+    column = next(known, next(nested, None)) if wanted is None else wanted
     texts = [_field(row, column) for row in objects] if column else []
     texts = [text for text in texts if isinstance(text, str)]
     if not texts:
@@ -154,7 +157,9 @@ def read_json(file: File) -> Reading:
 
 
 def is_parquet(file: File) -> bool:
-    return file.raw.startswith((b"PAR1", b"ARROW1"))
+    """Arrow's streams begin with a mark of four bytes and the length of what describes their columns."""
+    stream = file.raw.startswith(b"\xff\xff\xff\xff") and 0 < int.from_bytes(file.raw[4:8], "little") < 1 << 24
+    return stream or file.raw.startswith((b"PAR1", b"ARROW1"))
 
 
 def read_parquet(file: File) -> Reading:

@@ -112,7 +112,8 @@ export class Engine {
    * @returns {string[]}
    */
   unknownCharacters(name, text) {
-    return this.#tokenizer(name).unknownCharacters(text);
+    const tokenizer = this.#tokenizer(name);
+    return tokenizer.unknownCharacters(tokenizer.asTrained(text));
   }
 
   /**
@@ -347,7 +348,8 @@ export class Engine {
   #tokenizer(name) {
     let tokenizer = this.#tokenizers.get(name);
     if (!tokenizer) {
-      tokenizer = tokenizerFromJSON(this.entry(name).description.tokenizer);
+      const { description } = this.entry(name);
+      tokenizer = tokenizerFromJSON(description.tokenizer, description.prompts);
       this.#tokenizers.set(name, tokenizer);
     }
     return tokenizer;

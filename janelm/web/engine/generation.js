@@ -83,7 +83,7 @@ class Stream {
   constructor(tokenizer, { text, num_tokens, sampling, stop = [] }) {
     this.#tokenizer = tokenizer;
     this.#sampler = new Sampler(sampling, tokenizer.neverWritten, tokenizer.spelling);
-    this.#sampler.note(tokenizer.encode(text)); // and not the token that stands for the start
+    this.#sampler.note(tokenizer.encode(tokenizer.asTrained(text))); // and not the token that stands for the start
     this.#decoder = tokenizer.decoder();
     this.#scanner = new StopScanner(stop);
     this.#numTokens = num_tokens;

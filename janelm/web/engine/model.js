@@ -26,7 +26,7 @@ export class Model {
   constructor(session, description) {
     this.#session = session;
     this.description = description;
-    this.tokenizer = tokenizerFromJSON(description.tokenizer);
+    this.tokenizer = tokenizerFromJSON(description.tokenizer, description.prompts);
     this.#tokens = session.tensor("int64", [1, 0]);
     this.#outputs.logits = session.tensor("float32", [1, description.vocab_size]);
     for (const { output } of description.states) this.#outputs[output] = session.tensor("float32", [0]);

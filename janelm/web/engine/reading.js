@@ -80,7 +80,7 @@ export class Scoring {
   async *score(text) {
     const { context } = this;
     const { tokenizer } = context.model;
-    const clean = text.replace(/\r\n?/g, "\n");
+    const clean = tokenizer.asTrained(text.replace(/\r\n?/g, "\n"));
     const tokens = tokenizer.encode(clean);
     if (!tokens.length) throw new EngineError("usage", "There is no text to score: write some first.");
     const wanted = [...tokenizer.promptTokens(""), ...tokens];

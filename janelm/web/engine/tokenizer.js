@@ -1,20 +1,29 @@
 /**
  * Text to tokens and back, as its twin janelm/text/tokenizers.py does it; tests/golden/tokenizers.json holds both together.
  *
- * @import { BytePairJSON, CharacterJSON, Span, TokenizerJSON } from "./types.js"
+ * @import { BytePairJSON, CharacterJSON, Prompts, Span, TokenizerJSON } from "./types.js"
  */
 
 import { EngineError } from "./errors.js";
 import { encodePiece } from "./byte_pairs.js";
+import { asTrained, placesBefore } from "./prompts.js";
 import { Spelling } from "./spelling.js";
 
 const REPLACEMENT = "\uFFFD"; // what stands for a character that the vocabulary lacks
 
 /**
  * @param {TokenizerJSON} values
+ * @param {Prompts} [prompts]  what is done to a text before it is encoded
  * @returns {Tokenizer}
  */
-export function tokenizerFromJSON(values) {
+export function tokenizerFromJSON(values, prompts) {
+  const tokenizer = newTokenizer(values);
+  if (prompts) tokenizer.prompts = prompts;
+  return tokenizer;
+}
+
+/** @param {TokenizerJSON} values */
+function newTokenizer(values) {
   if (values.kind === "character") return new CharacterTokenizer(values);
   if (values.kind === "tiktoken") return new BytePairTokenizer(values);
   throw new EngineError(
@@ -29,6 +38,7 @@ export class Tokenizer {
   /** @type {number | null} */ padToken = null;
   /** @type {number | null} */ endToken = null;
   /** @type {number[]} special tokens of a vocabulary made elsewhere */ unwritten = [];
+  /** @type {Prompts} */ prompts = { clean: false, straighten_quotes: false, lower_case: false };
   vocabSize;
   /** @type {Spelling | null} */
   #spelling = null;
@@ -61,7 +71,15 @@ export class Tokenizer {
   }
 
   /**
-   * The tokens of a text. Never fails: see each tokenizer for what becomes of strange characters.
+   * A text as the training text was made.
+   * @param {string} text
+   */
+  asTrained(text) {
+    return asTrained(text, this.prompts);
+  }
+
+  /**
+   * The tokens of a text as it stands. Never fails: see each tokenizer for what becomes of strange characters.
    * @param {string} text
    * @returns {number[]}
    */
@@ -105,23 +123,26 @@ export class Tokenizer {
   }
 
   /**
-   * The tokens of a text, each with the part of the text that it completes.
+   * The tokens of a text, made as the training text was, each with the part of the text itself that it completes.
    * @param {string} text
    * @returns {Span[]}
    */
   spans(text) {
-    const tokens = this.encode(text);
-    const ends = this.ends(text, tokens);
+    const trained = this.asTrained(text);
+    const tokens = this.encode(trained);
+    const found = this.ends(trained, tokens);
+    const ends = trained === text ? found : placesBefore(text, this.prompts, found);
     return tokens.map((token, i) => ({ token, start: i ? ends[i - 1] : 0, end: ends[i] }));
   }
 
   /**
-   * The tokens that generation starts from: a document begins with the end token, other text with a line break.
+   * The tokens that generation starts from, of a prompt that is made as the training text was: a document begins with the end token, other text with a line break.
    * Throws an EngineError where the vocabulary knows nothing of the prompt.
    * @param {string} prompt
    * @returns {number[]}
    */
   promptTokens(prompt) {
+    prompt = this.asTrained(prompt);
     const unknown = new Set(this.unknownCharacters(prompt));
     if (unknown.size && [...prompt].every((character) => unknown.has(character))) {
       throw new EngineError(

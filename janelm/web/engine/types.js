@@ -65,11 +65,19 @@
  * @property {Record<string, any> & {context_length: number, layers: number, width: number}} config
  * @property {number} vocab_size
  * @property {TokenizerJSON} tokenizer
+ * @property {Prompts} [prompts]
  * @property {number} opset
  * @property {string} precision
  * @property {StateDescription[]} states
  * @property {RingDescription} [ring]
  * @property {string[]} [attention]  outputs (B, H, T, past + T) of each layer, computed only when asked for
+ */
+
+/**
+ * @typedef {object} Prompts  what is done to a prompt, so that it is as the training text was made
+ * @property {boolean} clean  plain line ends, no control characters, one normal form
+ * @property {boolean} straighten_quotes
+ * @property {boolean} lower_case
  */
 
 /**

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (formats of others, as they are)
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from text.readers import files
 from janelm.config import DataConfig
 from janelm.errors import JaneLMError, UsageError
 from janelm.text.corpora import load_sources, read_source
+from janelm.text.readers import read_file
 
 
 def documents(name: str, raw, **options) -> list[str]:
@@ -280,3 +282,37 @@ def test_json_of_another_kind_is_one_clear_sentence(data):
     with pytest.raises(JaneLMError, match=r"thing\.json") as caught:
         documents("thing.json", data)
     assert "\n" not in str(caught.value)
+
+
+def test_a_stream_of_arrow_is_known_by_what_it_holds():
+    pyarrow = pytest.importorskip("pyarrow")
+    table, made = pyarrow.table({"text": ["One café.", "Two."]}), io.BytesIO()
+    with pyarrow.ipc.new_stream(made, table.schema) as stream:
+        stream.write_table(table)
+    assert source("cells", made.getvalue()).documents == ["One café.", "Two."]
+
+
+def test_of_a_whole_archive_only_ones_own_posts_are_read():
+    """The page that shows the archive, and its instructions, were read as well."""
+    tweets = "window.YTD.tweets.part0 = " + json.dumps([{"tweet": {"id_str": "1", "full_text": "Mine."}}])
+    members = {
+        "Your archive.html": "<html><body>App</body></html>",
+        "data/README.txt": "About.",
+        "data/tweets.js": tweets,
+    }
+    note = {"type": "Create", "object": {"type": "Note", "content": "<p>Mine.</p>"}}
+    outbox = json.dumps({"type": "OrderedCollection", "orderedItems": [note]})
+    for archive in (members, {"outbox.json": outbox, "likes.json": json.dumps([{"text": "theirs"}])}):
+        Path("all.zip").write_bytes(files.zipped(archive))
+        (read,) = read_file(Path("all.zip"), DataConfig())
+        assert read.documents == ["Mine."] and "not one's own posts" in " ".join(read.report)
+
+
+def test_posts_of_bluesky_as_json_are_found_within_their_records():
+    rows = [{"uri": "at://x", "value": {"text": "Hello sky"}}]
+    assert source("posts.json", json.dumps(rows)).documents == ["Hello sky"]
+
+
+def test_a_file_that_whatsapp_names_before_it_says_attached_is_no_message():
+    chat = "[6/1/22, 9:05:10 PM] Ann: hi\n[6/1/22, 9:06:12 PM] Bob: IMG-1.jpg \u200e<attached: 1.jpg>\n"
+    assert source("chat.txt", chat).documents == ["hi"]

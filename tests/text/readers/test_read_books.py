@@ -5,13 +5,17 @@
 import gzip
 import io
 import re
+import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from text.readers import files
 
 from janelm.config import DataConfig
 from janelm.errors import JaneLMError
+from janelm.text.cleaning import clean
 from janelm.text.corpora import load_sources, read_source
 from janelm.text.readers import base, folder
 from janelm.text.readers.base import File, dense
@@ -65,6 +69,110 @@ def test_a_pdf_has_its_paragraphs_again_without_heads_numbers_and_hyphens():
     assert len(paragraphs) == 8 and all(p[-5:] == "ends." for p in paragraphs)
     assert "a word that is parted at the end of it. Then the owl ends." in paragraphs[0]
     assert "8 running heads" in " ".join(read.report) and "joined 4 words" in " ".join(read.report)
+
+
+def drawn(*pages: list[tuple[float, float, str]], size: float = 10) -> bytes:
+    """A PDF with text at places of each page, in millimetres."""
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.units import mm
+    from reportlab.pdfgen.canvas import Canvas
+
+    made = io.BytesIO()
+    canvas = Canvas(made, A4)
+    for page in pages:
+        canvas.setFont("Times-Roman", size)
+        for x, y, text in page:
+            canvas.drawString(x * mm, A4[1] - y * mm, text)
+        canvas.showPage()
+    canvas.save()
+    return made.getvalue()
+
+
+COLUMN = [
+    "Der Garten lag still, während sie den lan-",
+    "gen Brief las. Dann ging sie hinein und er-",
+    "zählte ihrer Schwester alles davon.",
+    "    Nobody had wished for a well-known",
+    "letter, said the old owl of the whole wide place.",
+    "And that was all of it.",
+]
+
+
+def test_two_columns_are_read_one_after_the_other_though_they_were_set_row_by_row():
+    """Under a title and above a line that both go across, with a running head that changes sides."""
+    pages = []
+    words = ["early", "late", "dry"]
+    for number, word in enumerate(words, 1):
+        rows = [
+            (15 + 80 * (number % 2), 10, f"GARDENS  {number}"),
+            (15, 25, f"A title of {word} gardens that goes across both of the columns"),
+        ]
+        for row, line in enumerate(COLUMN):
+            indent = 4 * line.startswith(" ")
+            rows += [
+                (15 + indent, 35 + 5 * row, line.strip()),
+                (110 + indent, 35 + 5 * row, line.strip().replace("owl", "fox")),
+            ]
+        pages.append(
+            [
+                *rows,
+                (
+                    15,
+                    75,
+                    f"A line below, about {word} gardens, which is as long as both columns are together, no less.",
+                ),
+            ]
+        )
+    read = source("two.pdf", drawn(*pages))
+    first, second = (
+        [
+            "Der Garten lag still, während sie den langen Brief las. Dann ging sie hinein und erzählte ihrer Schwester alles "
+            "davon.",
+            f"Nobody had wished for a well-known letter, said the old {animal} of the whole wide place. And that was all of it.",
+        ]
+        for animal in ("owl", "fox")
+    )
+    expected = []
+    for word in words:
+        expected += [f"A title of {word} gardens that goes across both of the columns", *first, *second]
+        expected.append(f"A line below, about {word} gardens, which is as long as both columns are together, no less.")
+    assert read.text.strip().split("\n\n") == expected
+    assert "left out 3 running heads" in " ".join(read.report)
+
+
+def test_a_number_that_counts_no_pages_and_a_line_that_returns_once_stay():
+    pages = [
+        [(15, 20, head), *((15, 30 + 5 * row, f"{line} {head}") for row, line in enumerate(COLUMN))]
+        for head in ("7", "1984", "mix")
+    ]
+    text = source("years.pdf", drawn(*pages)).text
+    assert text.startswith("7") and "1984" in text.split() and "mix" in text.split()
+
+
+def test_a_hyphen_stays_in_a_word_that_has_one_elsewhere():
+    rows = [
+        "It was a well-known letter of the old garden there.",
+        "Nobody had wished for it, for it was well-",
+        "known to all of them who had read it there.",
+    ]
+    text = source("a.pdf", drawn([(15, 20 + 5 * row, line) for row, line in enumerate(rows)])).text
+    assert text.count("well-known") == 2
+
+
+def test_the_lines_of_a_poem_stay():
+    verse = ["Rain on the wall,", "a letter for all,", "nobody there", "to climb up the stair."]
+    rows = [(30, 20 + 30 * stanza + 5 * row, line) for stanza in range(3) for row, line in enumerate(verse)]
+    assert source("poem.pdf", drawn(rows)).text == "\n\n".join(["\n".join(verse)] * 3) + "\n"
+
+
+def test_a_part_of_a_pdf_that_unpacks_to_too_much_is_refused(monkeypatch):
+    from janelm.text.readers import pdf
+
+    raw = drawn([(15, 20 + row / 10, "One line of many that are all the same.") for row in range(2000)])
+    assert source("long.pdf", raw).text
+    monkeypatch.setattr(pdf, "STREAM", 10_000)
+    with pytest.raises(JaneLMError, match="unpacks to more than"):
+        source("long.pdf", raw)
 
 
 def test_a_locked_or_scanned_pdf_is_one_clear_sentence():
@@ -210,6 +318,24 @@ def test_a_bomb_stops_at_the_limit(monkeypatch):
         source("many.zip", files.zipped({f"{number}.txt": "x" for number in range(11)}))
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no such signal on Windows")
+def test_a_file_that_takes_too_long_is_left_even_within_one_call_of_a_library(monkeypatch):
+    """Here a regular expression that would go on for ever."""
+    monkeypatch.setattr(base, "SECONDS", 0.2)
+    forever = base.Reader("forever", (), lambda file: re.match("(a+)+$", "a" * 60 + "b") or base.Reading("x"))
+    monkeypatch.setattr(folder, "reader_of", lambda file: forever)
+    rang = []
+    before = signal.signal(signal.SIGALRM, lambda number, frame: rang.append(number))
+    signal.setitimer(signal.ITIMER_REAL, 60)
+    try:
+        with pytest.raises(JaneLMError, match=r"takes longer than 0\.2 seconds"):
+            source("a.txt", "aaa")
+        assert 50 < signal.getitimer(signal.ITIMER_REAL)[0] < 60 and not rang, "a timer set before goes on"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_a_locked_archive_says_so():
     raw = bytearray(files.zipped({"a.txt": "hello"}))
     raw[6] |= 1
@@ -223,3 +349,48 @@ def test_a_locked_archive_says_so():
 def test_names_in_an_archive_that_lead_out_of_it_write_nothing():
     sources = folder.read_file(zip_of({"../../out.txt": "Text.\n", "/etc/in.txt": "More.\n"}), DataConfig())
     assert {source.text for source in sources} == {"Text.\n", "More.\n"} and not Path("../../out.txt").exists()
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "<p>",
+            "</p>",
+            "<nav>",
+            "</nav>",
+            "<!--",
+            "-->",
+            "<br>",
+            "<pre>",
+            "e",
+            "\u0301",
+            " ",
+            "\n",
+            "ß",
+            "&amp;",
+            "<b",
+            "א",
+            "x y",
+        ]
+    )
+)
+
+
+@given(PIECES)
+def test_of_any_page_what_is_kept_is_clean_and_kept_and_removed_are_the_whole(pieces):
+    """And to clean it once more changes nothing."""
+    said = "".join(piece for piece in pieces if not piece.startswith("<") and piece not in ("-->", "&amp;"))
+    html = "".join(piece for piece in pieces if piece not in ("<!--", "-->", "<b"))
+    text, removed, _ = page_text(html)
+    assert dense(text) + removed == dense(said) + html.count("&amp;")
+    once = clean(text)[0]
+    assert clean(once) == (once, [])
+
+
+@given(st.text(alphabet=st.sampled_from("ab\u0301 \n*"), max_size=200), st.booleans(), st.booleans())
+def test_of_any_book_what_is_kept_and_the_frame_are_the_whole(book, begins, ends):
+    frame = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n" * begins
+    text = f"{frame}{book}\n" + "*** END OF THE PROJECT GUTENBERG EBOOK X ***\nLicence.\n" * ends
+    kept, removed = unframe(text, [])
+    assert dense(kept) + removed == dense(text)
+    assert unframe(kept, [])[0] == kept
