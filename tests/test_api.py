@@ -75,15 +75,15 @@ WINGS = {
     "lazy": "",
     "machine": "locks cores claims files streams compiler hardware trust",
     "architectures": "base dropout crossentropy sharding lstm transformer",
-    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers encoded documents "
-    "data looking",
+    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers extending encoded "
+    "documents data mixing looking",
     "runs": "figures checkpoints loaded folder pair dataset",
     "export": "rounding description parts lstm transformer graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive language chapters epub pdf books",
-    "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
-    "finish pipeline lessons",
+    "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step records "
+    "loop finish pipeline lessons",
     "site": "change vendor models folder workflow server",
     "commands": "help mistakes shared resuming look train write compare score overlap export serve",
     "cli": "",

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import UsageError
 from ..runs.folder import Run
 from ..training.presets import BUDGETS, model_preset
+from .help import with_settings
 
 CHANGEABLE = ("patience", "evaluations", "evaluation_tokens", "device", "precision", "compile")
 ALWAYS = (*BUDGETS, "model_file", "config_file", "resume", "data")
@@ -39,7 +40,7 @@ def changes(arguments: list[str], options: Any, run: Run) -> dict[str, Any]:
 
 
 def _name(flag: str) -> str:
-    return flag[2:].split("=")[0].replace("-", "_").removeprefix("no_")
+    return with_settings([flag])[0][2:].split("=")[0].replace("-", "_").removeprefix("no_")
 
 
 def _asked(name: str, options: Any) -> Any:

@@ -15,8 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
+from ..errors import UsageError
 from ..machine.streams import Steady
-from ..training.presets import BUDGETS, DEFAULT_PRESET, PRESETS, choose_preset, model_preset, training_preset
+from ..training.presets import (
+    BUDGETS,
+    DEFAULT_PRESET,
+    PRESETS,
+    choose_preset,
+    going_on_preset,
+    model_preset,
+    training_preset,
+)
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, parse_some, say
 
 if TYPE_CHECKING:
@@ -30,7 +39,7 @@ else:
 GONE = 141  # the exit code where all is well but whoever read the output has gone, as a shell says it of SIGPIPE
 COMMON = {
     "The text:": ("data", "documents"),
-    "The model:": ("architecture", "tokenization", "preset"),
+    "The model:": ("architecture", "tokenization", "preset", "from"),
     "How long, one of:": ("minutes", "steps", "epochs"),
     "The run:": ("model_file", "resume", "device"),
 }
@@ -97,7 +106,7 @@ def train_command(arguments: list[str], program: str) -> int:
             plan = Plan.read(files.folder) if files.resume else Plan.of(files.folder, arguments)
             options, _, why = _read(plan.arguments, program)
             if in_first_process():
-                say(f"preset: {options.choice.preset} ({why})")
+                say(why)
             finished = _train(options, plan, command)
         code = 0 if finished is None else _finish(finished, files)
     if lost():
@@ -121,19 +130,23 @@ def _steady_streams() -> Iterator[Callable[[], bool]]:
 
 
 def _read(arguments: list[str], program: str) -> tuple[Any, dict[str, float], str]:
-    """The options, the budget among them that was named, and why the preset is the one it is."""
+    """The options, the budget among them that was named, and a line on the size and what goes with it."""
     budget = parse_some(make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]), arguments, program)
     given = {name: value for name, value in vars(budget).items() if value is not None}
     if math.isfinite(given.get("steps", math.nan)):
         given["steps"] = int(given["steps"])
     choice = parse_some(Choice, arguments, program)
-    preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
-    choice = replace(choice, preset=preset)
+    ancestor = parse_some(make_dataclass("Ancestor", [("ancestor", str | None, None)]), arguments, program).ancestor
+    if ancestor is not None:
+        kind, why = _options_of_ancestor(ancestor, choice, arguments, bool(given))
+    else:
+        preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
+        kind, why = _train_options(replace(choice, preset=preset), bool(given)), f"preset: {preset} ({why})"
     options = parse(
-        _train_options(choice, bool(given)),
+        kind,
         arguments,
         program,
-        "Train a language model from scratch on your own text. The defaults shown are those of the chosen "
+        "Train a language model on your own text. The defaults shown are those of the chosen "
         "architecture, tokenization and preset.",
         COMMON,
     )
@@ -161,7 +174,7 @@ def _train(options: Any, plan: Plan, command: str) -> Any:
     from ..training.pipeline import train
 
     files, training, started = options.files, options.training, _BEGAN
-    lessons = PRESETS[options.choice.preset].lessons
+    lessons = PRESETS[options.choice.preset].lessons if options.choice.preset else {}
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     if lessons and not training.teachers and training.minutes is not None and alone:
         pupil = Pupil(files.folder, options.model, training, options.data, options.tokenizer)
@@ -189,15 +202,34 @@ def _train_options(choice: Choice, budget_given: bool) -> type:
     tokenizer = {"character": CharacterTokenizerConfig, "tiktoken": TiktokenTokenizerConfig}[choice.tokenization]
     name = choice.preset or DEFAULT_PRESET
     preset = {} if choice.tokenization == "character" else PRESETS[name].tokenizer
-    training = training_preset(choice.architecture, name)
+    model, training = model_preset(choice.architecture, name), training_preset(choice.architecture, name)
+    return _all_options(choice, tokenizer(**preset), model, training, budget_given)
+
+
+def _options_of_ancestor(name: str, choice: Choice, arguments: list[str], budget_given: bool) -> tuple[type, str]:
+    """The options of a training that goes on from a run, and a line that says so. Raises UsageError where some say what
+    the run says."""
+    if typed := [word for word in arguments if word.startswith(("--architecture", "--tokenization", "--preset"))]:
+        raise UsageError(f"--from {name} has its own shape and tokens: leave out {typed[0].partition('=')[0]}")
+    from ..training.ancestor import ancestor_of
+
+    run = ancestor_of(name)
+    model = run.config.model
+    choice = replace(choice, architecture=model.kind)
+    no_options = CharacterTokenizerConfig()  # of tokens: they are the run's
+    kind = _all_options(choice, no_options, model, going_on_preset(model.kind), budget_given)
+    return kind, f"from {name}: a {model.kind}, with its shape and its tokens"
+
+
+def _all_options(choice: Choice, tokenizer: Any, model: Any, training: Any, budget_given: bool) -> type:
     if budget_given:
         training = replace(training, minutes=None, steps=None, epochs=None)
     parts = {
         "choice": choice,
         "files": Files(),
         "data": DataConfig(),
-        "tokenizer": tokenizer(**preset),
-        "model": model_preset(choice.architecture, name),
+        "tokenizer": tokenizer,
+        "model": model,
         "training": training,
     }
     return make_dataclass(
@@ -217,12 +249,15 @@ def _finish(finished: Any, files: Files) -> int:
     from ..measuring.evaluation import summary
     from ..measuring.plots import plot_losses
     from ..runs.pair import write_pair
+    from ..training.ancestor import say_both
 
     run = finished.run
     plot_losses([run], run.folder / "loss.png")
     write_atomically(run.folder / "README.md", model_card(run))
     write_pair(run, files.model_path, files.config_path)
     print(summary(finished.results["losses"]))
+    if "ancestor" in finished.results:
+        say_both(finished.results["ancestor"], print)
     print(f"\n{(run.folder / 'sample.txt').read_text(encoding='utf-8')[:600].strip()}\n")
     say(
         f"the run is in {run.folder}; write with it: python inference.py --model_file {files.model_file} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..runs.figures import Copied
+from ..runs.figures import Copied, Facts, Results
 from ..runs.folder import Run
 from .evaluation import titles
 
@@ -16,8 +16,9 @@ def model_card(run: Run) -> str:
     lines = [
         f"# {run.name}",
         "",
-        f"A {config.model.kind} of {results['parameters']:,} parameters, trained from scratch on "
-        f"{', '.join(facts['sources'])} with JaneLM {facts['janelm']}.",
+        f"A {config.model.kind} of {results['parameters']:,} parameters, trained "
+        f"{'on' if 'ancestor' in facts else 'from scratch on'} {', '.join(facts['sources'])} with JaneLM "
+        f"{facts['janelm']}{_from(facts)}.",
         "",
         "![Loss against tokens and against seconds](loss.png)",
         "",
@@ -35,7 +36,7 @@ def model_card(run: Run) -> str:
     unit = "characters" if run.tokenizer().config.kind == "character" else "tokens"
     if results.get("overlap"):  # of a very long training text there is none
         lines += _overlap(results["overlap"], unit)
-    lines += _training(run, names)
+    lines += _both_texts(facts, results) + _training(run, names)
     lines += [
         "",
         "## Limits",
@@ -45,6 +46,29 @@ def model_card(run: Run) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _from(facts: Facts) -> str:
+    """The model that it goes on from, in a clause."""
+    if "ancestor" not in facts:
+        return ""
+    one = facts["ancestor"]
+    texts = ", before that on ".join(", ".join(text["sources"]) for text in one["texts"])
+    return f"; it goes on from {one['name']}, a {one['architecture']} trained on {texts or 'a text that is not known'}"
+
+
+def _both_texts(facts: Facts, results: Results) -> list[str]:
+    """What going on from another model has brought, and what was forgotten."""
+    if "ancestor" not in facts or "ancestor" not in results:
+        return []
+    found = results["ancestor"]
+    lines = ["", "## Before and after", "", "Bits per byte of held-out text, at most 65,536 tokens of each split.", ""]
+    lines += ["| text | the model it goes on from | this model |", "|---|---|---|"]
+    for name, title in (("new", "this text"), ("old", "the text of the model it goes on from")):
+        if name in found["before"] and name in found["after"]:
+            lines.append(f"| {title} | {found['before'][name]:.4f} | {found['after'][name]:.4f} |")
+    added = facts["ancestor"]["added"]
+    return [*lines, "", f"It has {added}."] if added else lines
 
 
 def _training(run: Run, names: dict[str, str]) -> list[str]:
@@ -83,8 +107,9 @@ def _overlap(overlap: dict[str, Copied], unit: str) -> list[str]:
         "",
         "## Is it copied?",
         "",
-        f"The share of its runs of 8, 16 and 32 {unit} that stand verbatim in the training text, and the longest one; "
-        "the first line is held-out text, which the model never saw: what not copying looks like.",
+        f"The share of its runs of 8, 16 and 32 {unit} that stand verbatim in the training text, or in that of a model "
+        "that it goes on from, and the longest one; the first line is held-out text, which the model never saw: what "
+        "not copying looks like.",
         "",
         f"| text | runs of 8 | runs of 16 | runs of 32 | longest, {unit} |",
         "|---|---|---|---|---|",

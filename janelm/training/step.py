@@ -19,7 +19,7 @@ from ..errors import JaneLMError
 from ..machine.hardware import autocast, choose_compile, choose_precision, choose_threads
 from ..machine.trust import trusted
 from ..runs.loaded import load_weights, weights_of
-from ..text.data import Batch, Dataset, RunningText
+from ..text.data import Batch, Dataset
 from .distillation import Teachers, training_loss
 from .distributed import Team
 from .optimizers import (
@@ -67,7 +67,7 @@ class Stepper:
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
         muon, why = choose_optimizer(config)
         say(f"optimizer: {'Muon for hidden matrices, AdamW for the rest' if muon else 'AdamW'} ({why})")
-        self._many_shapes = not isinstance(data, RunningText)
+        self._many_shapes = data.many_shapes
         self._to_compile, why = choose_compile(config, model.device, model.compile_pays, self._many_shapes)
         say(f"compile: {'on' if self._to_compile else 'off'} ({why})")
         self._loss = training_loss
