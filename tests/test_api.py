@@ -71,14 +71,14 @@ sys.exit("torch._dynamo" in sys.modules)
 # From the foundation up: a wing may import only what stands before it, and a file of a wing only files before it there.
 WINGS = {
     "errors": "",
-    "config": "plain base tokenizers models data training sampling",
+    "config": "plain base own tokenizers models data training sampling",
     "lazy": "",
     "machine": "locks cores claims files streams compiler hardware trust",
-    "architectures": "base dropout crossentropy sharding lstm transformer",
+    "architectures": "base registry own dropout crossentropy sharding lstm transformer",
     "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers extending encoded "
     "documents data mixing looking",
     "runs": "figures checkpoints loaded folder pair dataset",
-    "export": "rounding description parts lstm transformer graphs precision",
+    "export": "rounding description parts lstm transformer traced graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive language chapters epub pdf books",

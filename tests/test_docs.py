@@ -25,7 +25,14 @@ OPTION = re.compile(r"(?<![\w-])--(\w[\w-]*)(?:[ =]([\w./-]+))?")
 CHOICE = re.compile(r"--(?:architecture|tokenization) \w+")  # what the options of training depend on
 PROGRAM = re.compile(r"(?:python (traineval|inference)\.py|janelm (\w+)|python tests/benchmarks/(\w+)\.py)(?=\s|$)(.*)")
 TORCHRUN = re.compile(r"torchrun (?:--nproc_per_node \d+ )?(?=traineval)")
-OTHERS_OPTIONS = {"durations", "nnodes", "rdzv_endpoint", "nproc_per_node", "help"}  # pytest's and torchrun's
+OTHERS_OPTIONS = {
+    "durations",
+    "nnodes",
+    "rdzv_endpoint",
+    "nproc_per_node",
+    "help",
+    "trust-code",
+}  # pytest's and torchrun's
 
 
 def read(page: str) -> str:
@@ -160,6 +167,9 @@ def test_every_command_can_be_typed(page):
 def test_every_option_that_is_named_alone_is_some_commands(page):
     every = [options("-m", "janelm", command) for command in COMMANDS]
     every += [options("-m", "janelm", "train", "--architecture", "lstm", "--tokenization", "tiktoken")]
-    every += [options(f"tests/benchmarks/{name}.py") for name in ("training", "generation", "site", "time_to_quality")]
+    every += [
+        options(f"tests/benchmarks/{name}.py")
+        for name in ("training", "generation", "site", "time_to_quality", "going_on", "loops")
+    ]
     every += [dict.fromkeys(OTHERS_OPTIONS)]
     assert wrong_options("\n".join(span for span in SPAN.findall(prose(page)) if span.startswith("--")), every) == []

@@ -44,6 +44,8 @@ def _name(flag: str) -> str:
 
 
 def _asked(name: str, options: Any) -> Any:
+    if name == "architecture":
+        return options.model.kind
     for part in (options.choice, options.model, options.training, options.data, options.tokenizer):
         if name in {field.name for field in fields(part)}:
             return getattr(part, name)

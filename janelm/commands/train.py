@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,6 +44,7 @@ COMMON = {
     "How long, one of:": ("minutes", "steps", "epochs"),
     "The run:": ("model_file", "resume", "device"),
 }
+OWN = re.compile(r".+\.py:\w+")
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
 
 
@@ -51,7 +53,7 @@ class Choice:
     """What the defaults of all else depend on."""
 
     architecture: Architecture = "transformer"
-    """Which of the two to train."""
+    """Which of the two to train, or my_file.py:MyModel, a class of your own."""
     tokenization: Literal["character", "tiktoken"] = "character"
     """Tokens are characters, or byte pairs encoded by tiktoken."""
     preset: PresetName | None = None
@@ -129,8 +131,21 @@ def _steady_streams() -> Iterator[Callable[[], bool]]:
         sys.stdout, sys.stderr = streams
 
 
+def _own_architecture(arguments: list[str]) -> tuple[list[str], str | None]:
+    """The arguments without an `--architecture my_file.py:MyModel`, and the kind that it is now known by."""
+    for place, word in enumerate(arguments):
+        flag, joined, value = word.partition("=")
+        value = value if joined else "".join(arguments[place + 1 : place + 2])
+        if flag == "--architecture" and OWN.fullmatch(value):
+            from ..architectures import load_architecture
+
+            return arguments[:place] + arguments[place + (1 if joined else 2) :], load_architecture(value).kind
+    return arguments, None
+
+
 def _read(arguments: list[str], program: str) -> tuple[Any, dict[str, float], str]:
     """The options, the budget among them that was named, and a line on the size and what goes with it."""
+    arguments, own = _own_architecture(arguments)
     budget = parse_some(make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]), arguments, program)
     given = {name: value for name, value in vars(budget).items() if value is not None}
     if math.isfinite(given.get("steps", math.nan)):
@@ -141,7 +156,7 @@ def _read(arguments: list[str], program: str) -> tuple[Any, dict[str, float], st
         kind, why = _options_of_ancestor(ancestor, choice, arguments, bool(given))
     else:
         preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
-        kind, why = _train_options(replace(choice, preset=preset), bool(given)), f"preset: {preset} ({why})"
+        kind, why = _train_options(replace(choice, preset=preset), own, bool(given)), f"preset: {preset} ({why})"
     options = parse(
         kind,
         arguments,
@@ -197,12 +212,17 @@ def _train(options: Any, plan: Plan, command: str) -> Any:
     )
 
 
-def _train_options(choice: Choice, budget_given: bool) -> type:
-    """A dataclass of all options, with the defaults that follow from `choice`."""
+def _train_options(choice: Choice, own: str | None, budget_given: bool) -> type:
+    """A dataclass of all options, with the defaults that follow from `choice`; `own` is the kind of an architecture of
+    the user's own. Raises UsageError where that has settings that are called as others are."""
+    kind = own or choice.architecture
     tokenizer = {"character": CharacterTokenizerConfig, "tiktoken": TiktokenTokenizerConfig}[choice.tokenization]
     name = choice.preset or DEFAULT_PRESET
     preset = {} if choice.tokenization == "character" else PRESETS[name].tokenizer
-    model, training = model_preset(choice.architecture, name), training_preset(choice.architecture, name)
+    model, training = model_preset(kind, name), training_preset(kind, name)
+    others = {field.name for part in (choice, Files(), DataConfig(), tokenizer(), training) for field in fields(part)}
+    if taken := sorted(others & {field.name for field in fields(model)}):
+        raise UsageError(f"{kind} calls a setting {taken[0]}, as another option is called: give it another name")
     return _all_options(choice, tokenizer(**preset), model, training, budget_given)
 
 

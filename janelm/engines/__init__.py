@@ -16,7 +16,7 @@ from ..errors import JaneLMError
 from ..machine.compiler import compiler
 from ..runs.loaded import LoadedRun
 from .base import Engine, State
-from .native_engine import NativeEngine
+from .native_engine import KINDS, NativeEngine
 from .onnx_engine import OnnxEngine
 
 # From so many texts side by side on, ONNX Runtime outdoes native, whose products are made for one or few. Milliseconds
@@ -66,11 +66,12 @@ def choose_engine(
 
 
 def _fastest_on_cpu(run: LoadedRun, precision: str, say: Callable[[str], None], num_samples: int) -> Engine | None:
-    """None where only torch is left, which writes at full precision."""
+    """None where only torch is left, which writes at full precision; it also does for architectures of people's own,
+    whose graphs would have to be traced first."""
     makers: dict[str, Callable[[], Engine]] = {}
-    if compiler() and precision in NativeEngine.precisions:
+    if compiler() and precision in NativeEngine.precisions and run.config.model.kind in KINDS:
         makers["native"] = lambda: NativeEngine(run, precision, say=say)
-    if importlib.util.find_spec("onnxruntime"):
+    if importlib.util.find_spec("onnxruntime") and (run.config.model.kind in KINDS or precision != "fp32"):
         makers["onnx"] = lambda: _onnx_engine(run, precision)
     many = num_samples >= ONNX_FROM.get((run.config.model.kind, precision), math.inf)
     for name in reversed(makers) if many else makers:

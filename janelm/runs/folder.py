@@ -10,10 +10,11 @@ A run is a folder that is complete in itself:
     results.json       the final figures
     samples.txt        what the model wrote at each evaluation, from the same start
     loss.png, sample.txt, README.md
+    architecture.py    only of an architecture of one's own: the file that it is written in
 
 Every file is written as a whole or not at all, so a kill at any instant leaves a run that loads. Nothing read here can
-run code: weights are safetensors or torch's tensors and nothing else, settings are JSON, and the pickled config that
-`--config_file` names may hold plain data only.
+run code but architecture.py, and that for who trusts it: weights are safetensors or torch's tensors and nothing else,
+settings are JSON, and the pickled config that `--config_file` names may hold plain data only.
 
 Reading a run does not import torch: that takes a second and 180 MB, and writing text can do without.
 """
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from ..config.own import SOURCES
 from ..errors import JaneLMError, UsageError
 from ..machine.files import MODELS, write_atomically
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ..architectures import LanguageModel
 
 SAMPLES = Path(__file__).parents[1] / "samples"  # runs that come with the package, by architecture
+CODE = "architecture.py"
 SAMPLE_FILES = (
     "config.json",
     "tokenizer.json",
@@ -51,6 +54,7 @@ SAMPLE_FILES = (
     "loss.png",
     "sample.txt",
     "README.md",
+    CODE,
 )
 
 
@@ -68,6 +72,8 @@ class Run:
     def write_settings(self, config: RunConfig, tokenizer: Tokenizer, facts: Facts) -> None:
         """Write config.json (with `facts` about the text and the machine beside it) and tokenizer.json."""
         self._write_json("tokenizer.json", tokenizer.to_json())
+        if config.model.kind in SOURCES:
+            self._write(CODE, SOURCES[config.model.kind])
         self._write_json("config.json", config.to_json() | {"facts": facts})
 
     def _write(self, name: str, content: Any) -> None:
@@ -122,7 +128,7 @@ class Run:
     def config(self) -> RunConfig:
         """All settings. Raises JaneLMError where they are missing, damaged, or make no sense."""
         try:
-            return RunConfig.from_json(self.read_json("config.json"))
+            return RunConfig.from_json(self.read_json("config.json"), self.folder / CODE)
         except UsageError as error:  # of nobody's flags
             raise JaneLMError(f"{self.folder / 'config.json'} is damaged ({error}): train the model again") from error
 

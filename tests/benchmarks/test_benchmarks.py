@@ -79,6 +79,10 @@ def test_going_on(book):
     assert has_figures(printed, f"{book}, from scratch", f"{book}, from models/old, keep 0.5")
 
 
+def test_loops(book):
+    assert has_figures(run("loops", "--data", book, "--smallest", "--loops", "1", "2"), "1 loops", "2 loops")
+
+
 @pytest.mark.browser
 @pytest.mark.needs("chromium", "npm")
 def test_site(text):
