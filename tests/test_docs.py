@@ -25,14 +25,10 @@ OPTION = re.compile(r"(?<![\w-])--(\w[\w-]*)(?:[ =]([\w./-]+))?")
 CHOICE = re.compile(r"--(?:architecture|tokenization) \w+")  # what the options of training depend on
 PROGRAM = re.compile(r"(?:python (traineval|inference)\.py|janelm (\w+)|python tests/benchmarks/(\w+)\.py)(?=\s|$)(.*)")
 TORCHRUN = re.compile(r"torchrun (?:--nproc_per_node \d+ )?(?=traineval)")
-OTHERS_OPTIONS = {
-    "durations",
-    "nnodes",
-    "rdzv_endpoint",
-    "nproc_per_node",
-    "help",
-    "trust-code",
-}  # pytest's and torchrun's
+OTHERS_OPTIONS = {"durations", "nnodes", "rdzv_endpoint", "nproc_per_node", "help"}  # pytest's and torchrun's
+OF_ALL = {"trust_code": None}  # what every command takes
+OWN = re.compile(r"--architecture \S+\.py:\w+")  # a file of the reader's
+READERS_FILES = {"my_file.py", "my_gru.py", "architecture.py"}
 
 
 def read(page: str) -> str:
@@ -74,7 +70,8 @@ def files() -> list[str]:
 
 def missing(text: str) -> list[str]:
     """The names in a text, whole paths or their ends, that no file of the repository has."""
-    names = {name for name in FILE.findall(text) if not any(path.endswith(f"/{name}") for path in files())}
+    named = set(FILE.findall(text)) - READERS_FILES
+    names = {name for name in named if not any(path.endswith(f"/{name}") for path in files())}
     return sorted(names | {path for path in PATH.findall(text) if not (ROOT / path).exists()})
 
 
@@ -134,13 +131,13 @@ def of_program(script: str, command: str, benchmark: str, given: str) -> list[di
         return [own, options("-m", "janelm", "train")] if benchmark == "time_to_quality" else [own]
     command = {"traineval": "train", "inference": "write"}.get(script, command)
     chosen = " ".join(CHOICE.findall(given)).split() if command == "train" else []
-    return [options("-m", "janelm", command, *chosen)]
+    return [options("-m", "janelm", command, *chosen) | OF_ALL]
 
 
 def wrong_options(given: str, known: list[dict[str, set[str] | None]]) -> list[str]:
     """The options in `given` that none of the `known` ones is, or whose value is not one of those listed."""
     wrong = []
-    for name, value in OPTION.findall(given):
+    for name, value in OPTION.findall(OWN.sub("", given)):
         name = name.replace("-", "_")
         having = [each for each in known if name in each]
         listed = [each[name] for each in having if each[name]]
@@ -171,5 +168,5 @@ def test_every_option_that_is_named_alone_is_some_commands(page):
         options(f"tests/benchmarks/{name}.py")
         for name in ("training", "generation", "site", "time_to_quality", "going_on", "loops")
     ]
-    every += [dict.fromkeys(OTHERS_OPTIONS)]
+    every += [dict.fromkeys(OTHERS_OPTIONS), OF_ALL]
     assert wrong_options("\n".join(span for span in SPAN.findall(prose(page)) if span.startswith("--")), every) == []

@@ -1,7 +1,7 @@
 """Do loops pay? python tests/benchmarks/loops.py [--minutes 10] [--seeds 1 2 3] [--data austen] [FLAGS]
 
-The looped transformer of docs/own-architectures.md, its blocks run once, twice and three times: the same parameters, with
-the same steps (--steps) or the same minutes. Figures are bits per byte of held-out text. FLAGS go to all trainings.
+The looped transformer of docs/own-architectures.md, its blocks run once, twice and three times: the same parameters,
+with the same steps (--steps) or the same minutes. Figures are bits per byte of held-out text. FLAGS go to all trainings.
 `--smallest` is one seed and three steps of a small shape, to see that it works.
 """
 
@@ -17,9 +17,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SMALLEST = (
-    "--width 32 --heads 2 --layers 1 --context_length 16 --batch_tokens 64 --evaluations 1 --evaluation_tokens 64"
-)
+SMALLEST = "--width 32 --heads 2 --layers 1 --context_length 16 --batch_tokens 64 --evaluations 1"
 
 
 def train(folder: Path, file: Path, loops: int, flags: list[str]) -> dict:
