@@ -1,7 +1,7 @@
 """Do loops pay? python tests/benchmarks/loops.py [--minutes 10] [--seeds 1 2 3] [--data austen] [FLAGS]
 
 The looped transformer of docs/own-architectures.md, its blocks run once, twice and three times: the same parameters,
-with the same steps (--steps) or the same minutes. Figures are bits per byte of held-out text. FLAGS go to all trainings.
+with the same steps (--steps) or the same minutes. Figures are bits per byte of held-out text. FLAGS go to all of them.
 `--smallest` is one seed and three steps of a small shape, to see that it works.
 """
 
