@@ -15,7 +15,7 @@ from .lazy import handed_on
 
 __getattr__, __all__ = handed_on(
     __name__,
-    training="Finished model_preset resume train training_preset",
+    training="Callback Finished model_preset resume train training_preset",
     runs="LoadedRun Run load_pair load_run",
     writing="generate",
     config=(

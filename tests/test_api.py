@@ -83,7 +83,7 @@ WINGS = {
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step records "
-    "loop finish pipeline lessons",
+    "callbacks loop finish trackers pipeline lessons",
     "site": "change vendor models folder workflow server",
     "commands": "help mistakes shared resuming look train write compare score overlap export serve",
     "cli": "",

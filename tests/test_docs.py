@@ -130,7 +130,7 @@ def of_program(script: str, command: str, benchmark: str, given: str) -> list[di
         own = options(f"tests/benchmarks/{benchmark}.py")
         return [own, options("-m", "janelm", "train")] if benchmark == "time_to_quality" else [own]
     command = {"traineval": "train", "inference": "write"}.get(script, command)
-    chosen = " ".join(CHOICE.findall(given)).split() if command == "train" else []
+    chosen = " ".join(CHOICE.findall(OWN.sub("", given))).split() if command == "train" else []
     return [options("-m", "janelm", command, *chosen) | OF_ALL]
 
 

@@ -11,7 +11,7 @@ from ..training.presets import BUDGETS, model_preset
 from .help import with_settings
 
 CHANGEABLE = ("patience", "evaluations", "evaluation_tokens", "device", "precision", "compile")
-ALWAYS = (*BUDGETS, "model_file", "config_file", "resume", "data")
+ALWAYS = (*BUDGETS, "model_file", "config_file", "resume", "data", "track")
 
 
 def changes(arguments: list[str], options: Any, run: Run) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class Files:
     """Shape, settings and tokenizer of the trained model (.pkl), in ./models; with mine.pth it is mine-config.pkl."""
     resume: bool = False
     """Go on with this run where it was last saved; its stored settings hold, but a new budget may be given."""
+    track: tuple[Literal["tensorboard", "mlflow", "wandb", "trackio"], ...] = ()
+    """Also tell these how the training goes; each is an extra, and none can stop it."""
 
     def problems(self) -> list[str]:
         endings = {"model_file": ".pth", "config_file": ".pkl"}
@@ -176,7 +178,24 @@ def _resume(options: Any, given: dict[str, float], arguments: list[str], command
     folder = options.files.folder
     changed = changes(arguments, options, Run(folder))
     data = options.data.data if any(word.startswith("--data") for word in arguments) else ()
-    return resume(folder, budget=given, changes=changed, data=data, say=say, started=_BEGAN, command=command)
+    watching = _trackers(options.files)
+    return resume(
+        folder,
+        budget=given,
+        changes=changed,
+        data=data,
+        say=say,
+        started=_BEGAN,
+        command=command,
+        callbacks=watching,
+    )
+
+
+def _trackers(files: Files) -> list[Any]:
+    from ..training.distributed import in_first_process
+    from ..training.trackers import Tracker
+
+    return [Tracker(name, say) for name in files.track] if in_first_process() else []
 
 
 def _train(options: Any, plan: Plan, command: str) -> Any:
@@ -189,6 +208,7 @@ def _train(options: Any, plan: Plan, command: str) -> Any:
     from ..training.pipeline import train
 
     files, training, started = options.files, options.training, _BEGAN
+    watching = _trackers(files)
     lessons = PRESETS[options.choice.preset].lessons if options.choice.preset else {}
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     if lessons and not training.teachers and training.minutes is not None and alone:
@@ -209,6 +229,7 @@ def _train(options: Any, plan: Plan, command: str) -> Any:
         command=command,
         beside=(files.model_path, files.config_path),
         begun=plan.close,
+        callbacks=watching,
     )
 
 

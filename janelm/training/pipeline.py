@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -40,6 +40,7 @@ from ..text.looking import paragraph
 from ..text.sources import GIVEN, Source, given_source
 from ..text.tidying import tidied
 from .ancestor import Ancestor, BothTexts, find_ancestor
+from .callbacks import Callback
 from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
 from .finish import measure, sample_text
@@ -76,15 +77,16 @@ def train(
     started: float | None = None,
     command: str | None = None,
     begun: Callable[[], None] = lambda: None,
+    callbacks: Sequence[Callback] = (),
 ) -> Finished | None:
     """Train a model, from scratch or from an ancestor on, and leave a run in `folder`.
 
     The text is `text` if given, else what `data` names, else Austen's novels, which is said. What already stands at
     `folder` and at the paths `beside` is renamed to the next free number. `command` is what the user typed, for the
-    model card; `begun` is called when the run's folder is there. Where torchrun started several processes, they train
-    together, and all but the first get None. Raises UsageError with every wrong setting, or where another process is
-    writing this run, and JaneLMError where the text or the folder cannot be used or the training fails; if it had
-    learned nothing, what was renamed then has its name again.
+    model card; `begun` is called when the run's folder is there; `callbacks` look on (`Callback`). Where torchrun
+    started several processes, they train together, and all but the first get None. Raises UsageError with every wrong
+    setting, or where another process is writing this run, and JaneLMError where the text or the folder cannot be used
+    or the training fails; if it had learned nothing, what was renamed then has its name again.
 
     With `training.ancestor`, `model` is that run's own shape, and `tokenizer` is not asked: its tokens are extended.
     """
@@ -124,7 +126,7 @@ def train(
             say(line)
         try:
             return _train_and_finish(
-                run, config, dataset, texts, network, teachers, team, say, started, command, resume=False
+                run, config, dataset, texts, network, teachers, team, say, started, command, callbacks, resume=False
             )
         except JaneLMError as error:
             raise JaneLMError(f"{error}; {_what_is_left(run, moved)}" if team.first else str(error)) from error
@@ -140,6 +142,7 @@ def resume(
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     started: float | None = None,
     command: str | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Finished | None:
     """Go on with a run that was interrupted, or that gets a larger `budget` (minutes, steps or epochs) now.
 
@@ -171,7 +174,7 @@ def resume(
         texts = BothTexts(facts["ancestor"], config, dataset) if "ancestor" in facts else None
         network = untrained(config, dataset)
         return _train_and_finish(
-            run, config, dataset, texts, network, teachers, team, say, started, command, resume=True
+            run, config, dataset, texts, network, teachers, team, say, started, command, callbacks, resume=True
         )
 
 
@@ -238,6 +241,7 @@ def _train_and_finish(
     say: Callable[[str], None],
     started: float | None,
     command: str | None,
+    callbacks: Sequence[Callback],
     *,
     resume: bool,
 ) -> Finished | None:
@@ -257,7 +261,10 @@ def _train_and_finish(
         started=started,
         team=team,
         teachers=Teachers(teachers, network.device) if teachers else None,
+        callbacks=callbacks,
     )
+    for callback in trainer.callbacks:
+        callback.start(trainer)
     if resume:
         trainer.resume()
     state = trainer.train()
@@ -270,6 +277,8 @@ def _train_and_finish(
         load_weights(network, run.best_weights())
         loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
     results = measure(run, loaded, dataset, trainer, taught_by, command, texts)
+    for callback in trainer.callbacks:
+        callback.end(trainer, results)
     return Finished(run, results, trainer.interrupt.signal)
 
 
