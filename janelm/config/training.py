@@ -48,6 +48,9 @@ class TrainingConfig:
     """With an ancestor of byte pairs, how many more of them are learnt from the new text."""
     keep: float = 0.0
     """With an ancestor, the share of the batches that are of its text, so that it is not forgotten."""
+    adapter: int = 0
+    """With an ancestor, learn only what a product of two matrices of this rank adds to each of its hidden matrices;
+    with 4 that is under 300 KB for the model that comes with the package."""
     teachers: tuple[str, ...] = ()
     """Finished runs on the same text and tokens, whose mean probabilities the model learns along with the text."""
     taught: float = 0.5
@@ -90,6 +93,7 @@ class TrainingConfig:
             ("weight_decay", 0),
             ("seed", 0),
             ("extend_vocab", 0),
+            ("adapter", 0),
         ):
             if not getattr(self, name) >= least:
                 found.append(f"{name} is {getattr(self, name)}, but must be at least {least}")
@@ -107,9 +111,11 @@ class TrainingConfig:
         if not 0 <= self.keep < 1:
             found.append(f"keep is {self.keep}, but must be from 0 to under 1")
         if self.ancestor is None:
-            found += [
-                f"{name} needs a run to go on from: --from" for name in ("extend_vocab", "keep") if getattr(self, name)
-            ]
+            idle = [name for name in ("extend_vocab", "keep", "adapter") if getattr(self, name)]
+            found += [f"{name} needs a run to go on from: --from" for name in idle]
+        if self.adapter:
+            given = [name for name in ("extend_vocab", "ema", "shard") if getattr(self, name)]
+            found += [f"{name} changes more than an adapter can hold: leave one of them out" for name in given]
         if self.keep and self.carry_state:
             found.append("keep puts batches of another text in between, so that carry_state cannot read on")
         if self.bpe_dropout and self.carry_state:

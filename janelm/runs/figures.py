@@ -24,6 +24,7 @@ class Ancestor(TypedDict):
     parameters: int
     added: str
     texts: list[EarlierText]
+    weights_sha256: NotRequired[str]
     before: NotRequired[dict[str, float]]
 
 

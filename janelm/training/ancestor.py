@@ -18,7 +18,7 @@ from ..measuring.evaluation import Losses, cold_losses
 from ..runs.dataset import earlier_text
 from ..runs.figures import Ancestor as AncestorFacts
 from ..runs.figures import EarlierText, OnBothTexts
-from ..runs.folder import Run, find_run
+from ..runs.folder import Run, digest_of, find_run
 from ..runs.loaded import LoadedRun, RunConfig, check_weights, load_weights
 from ..text.data import Dataset, load_dataset
 from ..text.extending import Extension, describe_extension, origins
@@ -75,9 +75,13 @@ class Ancestor:
     more: int
     """How many byte pairs are to be learnt besides its own."""
 
+    rank: int = 0
+    """Of the adapter, if it is to be one."""
+
     @property
-    def extension(self) -> Extension:
-        return Extension(self.run.tokenizer, self.more)
+    def tokens(self) -> Extension | Tokenizer:
+        """What the new model reads by; an adapter has no rows for new tokens."""
+        return self.run.tokenizer if self.rank else Extension(self.run.tokenizer, self.more)
 
     def start(self, network: LanguageModel, tokenizer: Tokenizer) -> None:
         """Give the new model the ancestor's weights; rows of new tokens start from the mean of their origins."""
@@ -87,13 +91,16 @@ class Ancestor:
         """What config.json keeps of it."""
         config = self.run.config.model
         sizes = map(np.prod, config.weight_shapes(self.run.tokenizer.vocab_size).values())
-        return {
+        found: AncestorFacts = {
             "name": self.run.name,
             "architecture": config.kind,
             "parameters": int(sum(sizes)),
             "added": describe_extension(self.run.tokenizer, tokenizer),
             "texts": self.texts,
         }
+        if self.rank:
+            found["weights_sha256"] = digest_of(self.run.weights)
+        return found
 
 
 def find_ancestor(pupil: Run, config: RunConfig, device: torch.device) -> Ancestor | None:
@@ -113,7 +120,9 @@ def find_ancestor(pupil: Run, config: RunConfig, device: torch.device) -> Ancest
     texts = texts_of(name)
     if config.training.keep and not texts:
         raise UsageError(f"keep mixes in the text of {name}, but it is not known: leave --keep out")
-    return Ancestor(run, texts, config.training.extend_vocab)
+    if config.training.adapter and (_elsewhere(name) or bool(config.data.documents) != run.tokenizer.documents):
+        raise UsageError(f"an adapter has the tokens of a run: {name} has none for documents, or for running text")
+    return Ancestor(run, texts, config.training.extend_vocab, config.training.adapter)
 
 
 def start_weights(ancestor: LoadedRun, config: ModelConfig, tokenizer: Tokenizer) -> dict[str, np.ndarray]:

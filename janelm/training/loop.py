@@ -119,7 +119,8 @@ class Trainer:
         That one may put better weights in the place of the best, which are therefore saved too.
         """
         if self._measures:
-            self._save(best=self.run.best_weights() if self.team.first else None)
+            whole = self.team.first and not self.config.adapter  # of an adapter the better one is kept, from here too
+            self._save(best=self.run.best_weights() if whole else None)
         self.state.finished = "it was interrupted"
         self._evaluate(bar, save=False)
 

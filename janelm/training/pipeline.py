@@ -39,7 +39,7 @@ from ..text.encoded import text_digest
 from ..text.looking import paragraph
 from ..text.sources import GIVEN, Source, given_source
 from ..text.tidying import tidied
-from .ancestor import Ancestor, BothTexts, find_ancestor
+from .ancestor import Ancestor, BothTexts, ancestor_of, find_ancestor
 from .callbacks import Callback
 from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
@@ -109,7 +109,7 @@ def train(
         _report(sources, say)
         run, moved = Run(folder), {}
         ancestor = find_ancestor(run, RunConfig(model, data, training), device)
-        tokens = ancestor.extension if ancestor else tokenizer
+        tokens = ancestor.tokens if ancestor else tokenizer
         with team.first_before_others():
             dataset = load_dataset(sources, data, tokens, model.context_length, training, device)
         config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
@@ -173,6 +173,9 @@ def resume(
         teachers = find_teachers(run, config, dataset.tokenizer, facts)
         texts = BothTexts(facts["ancestor"], config, dataset) if "ancestor" in facts else None
         network = untrained(config, dataset)
+        if training.adapter:
+            run.best_weights()  # or it says that the ancestor is not there any more, or another one
+            load_weights(network, ancestor_of(str(training.ancestor)).weights)
         return _train_and_finish(
             run, config, dataset, texts, network, teachers, team, say, started, command, callbacks, resume=True
         )
