@@ -53,7 +53,7 @@ class Choice:
     """What the defaults of all else depend on."""
 
     architecture: Architecture = "transformer"
-    """Which of the two to train, or my_file.py:MyModel, a class of your own."""
+    """Which of the two to train. Or my_file.py:MyModel, a class of your own."""
     tokenization: Literal["character", "tiktoken"] = "character"
     """Tokens are characters, or byte pairs encoded by tiktoken."""
     preset: PresetName | None = None

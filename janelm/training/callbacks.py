@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .loop import Trainer
+Trainer = Any  # of loop.py, which imports this file
 
 
 class Callback:

@@ -54,6 +54,4 @@ def test_they_write_on_the_page_what_torch_writes(models, host, browser, monkeyp
         assert (tokens(ours), ours["text"]) == python_tokens(run, TorchEngine(run.model), prompt, 200, settings)
         page.evaluate("name => engine.load(name)", f"{name}-int8")
         assert len(tokens(write(page, f"{name}-int8", prompt, 20, settings))) == 20
-        told = page.evaluate("([name, text]) => fails(engine.look(name, text).done)", [name, "The miller"])
-        assert told is None or "is not shown" in told["message"]
     page.close()
