@@ -16,7 +16,7 @@ from .version import __version__ as __version__
 
 __getattr__, __all__ = handed_on(
     __name__,
-    training="Finished model_preset resume train training_preset",
+    training="Callback Finished model_preset resume train training_preset",
     runs="LoadedRun Run load_gpt2 load_pair load_run",
     writing="generate",
     config=(

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 
+from .config.own import trust
 from .errors import JaneLMError
 from .machine.cores import let_idle_threads_sleep
 from .version import __version__
@@ -22,6 +23,9 @@ COMMANDS = {
 }
 
 
+TRUST = ("--trust-code", "--trust_code")  # of every command: runs bring code only for architectures of people's own
+
+
 def main(arguments: list[str] | None = None, program: str = "janelm") -> int:
     """Run one command and return the exit code: 0, 1 (failed), 2 (usage) or 130 (Ctrl-C, after saving)."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -35,9 +39,12 @@ def main(arguments: list[str] | None = None, program: str = "janelm") -> int:
             # reason to stop.
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     let_idle_threads_sleep()
+    flags = [word for word in rest if word in TRUST]
+    rest = [word for word in rest if word not in TRUST]
     try:
         module = importlib.import_module(f".commands.{command}", __package__)
-        return getattr(module, f"{command}_command")(rest, program)
+        with trust(bool(flags)):
+            return getattr(module, f"{command}_command")(rest, program)
     except JaneLMError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return error.exit_code
@@ -63,6 +70,7 @@ def _overview(program: str, arguments: list[str]) -> int:
     lines = [f"usage: {program} COMMAND [options]", ""]
     lines += [f"  {name:8} {purpose}" for name, purpose in COMMANDS.items()]
     lines += ["", f"{program} COMMAND --help shows its options, --help-all every one of them."]
+    lines += ["--trust-code lets the code run that comes with an architecture of its maker's own."]
     asked = bool(arguments) and arguments[0] in ("--help", "-h")
     if arguments and not asked:
         lines.insert(0, f"{program}: there is no command {arguments[0]!r}")

@@ -72,19 +72,19 @@ sys.exit("torch._dynamo" in sys.modules)
 WINGS = {
     "version": "",
     "errors": "",
-    "config": "plain base tokenizers models data training sampling",
+    "config": "plain base own tokenizers models data training sampling",
     "lazy": "",
     "machine": "locks cores claims files streams compiler hardware trust",
-    "architectures": "base dropout crossentropy sharding lstm transformer gpt2",
-    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers interchange encoded "
-    "documents data looking",
+    "architectures": "base registry own dropout crossentropy sharding lstm transformer gpt2",
+    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers interchange "
+    "extending encoded documents data mixing looking",
     "runs": "figures public checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
-    "export": "rounding description parts lstm transformer gpt2 graphs precision huggingface gguf",
+    "export": "rounding description parts lstm transformer gpt2 traced graphs precision huggingface gguf",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive language chapters epub pdf books",
-    "training": "presets interrupts state clock progress distributed optimizers distillation step forecast records "
-    "loop finish pipeline lessons",
+    "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step forecast "
+    "records callbacks loop finish trackers pipeline lessons",
     "site": "change vendor models folder workflow server",
     "commands": "help mistakes shared resuming look train write compare score overlap export serve",
     "cli": "",

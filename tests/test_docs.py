@@ -26,6 +26,9 @@ CHOICE = re.compile(r"--(?:architecture|tokenization) \w+")  # what the options 
 PROGRAM = re.compile(r"(?:python (traineval|inference)\.py|janelm (\w+)|python tests/benchmarks/(\w+)\.py)(?=\s|$)(.*)")
 TORCHRUN = re.compile(r"torchrun (?:--nproc_per_node \d+ )?(?=traineval)")
 OTHERS_OPTIONS = {"durations", "nnodes", "rdzv_endpoint", "nproc_per_node", "help", "param"}  # of pytest, torchrun, g++
+OF_ALL = {"trust_code": None}  # what every command takes
+OWN = re.compile(r"--architecture \S+\.py:\w+")  # a file of the reader's
+READERS_FILES = {"my_file.py", "my_gru.py", "architecture.py"}
 
 
 def read(page: str) -> str:
@@ -67,7 +70,8 @@ def files() -> list[str]:
 
 def missing(text: str) -> list[str]:
     """The names in a text, whole paths or their ends, that no file of the repository has."""
-    names = {name for name in FILE.findall(text) if not any(path.endswith(f"/{name}") for path in files())}
+    named = set(FILE.findall(text)) - READERS_FILES
+    names = {name for name in named if not any(path.endswith(f"/{name}") for path in files())}
     return sorted(names | {path for path in PATH.findall(text) if not (ROOT / path).exists()})
 
 
@@ -126,14 +130,14 @@ def of_program(script: str, command: str, benchmark: str, given: str) -> list[di
         own = options(f"tests/benchmarks/{benchmark}.py")
         return [own, options("-m", "janelm", "train")] if benchmark == "time_to_quality" else [own]
     command = {"traineval": "train", "inference": "write"}.get(script, command)
-    chosen = " ".join(CHOICE.findall(given)).split() if command == "train" else []
-    return [options("-m", "janelm", command, *chosen)]
+    chosen = " ".join(CHOICE.findall(OWN.sub("", given))).split() if command == "train" else []
+    return [options("-m", "janelm", command, *chosen) | OF_ALL]
 
 
 def wrong_options(given: str, known: list[dict[str, set[str] | None]]) -> list[str]:
     """The options in `given` that none of the `known` ones is, or whose value is not one of those listed."""
     wrong = []
-    for name, value in OPTION.findall(given):
+    for name, value in OPTION.findall(OWN.sub("", given)):
         name = name.replace("-", "_")
         having = [each for each in known if name in each]
         listed = [each[name] for each in having if each[name]]
@@ -160,8 +164,11 @@ def test_every_command_can_be_typed(page):
 def test_every_option_that_is_named_alone_is_some_commands(page):
     every = [options("-m", "janelm", command) for command in COMMANDS]
     every += [options("-m", "janelm", "train", "--architecture", "lstm", "--tokenization", "tiktoken")]
-    every += [options(f"tests/benchmarks/{name}.py") for name in ("training", "generation", "site", "time_to_quality")]
-    every += [dict.fromkeys(OTHERS_OPTIONS)]
+    every += [
+        options(f"tests/benchmarks/{name}.py")
+        for name in ("training", "generation", "site", "time_to_quality", "going_on", "loops")
+    ]
+    every += [dict.fromkeys(OTHERS_OPTIONS), OF_ALL]
     assert wrong_options("\n".join(span for span in SPAN.findall(prose(page)) if span.startswith("--")), every) == []
 
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Union
 Groups = dict[str, tuple[str, ...]]  # names of options by the heading that they stand under
 WIDEST = 100  # columns: longer lines are hard to read
 INDENT = 24  # columns before what an option does
+FLAGS = {"ancestor": "from"}  # what settings that name a run are called on the command line
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Option:
             return {int: "N", float: "X"}[kind] + more
         if typing.get_origin(kind) is Literal:
             return f"{{{','.join(map(str, _arguments(kind)))}}}{more}"
+        if self.name in FLAGS.values():
+            return "RUN"
         return self.name.split("_")[-1].upper().removesuffix("S" if more else "") + more
 
     def sentence(self, short: bool) -> str:
@@ -113,6 +116,13 @@ def options_of(kind: type) -> dict[str, Option]:
     return found
 
 
+def with_settings(arguments: list[str]) -> list[str]:
+    """The arguments with flags named as the settings are."""
+    for setting, flag in FLAGS.items():
+        arguments = [re.sub(rf"^--{flag}(?=$|=)", f"--{setting}", word) for word in arguments]
+    return arguments
+
+
 def _own(kind: type, values: Any = None) -> Iterator[tuple[str, Option]]:
     """The options that stand in the dataclass itself, with the defaults in `values` where there are any."""
     hints, about = typing.get_type_hints(kind, include_extras=True), _docstrings(kind)
@@ -124,7 +134,8 @@ def _own(kind: type, values: Any = None) -> Iterator[tuple[str, Option]]:
         if is_dataclass(found):
             continue
         default = getattr(values, one.name) if values is not None else _default_of(one)
-        yield one.name, Option(one.name, found, default, about.get(one.name, ""), positional, optional)
+        name = FLAGS.get(one.name, one.name)
+        yield name, Option(name, found, default, about.get(one.name, ""), positional, optional)
 
 
 def _inner(kind: type) -> Iterator[tuple[str, type, Any]]:

@@ -8,9 +8,10 @@ from typing import Any
 from ..errors import UsageError
 from ..runs.folder import Run
 from ..training.presets import BUDGETS, model_preset
+from .help import with_settings
 
 CHANGEABLE = ("patience", "evaluations", "evaluation_tokens", "device", "precision", "compile")
-ALWAYS = (*BUDGETS, "model_file", "config_file", "resume", "data")
+ALWAYS = (*BUDGETS, "model_file", "config_file", "resume", "data", "track")
 
 
 def changes(arguments: list[str], options: Any, run: Run) -> dict[str, Any]:
@@ -39,10 +40,12 @@ def changes(arguments: list[str], options: Any, run: Run) -> dict[str, Any]:
 
 
 def _name(flag: str) -> str:
-    return flag[2:].split("=")[0].replace("-", "_").removeprefix("no_")
+    return with_settings([flag])[0][2:].split("=")[0].replace("-", "_").removeprefix("no_")
 
 
 def _asked(name: str, options: Any) -> Any:
+    if name == "architecture":
+        return options.model.kind
     for part in (options.choice, options.model, options.training, options.data, options.tokenizer):
         if name in {field.name for field in fields(part)}:
             return getattr(part, name)

@@ -10,7 +10,7 @@ import tyro
 
 from ..config import DataConfig
 from ..machine.files import MODELS
-from .help import Groups, help_text, options_of
+from .help import Groups, help_text, options_of, with_settings
 from .mistakes import check_arguments
 
 DEFAULT_MODEL, DEFAULT_CONFIG = "model.pth", "model-config.pkl"
@@ -29,7 +29,7 @@ def parse(kind: type, arguments: list[str], program: str, description: str, comm
     return tyro.cli(
         kind,
         prog=program,
-        args=arguments,
+        args=with_settings(arguments),
         description=description,
         use_underscores=True,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
@@ -39,6 +39,7 @@ def parse(kind: type, arguments: list[str], program: str, description: str, comm
 def parse_some(kind: type, arguments: list[str], program: str) -> Any:
     """Parse those flags that `kind` has, and pass over the others."""
     check_arguments(arguments, options_of(kind), all_options=False)
+    arguments = with_settings(arguments)
     return tyro.cli(kind, args=arguments, prog=program, return_unknown_args=True, add_help=False)[0]
 
 

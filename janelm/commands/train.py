@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
+from ..errors import UsageError
 from ..machine.streams import Steady
-from ..training.presets import BUDGETS, DEFAULT_PRESET, PRESETS, choose_preset, model_preset, training_preset
+from ..training.presets import (
+    BUDGETS,
+    DEFAULT_PRESET,
+    PRESETS,
+    choose_preset,
+    going_on_preset,
+    model_preset,
+    training_preset,
+)
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, parse_some, say
 
 if TYPE_CHECKING:
@@ -30,10 +40,11 @@ else:
 GONE = 141  # the exit code where all is well but whoever read the output has gone, as a shell says it of SIGPIPE
 COMMON = {
     "The text:": ("data", "documents"),
-    "The model:": ("architecture", "tokenization", "preset"),
+    "The model:": ("architecture", "tokenization", "preset", "from"),
     "How long, one of:": ("minutes", "steps", "epochs"),
     "The run:": ("model_file", "resume", "device"),
 }
+OWN = re.compile(r".+\.py:\w+")
 _BEGAN = time.perf_counter()  # a budget of minutes counts the start of the program too
 
 
@@ -42,7 +53,7 @@ class Choice:
     """What the defaults of all else depend on."""
 
     architecture: Architecture = "transformer"
-    """Which one to train."""
+    """Which one to train; or my_file.py:MyModel, a class of your own."""
     tokenization: Literal["character", "tiktoken"] = "character"
     """Tokens are characters, or byte pairs encoded by tiktoken."""
     preset: PresetName | None = None
@@ -59,6 +70,8 @@ class Files:
     """Shape, settings and tokenizer of the trained model (.pkl), in ./models; with mine.pth it is mine-config.pkl."""
     resume: bool = False
     """Go on with this run where it was last saved; its stored settings hold, but a new budget may be given."""
+    track: tuple[Literal["tensorboard", "mlflow", "wandb", "trackio"], ...] = ()
+    """Also tell these how the training goes; each is an extra, and none can stop it."""
 
     def problems(self) -> list[str]:
         endings = {"model_file": ".pth", "config_file": ".pkl"}
@@ -97,7 +110,7 @@ def train_command(arguments: list[str], program: str) -> int:
             plan = Plan.read(files.folder) if files.resume else Plan.of(files.folder, arguments)
             options, _, why = _read(plan.arguments, program)
             if in_first_process():
-                say(f"preset: {options.choice.preset} ({why})")
+                say(why)
             finished = _train(options, plan, command)
         code = 0 if finished is None else _finish(finished, files)
     if lost():
@@ -120,20 +133,37 @@ def _steady_streams() -> Iterator[Callable[[], bool]]:
         sys.stdout, sys.stderr = streams
 
 
+def _own_architecture(arguments: list[str]) -> tuple[list[str], str | None]:
+    """The arguments without an `--architecture my_file.py:MyModel`, and the kind that it is now known by."""
+    for place, word in enumerate(arguments):
+        flag, joined, value = word.partition("=")
+        value = value if joined else "".join(arguments[place + 1 : place + 2])
+        if flag == "--architecture" and OWN.fullmatch(value):
+            from ..architectures import load_architecture
+
+            return arguments[:place] + arguments[place + (1 if joined else 2) :], load_architecture(value).kind
+    return arguments, None
+
+
 def _read(arguments: list[str], program: str) -> tuple[Any, dict[str, float], str]:
-    """The options, the budget among them that was named, and why the preset is the one it is."""
+    """The options, the budget among them that was named, and a line on the size and what goes with it."""
+    arguments, own = _own_architecture(arguments)
     budget = parse_some(make_dataclass("Budget", [(name, float | None, None) for name in BUDGETS]), arguments, program)
     given = {name: value for name, value in vars(budget).items() if value is not None}
     if math.isfinite(given.get("steps", math.nan)):
         given["steps"] = int(given["steps"])
     choice = parse_some(Choice, arguments, program)
-    preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
-    choice = replace(choice, preset=preset)
+    ancestor = parse_some(make_dataclass("Ancestor", [("ancestor", str | None, None)]), arguments, program).ancestor
+    if ancestor is not None:
+        kind, why = _options_of_ancestor(ancestor, choice, arguments, bool(given))
+    else:
+        preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
+        kind, why = _train_options(replace(choice, preset=preset), own, bool(given)), f"preset: {preset} ({why})"
     options = parse(
-        _train_options(choice, bool(given)),
+        kind,
         arguments,
         program,
-        "Train a language model from scratch on your own text. The defaults shown are those of the chosen "
+        "Train a language model on your own text. The defaults shown are those of the chosen "
         "architecture, tokenization and preset.",
         COMMON,
     )
@@ -148,7 +178,24 @@ def _resume(options: Any, given: dict[str, float], arguments: list[str], command
     folder = options.files.folder
     changed = changes(arguments, options, Run(folder))
     data = options.data.data if any(word.startswith("--data") for word in arguments) else ()
-    return resume(folder, budget=given, changes=changed, data=data, say=say, started=_BEGAN, command=command)
+    watching = _trackers(options.files)
+    return resume(
+        folder,
+        budget=given,
+        changes=changed,
+        data=data,
+        say=say,
+        started=_BEGAN,
+        command=command,
+        callbacks=watching,
+    )
+
+
+def _trackers(files: Files) -> list[Any]:
+    from ..training.distributed import in_first_process
+    from ..training.trackers import Tracker
+
+    return [Tracker(name, say) for name in files.track] if in_first_process() else []
 
 
 def _train(options: Any, plan: Plan, command: str) -> Any:
@@ -161,7 +208,8 @@ def _train(options: Any, plan: Plan, command: str) -> Any:
     from ..training.pipeline import train
 
     files, training, started = options.files, options.training, _BEGAN
-    lessons = PRESETS[options.choice.preset].lessons
+    watching = _trackers(files)
+    lessons = PRESETS[options.choice.preset].lessons if options.choice.preset else {}
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     if lessons and not training.teachers and training.minutes is not None and alone:
         pupil = Pupil(files.folder, options.model, training, options.data, options.tokenizer)
@@ -181,23 +229,48 @@ def _train(options: Any, plan: Plan, command: str) -> Any:
         command=command,
         beside=(files.model_path, files.config_path),
         begun=plan.close,
+        callbacks=watching,
     )
 
 
-def _train_options(choice: Choice, budget_given: bool) -> type:
-    """A dataclass of all options, with the defaults that follow from `choice`."""
+def _train_options(choice: Choice, own: str | None, budget_given: bool) -> type:
+    """A dataclass of all options, with the defaults that follow from `choice`; `own` is the kind of an architecture of
+    the user's own. Raises UsageError where that has settings that are called as others are."""
+    kind = own or choice.architecture
     tokenizer = {"character": CharacterTokenizerConfig, "tiktoken": TiktokenTokenizerConfig}[choice.tokenization]
     name = choice.preset or DEFAULT_PRESET
     preset = {} if choice.tokenization == "character" else PRESETS[name].tokenizer
-    training = training_preset(choice.architecture, name)
+    model, training = model_preset(kind, name), training_preset(kind, name)
+    others = {field.name for part in (choice, Files(), DataConfig(), tokenizer(), training) for field in fields(part)}
+    if taken := sorted(others & {field.name for field in fields(model)}):
+        raise UsageError(f"{kind} calls a setting {taken[0]}, as another option is called: give it another name")
+    return _all_options(choice, tokenizer(**preset), model, training, budget_given)
+
+
+def _options_of_ancestor(name: str, choice: Choice, arguments: list[str], budget_given: bool) -> tuple[type, str]:
+    """The options of a training that goes on from a run, and a line that says so. Raises UsageError where some say what
+    the run says."""
+    if typed := [word for word in arguments if word.startswith(("--architecture", "--tokenization", "--preset"))]:
+        raise UsageError(f"--from {name} has its own shape and tokens: leave out {typed[0].partition('=')[0]}")
+    from ..training.ancestor import ancestor_of
+
+    run = ancestor_of(name)
+    model = run.config.model
+    choice = replace(choice, architecture=model.kind)
+    no_options = CharacterTokenizerConfig()  # of tokens: they are the run's
+    kind = _all_options(choice, no_options, model, going_on_preset(model.kind), budget_given)
+    return kind, f"from {name}: a {model.kind}, with its shape and its tokens"
+
+
+def _all_options(choice: Choice, tokenizer: Any, model: Any, training: Any, budget_given: bool) -> type:
     if budget_given:
         training = replace(training, minutes=None, steps=None, epochs=None)
     parts = {
         "choice": choice,
         "files": Files(),
         "data": DataConfig(),
-        "tokenizer": tokenizer(**preset),
-        "model": model_preset(choice.architecture, name),
+        "tokenizer": tokenizer,
+        "model": model,
         "training": training,
     }
     return make_dataclass(
@@ -217,12 +290,15 @@ def _finish(finished: Any, files: Files) -> int:
     from ..measuring.evaluation import summary
     from ..measuring.plots import plot_losses
     from ..runs.pair import write_pair
+    from ..training.ancestor import say_both
 
     run = finished.run
     plot_losses([run], run.folder / "loss.png")
     write_atomically(run.folder / "README.md", model_card(run))
     write_pair(run, files.model_path, files.config_path)
     print(summary(finished.results["losses"]))
+    if "ancestor" in finished.results:
+        say_both(finished.results["ancestor"], print)
     print(f"\n{(run.folder / 'sample.txt').read_text(encoding='utf-8')[:600].strip()}\n")
     say(
         f"the run is in {run.folder}; write with it: python inference.py --model_file {files.model_file} "

@@ -42,6 +42,15 @@ class TrainingConfig:
     bpe_dropout: float = 0.0
     """Probability with which a byte pair comes undone in a training batch, so that words are met in many spellings; for
     byte pairs that are read many times."""
+    ancestor: str | None = None
+    """A finished run to go on from. Its weights, tokens and shape are taken, and the text is a new one."""
+    extend_vocab: int = 0
+    """With an ancestor of byte pairs, how many more of them are learnt from the new text."""
+    keep: float = 0.0
+    """With an ancestor, the share of the batches that are of its text, so that it is not forgotten."""
+    adapter: int = 0
+    """With an ancestor, learn only what a product of two matrices of this rank adds to each of its hidden matrices;
+    with 4 that is under 300 KB for the model that comes with the package."""
     teachers: tuple[str, ...] = ()
     """Finished runs on the same text and tokens, whose mean probabilities the model learns along with the text."""
     taught: float = 0.5
@@ -84,6 +93,8 @@ class TrainingConfig:
             ("gradient_clip", 0),
             ("weight_decay", 0),
             ("seed", 0),
+            ("extend_vocab", 0),
+            ("adapter", 0),
         ):
             if not getattr(self, name) >= least:
                 found.append(f"{name} is {getattr(self, name)}, but must be at least {least}")
@@ -98,6 +109,16 @@ class TrainingConfig:
             found.append(f"bpe_dropout is {self.bpe_dropout}, but must be from 0 (off) to under 1")
         if not 0 <= self.taught <= 1:
             found.append(f"taught is {self.taught}, but must be from 0 to 1")
+        if not 0 <= self.keep < 1:
+            found.append(f"keep is {self.keep}, but must be from 0 to under 1")
+        if self.ancestor is None:
+            idle = [name for name in ("extend_vocab", "keep", "adapter") if getattr(self, name)]
+            found += [f"{name} needs a run to go on from: --from" for name in idle]
+        if self.adapter:
+            given = [name for name in ("extend_vocab", "ema", "shard") if getattr(self, name)]
+            found += [f"{name} changes more than an adapter can hold: leave one of them out" for name in given]
+        if self.keep and self.carry_state:
+            found.append("keep puts batches of another text in between, so that carry_state cannot read on")
         if self.bpe_dropout and self.carry_state:
             found.append("bpe_dropout makes windows end early, so that carry_state cannot go on from them")
         return found

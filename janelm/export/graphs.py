@@ -31,6 +31,7 @@ Shapes: B batch, T time, L layers, D width, H heads, E = D / H, V vocabulary.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -51,7 +52,7 @@ from ..version import __version__
 from .description import KEY, Description, parsed_description
 from .gpt2 import GPT2Graph
 from .lstm import LSTMGraph
-from .parts import Graph, Weights, constant, join, outside
+from .parts import Graph, Weights, constant, join, outside, part
 from .transformer import TransformerGraph
 
 EXPORTERS: dict[str, type[Graph]] = {"transformer": TransformerGraph, "lstm": LSTMGraph, "gpt2": GPT2Graph}
@@ -62,7 +63,7 @@ IR_VERSION = 11  # the one that came with opset 23
 def export_graph(run: LoadedRun) -> onnx.ModelProto:
     """The model of `run` as a checked ONNX graph with float32 weights; the run itself stays as it is.
 
-    Raises JaneLMError where there is no exporter for the model's architecture.
+    Raises JaneLMError where the model's architecture has no graph of its own and cannot be traced.
     """
     model, weights = export_apart(run)
     join(model, weights)
@@ -73,19 +74,33 @@ def export_graph(run: LoadedRun) -> onnx.ModelProto:
 def export_apart(run: LoadedRun) -> tuple[onnx.ModelProto, Weights]:
     """The same, unchecked and without its matrices, and these by their names in the graph: what `OnnxEngine` runs
     without copying them once more."""
-    config, kind, vocab_size, trained = run.config.model, run.config.model.kind, run.tokenizer.vocab_size, run.weights
-    if kind not in EXPORTERS:
-        raise JaneLMError(f"a model of kind {kind} cannot be exported: there are graphs for {', '.join(EXPORTERS)}")
-    graph = EXPORTERS[kind](config)
-    weights = graph.arrays({name: trained[name] for name in config.weight_shapes(vocab_size)})
-    model = _without_weights(graph, vocab_size, {name: array.shape for name, array in weights.items()})
+    config, kind, vocab_size = run.config.model, run.config.model.kind, run.tokenizer.vocab_size
+    model, weights, states = _authored_whole(run) if kind in EXPORTERS else _traced(run)
     model.producer_name, model.producer_version = "janelm", __version__
-    model.graph.initializer.extend(constant(name, array) for name, array in weights.items())
     description = {"name": run.name, "kind": kind, "config": to_dict(config), "vocab_size": vocab_size}
     description |= {"prompts": of_prompts(run.config.data)}
     description |= {"tokenizer": _compact(run.tokenizer), "opset": OPSET, "precision": "fp32"}
-    write_description(model, description | graph.states())
+    write_description(model, description | states)
     return model, {tensor.name: weights[tensor.name] for tensor in outside(model)}
+
+
+def _authored_whole(run: LoadedRun) -> tuple[onnx.ModelProto, Weights, dict[str, Any]]:
+    """The graph that is written for the architecture, its weights, and what the description says of its states."""
+    config, trained, vocab_size = run.config.model, run.weights, run.tokenizer.vocab_size
+    graph = EXPORTERS[config.kind](config)
+    weights = graph.arrays({name: trained[name] for name in config.weight_shapes(vocab_size)})
+    model = _without_weights(graph, vocab_size, {name: array.shape for name, array in weights.items()})
+    model.graph.initializer.extend(constant(name, array) for name, array in weights.items())
+    return model, weights, graph.states()
+
+
+def _traced(run: LoadedRun) -> tuple[onnx.ModelProto, Weights, dict[str, Any]]:
+    """The same of any other architecture."""
+    from .traced import trace
+
+    network = run.model if run.model.device.type == "cpu" else copy.deepcopy(run.model).cpu()
+    model, states = trace(network.eval(), OPSET)
+    return model, part(model), {"states": states}
 
 
 def _without_weights(graph: Graph, vocab_size: int, shapes: dict[str, Any]) -> onnx.ModelProto:

@@ -69,7 +69,8 @@ def join(model: onnx.ModelProto, weights: Weights) -> None:
 
 def part(model: onnx.ModelProto) -> Weights:
     """Take the matrices out of the graph again: they are returned by name."""
-    matrices = [tensor for tensor in model.graph.initializer if is_matrix(tensor.dims)]
+    numbers = [tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT]
+    matrices = [tensor for tensor in numbers if is_matrix(tensor.dims)]
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in matrices}
     for tensor in matrices:
         tensor.CopyFrom(constant(tensor.name, weights[tensor.name]))

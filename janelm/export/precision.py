@@ -96,6 +96,8 @@ def _int8(model: onnx.ModelProto, weights: Weights) -> None:
     for node in nodes:
         matrices = [name for name in node.input if name in weights]
         uses |= dict.fromkeys(matrices, node.op_type)
+        if matrices and node.op_type not in INT8_NODES:
+            raise JaneLMError(f"there is no {node.op_type} in int8: take the precision int8-weights")
         graph.node.extend(INT8_NODES[node.op_type](node) if matrices else [node])
     for tensor in outside(model):
         name = tensor.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..config import to_dict
-from ..runs.figures import Copied
+from ..runs.figures import Copied, Facts, Results
 from ..runs.folder import Run
 from ..runs.public import file_name, public_command, public_data
 from .evaluation import titles
@@ -23,8 +23,9 @@ def model_card(run: Run) -> str:
     lines = [
         f"# {run.name}",
         "",
-        f"A {config.model.kind} of {results['parameters']:,} parameters, trained from scratch on "
-        f"{_sources(facts['sources'])} with JaneLM {facts['janelm']}.",
+        f"A {config.model.kind} of {results['parameters']:,} parameters, trained "
+        f"{'on' if 'ancestor' in facts else 'from scratch on'} {_sources(facts['sources'])} with JaneLM "
+        f"{facts['janelm']}{_from(facts)}.",
         "",
         "![Loss against tokens and against seconds](loss.png)",
         "",
@@ -42,7 +43,7 @@ def model_card(run: Run) -> str:
     unit = "characters" if run.tokenizer().config.kind == "character" else "tokens"
     if results.get("overlap"):  # of a very long training text there is none
         lines += _overlap(results["overlap"], unit)
-    lines += _training(run, names)
+    lines += _both_texts(facts, results) + _training(run, names)
     lines += [
         "",
         "## Limits",
@@ -95,6 +96,29 @@ def hub_card(run: Run, use: str) -> str:
     return "\n".join(lines)
 
 
+def _from(facts: Facts) -> str:
+    """The model that it goes on from, in a clause."""
+    if "ancestor" not in facts:
+        return ""
+    one = facts["ancestor"]
+    texts = ", before that on ".join(", ".join(text["sources"]) for text in one["texts"])
+    return f"; it goes on from {one['name']}, a {one['architecture']} trained on {texts or 'a text that is not known'}"
+
+
+def _both_texts(facts: Facts, results: Results) -> list[str]:
+    """What going on from another model has brought, and what was forgotten."""
+    if "ancestor" not in facts or "ancestor" not in results:
+        return []
+    found = results["ancestor"]
+    lines = ["", "## Before and after", "", "Bits per byte of held-out text, at most 65,536 tokens of each split.", ""]
+    lines += ["| text | the model it goes on from | this model |", "|---|---|---|"]
+    for name, title in (("new", "this text"), ("old", "the text of the model it goes on from")):
+        if name in found["before"] and name in found["after"]:
+            lines.append(f"| {title} | {found['before'][name]:.4f} | {found['after'][name]:.4f} |")
+    added = facts["ancestor"]["added"]
+    return [*lines, "", f"It has {added}."] if added else lines
+
+
 def _training(run: Run, names: dict[str, str]) -> list[str]:
     config, results = run.config(), run.results()
     facts = run.facts()
@@ -137,8 +161,9 @@ def _overlap(overlap: dict[str, Copied], unit: str) -> list[str]:
         "",
         "## Is it copied?",
         "",
-        f"The share of its runs of 8, 16 and 32 {unit} that stand verbatim in the training text, and the longest one; "
-        "the first line is held-out text, which the model never saw: what not copying looks like.",
+        f"The share of its runs of 8, 16 and 32 {unit} that stand verbatim in the training text, or in that of a model "
+        "that it goes on from, and the longest one; the first line is held-out text, which the model never saw: what "
+        "not copying looks like.",
         "",
         f"| text | runs of 8 | runs of 16 | runs of 32 | longest, {unit} |",
         "|---|---|---|---|---|",

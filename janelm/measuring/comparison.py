@@ -91,6 +91,8 @@ def unfairness(runs: list[Run]) -> list[str]:
             found.append(f"{pair} differ by {larger / smaller - 1:.0%} in parameters")
         if len({run.config().training.teachers != () for run in (first, other)}) > 1:
             found.append(f"of {pair} only one learned from teachers too")
+        if ("ancestor" in facts) != ("ancestor" in other_facts):
+            found.append(f"of {pair} only one goes on from another model")
         tokens = [run.metrics()[-1]["tokens"] for run in (first, other)]
         if max(tokens) > 1.02 * min(tokens):
             found.append(f"{pair} saw different amounts of text ({tokens[0]:,.0f} and {tokens[1]:,.0f} tokens)")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..config import DataConfig, TrainingConfig, from_dict
 from ..errors import JaneLMError, UsageError
 from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
 from ..text.encoded import text_digest
 from ..text.sources import Source
-from .figures import Facts
+from ..text.tokenizers import Tokenizer
+from .figures import EarlierText, Facts
 from .folder import Run
 from .loaded import RunConfig
 
@@ -18,6 +20,30 @@ from .loaded import RunConfig
 def training_tokens(run: Run, data: tuple[str, ...] = ()) -> np.ndarray:
     """The tokens (T,) int64 that a run was trained on. Raises JaneLMError where its text has changed since."""
     return run_data(run, data=data).training_tokens()
+
+
+def earlier_tokens(run: Run, text: EarlierText) -> np.ndarray:
+    """The same of a text that an ancestor of the run was trained on, in the run's tokens."""
+    config = run.config()
+    place = (config.model.context_length, config.training, torch.device("cpu"))
+    return earlier_text(text, run.tokenizer(), *place).training_tokens()
+
+
+def earlier_text(
+    text: EarlierText, tokenizer: Tokenizer, context_length: int, training: TrainingConfig, device: torch.device
+) -> Dataset:
+    """A text that an ancestor was trained on, split as it was then, in these tokens.
+
+    Raises JaneLMError where it is not there any more, has changed, or is of documents while these tokens are of running
+    text.
+    """
+    data, names = from_dict(DataConfig, {"rules": 1} | text["data"]), ", ".join(text["sources"])
+    if data.documents and tokenizer.end_token is None:
+        raise JaneLMError(f"{names} was read as documents, for whose ends this running text has no token")
+    sources = load_sources(data.data, data)
+    if text_digest(sources) != text["text_sha256"]:
+        raise JaneLMError(f"{names} is not the text any more that the ancestor was trained on")
+    return load_dataset(sources, data, tokenizer, context_length, training, device, final=True)
 
 
 def run_data(run: Run, *others: Run, data: tuple[str, ...] = ()) -> Dataset:

@@ -8,6 +8,26 @@ from ..config.plain import misfit
 from ..errors import JaneLMError
 
 
+class EarlierText(TypedDict):
+    """A text that an ancestor was trained on."""
+
+    sources: list[str]
+    text_sha256: str
+    data: dict
+
+
+class Ancestor(TypedDict):
+    """The finished model that a training goes on from, and its texts, the latest first."""
+
+    name: str
+    architecture: str
+    parameters: int
+    added: str
+    texts: list[EarlierText]
+    weights_sha256: NotRequired[str]
+    before: NotRequired[dict[str, float]]
+
+
 class Facts(TypedDict):
     """Of the text and the machine, known before training."""
 
@@ -21,6 +41,7 @@ class Facts(TypedDict):
     machine: str
     parameters: NotRequired[int]
     readers: NotRequired[list[str]]
+    ancestor: NotRequired[Ancestor]
 
 
 class Figures(TypedDict):
@@ -59,6 +80,14 @@ class Best(TypedDict):
     validation_bits_per_byte: float
 
 
+class OnBothTexts(TypedDict):
+    """Held-out bits per byte of the new text and the ancestor's, before the first step and of the finished model."""
+
+    before: dict[str, float]
+    after: dict[str, float]
+    not_measured: NotRequired[str]
+
+
 class Results(TypedDict):
     """Of a finished run."""
 
@@ -73,6 +102,7 @@ class Results(TypedDict):
     losses: dict[str, Figures]
     overlap: NotRequired[dict[str, Copied]]
     teachers: NotRequired[list[Teacher]]
+    ancestor: NotRequired[OnBothTexts]
 
 
 class Saved(TypedDict):

@@ -4,16 +4,18 @@ A run is a folder that is complete in itself:
 
     config.json        shape, data, training settings, split, versions
     tokenizer.json     the whole tokenizer
-    best.safetensors   the weights with the lowest validation loss
+    best.safetensors   the weights with the lowest validation loss; or, of an adapter, adapter.safetensors: what is
+                       added to the ancestor's, which must be there
     resume.pt          the last weights and their average, the optimizers' state and where training stands
     metrics.csv        a row for each evaluation
     results.json       the final figures
     samples.txt        what the model wrote at each evaluation, from the same start
     loss.png, sample.txt, README.md
+    architecture.py    only of an architecture of one's own: the file that it is written in
 
 Every file is written as a whole or not at all, so a kill at any instant leaves a run that loads. Nothing read here can
-run code: weights are safetensors or torch's tensors and nothing else, settings are JSON, and the pickled config that
-`--config_file` names may hold plain data only.
+run code but architecture.py, and that for who trusts it: weights are safetensors or torch's tensors and nothing else,
+settings are JSON, and the pickled config that `--config_file` names may hold plain data only.
 
 Reading a run does not import torch: that takes a second and 180 MB, and writing text can do without.
 """
@@ -21,6 +23,7 @@ Reading a run does not import torch: that takes a second and 180 MB, and writing
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -30,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from ..config.own import SOURCES
 from ..errors import JaneLMError, UsageError
 from ..machine.files import MODELS, write_atomically
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from ..architectures import LanguageModel
 
 SAMPLES = Path(__file__).parents[1] / "samples"  # runs that come with the package, by architecture
+CODE, ADAPTER = "architecture.py", "adapter.safetensors"
 SAMPLE_FILES = (
     "config.json",
     "tokenizer.json",
@@ -51,6 +56,7 @@ SAMPLE_FILES = (
     "loss.png",
     "sample.txt",
     "README.md",
+    CODE,
 )
 
 
@@ -68,6 +74,8 @@ class Run:
     def write_settings(self, config: RunConfig, tokenizer: Tokenizer, facts: Facts) -> None:
         """Write config.json (with `facts` about the text and the machine beside it) and tokenizer.json."""
         self._write_json("tokenizer.json", tokenizer.to_json())
+        if config.model.kind in SOURCES:
+            self._write(CODE, SOURCES[config.model.kind])
         self._write_json("config.json", config.to_json() | {"facts": facts})
 
     def _write(self, name: str, content: Any) -> None:
@@ -80,6 +88,11 @@ class Run:
     def write_best(self, model: LanguageModel) -> None:
         weights = arrays_of(model)
         self._write("best.safetensors", lambda path: save_file(weights, path))
+
+    def write_adapter(self, parts: dict[str, np.ndarray]) -> None:
+        """Write what is added to an ancestor's matrices: of each the two narrow ones, in half precision."""
+        narrow = {name: part.astype(np.float16) for name, part in parts.items()}
+        self._write(ADAPTER, lambda path: save_file(narrow, path))
 
     def write_resume_state(self, state: dict[str, Any]) -> None:
         import torch
@@ -122,7 +135,7 @@ class Run:
     def config(self) -> RunConfig:
         """All settings. Raises JaneLMError where they are missing, damaged, or make no sense."""
         try:
-            return RunConfig.from_json(self.read_json("config.json"))
+            return RunConfig.from_json(self.read_json("config.json"), self.folder / CODE)
         except UsageError as error:  # of nobody's flags
             raise JaneLMError(f"{self.folder / 'config.json'} is damaged ({error}): train the model again") from error
 
@@ -186,12 +199,36 @@ class Run:
     def best_weights(self) -> dict[str, np.ndarray]:
         """The arrays that `write_best` wrote, as float32. Raises JaneLMError where they are missing or damaged."""
         path = self.folder / "best.safetensors"
+        if (self.folder / ADAPTER).exists():
+            return self._merged(self.folder / ADAPTER)
         try:
             return widened(load_file(path))
         except FileNotFoundError:
             raise JaneLMError(f"{self.folder} has no weights yet: train it first. {_choices()}") from None
         except Exception as error:
             raise JaneLMError(f"{path} is damaged ({error}): train the model again or fetch it anew") from error
+
+    def _merged(self, path: Path) -> dict[str, np.ndarray]:
+        """The ancestor's weights with what the adapter adds to them."""
+        name, facts = self.config().training.ancestor, self.facts().get("ancestor", {})
+        base = find_run(str(name)).best_weights()
+        if digest_of(base) != facts.get("weights_sha256"):
+            raise JaneLMError(f"{path} is an adapter for another model than {name} is now: restore that")
+        try:
+            parts = widened(load_file(path))
+            for matrix in {part.rpartition(".")[0] for part in parts}:
+                base[matrix] = base[matrix] + parts[f"{matrix}.up"] @ parts[f"{matrix}.down"]
+        except Exception as error:
+            raise JaneLMError(f"{path} is damaged ({error}): train the adapter again or fetch it anew") from error
+        return base
+
+
+def digest_of(weights: dict[str, np.ndarray]) -> str:
+    """SHA-256 of a model's weights by name."""
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        found.update(name.encode() + np.ascontiguousarray(weights[name]).tobytes())
+    return found.hexdigest()
 
 
 def load_run(name: str | Path, which: str = "best", device: torch.device | str = "cpu") -> LoadedRun:

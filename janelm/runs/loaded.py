@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
 from ..config import MODEL_CONFIGS, DataConfig, ModelConfig, TrainingConfig, check, from_dict, to_dict
+from ..config.own import code_of
 from ..config.plain import misfit
 from ..errors import JaneLMError
 from ..text.tokenizers import Tokenizer
@@ -40,15 +42,26 @@ class RunConfig:
     training: TrainingConfig
 
     def to_json(self) -> dict:
-        return {"format": FORMAT} | {name: to_dict(getattr(self, name)) for name in ("model", "data", "training")}
+        parts = {name: to_dict(getattr(self, name)) for name in ("model", "data", "training")}
+        code = code_of(self.model.kind)
+        return {"format": FORMAT} | parts | ({"code": code} if code else {})
 
     @staticmethod
-    def from_json(values: dict) -> RunConfig:
-        """Raises JaneLMError where the values are of a later version, or are no settings that make sense."""
+    def from_json(values: dict, code: Path, source: bytes | None = None) -> RunConfig:
+        """`code` is where the file of an architecture of one's own is, which `source` may hold.
+
+        Raises JaneLMError where the values are of a later version, are no settings that make sense, or such a file is
+        not trusted.
+        """
         if found := misfit(values, _Stored):
             raise JaneLMError(f"the config {found}: train the model again, or fetch it anew")
         if values.get("format", FORMAT) > FORMAT:
             raise JaneLMError("the run was made by a later version of JaneLM: upgrade this one to read it")
+        kind = values["model"].get("kind")
+        if "code" in values and isinstance(kind, str) and kind not in MODEL_CONFIGS:
+            from ..architectures.own import make_known
+
+            make_known(values["code"], kind, code, source)
         model: ModelConfig = from_dict(MODEL_CONFIGS, values["model"])
         data = from_dict(DataConfig, {"rules": 1} | values["data"])  # a run without the number is older than it
         training = from_dict(TrainingConfig, values["training"])

@@ -11,6 +11,7 @@ import pickletools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config.own import SOURCES
 from ..errors import JaneLMError
 from ..machine.files import write_atomically
 from ..text.tokenizers import tokenizer_from_json
@@ -27,7 +28,9 @@ def write_pair(run: Run, model_file: Path, config_file: Path) -> None:
     import torch
 
     loaded = run.load()
-    settings = {"config": loaded.config.to_json(), "tokenizer": loaded.tokenizer.to_json()}
+    settings: dict[str, Any] = {"config": loaded.config.to_json(), "tokenizer": loaded.tokenizer.to_json()}
+    if loaded.config.model.kind in SOURCES:
+        settings["code"] = SOURCES[loaded.config.model.kind].decode()
     write_atomically(model_file, lambda path: torch.save(weights_of(loaded.model), path))
     write_atomically(config_file, pickle.dumps(settings, protocol=4))
 
@@ -39,7 +42,8 @@ def load_pair(model_file: Path, config_file: Path, device: torch.device | str = 
     """
     settings = _load_plain_pickle(config_file)
     try:
-        config = RunConfig.from_json(settings["config"])
+        source = settings["code"].encode() if "code" in settings else None
+        config = RunConfig.from_json(settings["config"], config_file, source)
         tokenizer = tokenizer_from_json(settings["tokenizer"])
     except (KeyError, TypeError, AttributeError) as error:
         raise JaneLMError(

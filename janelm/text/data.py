@@ -7,7 +7,7 @@ number, so that a resumed run sees exactly the batches of an uninterrupted one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,6 +20,7 @@ from ..config import CharacterTokenizerConfig, DataConfig, TokenizerConfig, Trai
 from ..errors import JaneLMError, UsageError
 from .documents import describe_copies, split_documents
 from .encoded import SPLITS, EncodedText, RunningSplits
+from .extending import Extension
 from .sources import Source
 from .tokenizers import CharacterTokenizer, TiktokenTokenizer, Tokenizer, train_tokenizer, undo_merges
 
@@ -54,6 +55,8 @@ class Dataset:
     """The splits that training does not see: validation and, if there is one, test."""
     report: list[str]
     """What there is to say of how the text was cut."""
+    many_shapes: bool = False
+    """Whether training batches differ in their shapes."""
 
     def __init__(self, tokenizer: Tokenizer, training: TrainingConfig, device: torch.device) -> None:
         self.tokenizer, self._seed, self._bpe_dropout = tokenizer, training.seed, training.bpe_dropout
@@ -86,13 +89,13 @@ class Dataset:
 def load_dataset(
     sources: list[Source],
     config: DataConfig,
-    tokenizer: TokenizerConfig | Tokenizer,
+    tokenizer: TokenizerConfig | Tokenizer | Extension,
     context_length: int,
     training: TrainingConfig,
     device: torch.device,
     final: bool = False,
 ) -> Dataset:
-    """Split the text, train a tokenizer on the training split (unless one is given), and encode it all.
+    """Split the text, train or extend a tokenizer on the training split (unless one is given), and encode it all.
 
     With `training.carry_state`, each row of a training batch of running text goes on where it ended in the batch
     before; documents longer than the context length may raise it, unless it is `final`, as a run's own is. With
@@ -100,19 +103,29 @@ def load_dataset(
     Raises JaneLMError where the text is too short for the context length, and UsageError where characters should come
     undone.
     """
-    if training.bpe_dropout and isinstance(tokenizer, (CharacterTokenizer, CharacterTokenizerConfig)):
+    known = tokenizer.tokenizer if isinstance(tokenizer, Extension) else tokenizer
+    if training.bpe_dropout and isinstance(known, (CharacterTokenizer, CharacterTokenizerConfig)):
         raise UsageError("bpe_dropout undoes byte pairs, of which characters have none: take --tokenization tiktoken")
     if config.documents:
         pieces = split_documents(sources, config)
-        if not isinstance(tokenizer, Tokenizer):
-            tokenizer = train_tokenizer(tokenizer, pieces[0], documents=True)
+        tokenizer = _ready(tokenizer, pieces[0], documents=True)
         return Documents(pieces, tokenizer, config, context_length, training, device, final)
     splits = RunningSplits(sources, config.split)
-    if not isinstance(tokenizer, Tokenizer):
-        every = 1 if tokenizer.kind == "character" else -(-splits.length // TOKENIZER_TEXT)
-        tokenizer = train_tokenizer(tokenizer, islice(splits.blocks("train"), 0, None, every))
+    characters = isinstance(known, (CharacterTokenizer, CharacterTokenizerConfig))
+    every = 1 if characters else -(-splits.length // TOKENIZER_TEXT)
+    tokenizer = _ready(tokenizer, islice(splits.blocks("train"), 0, None, every))
     text = EncodedText(splits, tokenizer)
     return RunningText(text, tokenizer, context_length, training, device)
+
+
+def _ready(
+    tokenizer: TokenizerConfig | Tokenizer | Extension, texts: Iterable[str], documents: bool = False
+) -> Tokenizer:
+    if isinstance(tokenizer, Tokenizer):
+        return tokenizer
+    if isinstance(tokenizer, Extension):
+        return tokenizer.learn(texts, documents)
+    return train_tokenizer(tokenizer, texts, documents)
 
 
 class RunningText(Dataset):
@@ -215,6 +228,8 @@ class Documents(Dataset):
 
     One that is longer than the context is cut into windows, each of which begins with the last token of the one before.
     """
+
+    many_shapes = True
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
 from ..text.data import Dataset
 from ..writing.generation import Limits, generate, generate_samples
+from .ancestor import BothTexts
 from .loop import Trainer
 
 SAMPLE_TOKENS = 500  # of the text that is kept beside a finished model
@@ -30,7 +31,13 @@ def sample_text(run: LoadedRun, num_tokens: int) -> str:
 
 
 def measure(
-    run: Run, loaded: LoadedRun, dataset: Dataset, trainer: Trainer, taught_by: list[dict], command: str | None
+    run: Run,
+    loaded: LoadedRun,
+    dataset: Dataset,
+    trainer: Trainer,
+    taught_by: list[dict],
+    command: str | None,
+    texts: BothTexts | None = None,
 ) -> dict:
     """The figures of the finished model, which go to results.json, and a text that it writes."""
     network, state = loaded.model, trainer.state
@@ -50,20 +57,25 @@ def measure(
         "losses": losses,
         "overlap": {},
     }
+    if texts:
+        results["ancestor"] = texts.after(network, dtype)
     run.write_results(results)  # what follows takes a while
     network.eval()
-    if dataset.train_tokens <= MOST_TOKENS:
-        results["overlap"] = originality(loaded, dataset)
+    read = [dataset, *(texts.earlier if texts else [])]
+    if sum(data.train_tokens for data in read) <= MOST_TOKENS:
+        results["overlap"] = originality(loaded, read)
         run.write_results(results)
     write_atomically(run.folder / "sample.txt", sample_text(loaded, SAMPLE_TOKENS))
     return results
 
 
-def originality(run: LoadedRun, data: Dataset) -> dict[str, dict[str, float]]:
-    """How much of what the model writes stands in the training text: the share of its runs of 8, 16 and 32 tokens, and
-    the longest, at two temperatures; and the same of held-out text, which is what not copying looks like."""
-    index = TokenIndex(data.training_tokens())
-    held_out = next(data.evaluation("validation", 2000)).targets.cpu().numpy()
+def originality(run: LoadedRun, read: list[Dataset]) -> dict[str, dict[str, float]]:
+    """How much of what the model writes stands in its training texts, the latest first: the share of its runs of 8, 16
+    and 32 tokens, and the longest, at two temperatures; and the same of held-out text, which is what not copying looks
+    like."""
+    apart = np.array([-1])  # no token: what ends one text and begins the next stands in neither
+    index = TokenIndex(np.concatenate([part for data in read for part in (data.training_tokens(), apart)]))
+    held_out = next(read[0].evaluation("validation", 2000)).targets.cpu().numpy()
     texts = {"held-out text": [row[row != IGNORED] for row in held_out]}
     for temperature in (1.0, 0.7):
         written: list[list[int]] = [[] for _ in range(8)]

@@ -7,7 +7,7 @@ At evenly spaced points of progress both losses are measured, the run is saved, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..measuring.evaluation import FINAL_TOKENS
 from ..runs.folder import Run
 from ..runs.loaded import load_weights
 from ..text.data import Batch, Dataset
+from .callbacks import Callback
 from .clock import Clock
 from .distillation import Teachers
 from .distributed import Team
@@ -48,10 +49,11 @@ class Trainer:
         started: float | None = None,
         team: Team | None = None,
         teachers: Teachers | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
         """`sample` writes a little text with the model; `say` prints a line for the user; `started` is when the
         command began, by `time.perf_counter`, so that a budget of minutes counts its start too; `team` are the
-        processes that train together; `teachers` the models that this one also learns from."""
+        processes that train together; `teachers` the models that this one also learns from; `callbacks` look on."""
         if config.epochs is not None:
             config = replace(config, epochs=None, steps=max(1, round(config.epochs * data.batches_per_epoch)))
         say(f"batches: {data.tokens_per_step:,} tokens")
@@ -60,6 +62,7 @@ class Trainer:
         self.records = Records(self.stepper, run, sample)
         self.clock, self.state = Clock(config, started), TrainingState()
         self.interrupt, self._say = Interrupt(say), say
+        self.callbacks = list(callbacks) if self.team.first else []
 
     def train(self) -> TrainingState:
         """Train until the budget is spent, validation stops improving, or Ctrl-C; the best weights are then loaded.
@@ -91,6 +94,8 @@ class Trainer:
         self.state.norms.append(norm)
         self.state.stepping += time.perf_counter() - began
         self.state.step += 1
+        for callback in self.callbacks:
+            callback.step(self)
 
     def _look_up(self, bar: ProgressBar) -> None:
         """After a step: evaluate if that is due, and end if the budget is spent or the user says so."""
@@ -114,7 +119,8 @@ class Trainer:
         That one may put better weights in the place of the best, which are therefore saved too.
         """
         if self._measures:
-            self._save(best=self.run.best_weights() if self.team.first else None)
+            whole = self.team.first and not self.config.adapter  # of an adapter the better one is kept, from here too
+            self._save(best=self.run.best_weights() if whole else None)
         self.state.finished = "it was interrupted"
         self._evaluate(bar, save=False)
 
@@ -137,6 +143,8 @@ class Trainer:
                 self._save()
             self.records.write(state)
             bar.tell(state.rows[-1], state.samples[-1], better, *self._where())
+            for callback in self.callbacks:
+                callback.evaluation(self)
         state.evaluations_done, state.finished = self.team.tell((state.evaluations_done, state.finished))
 
     def _where(self) -> tuple[float, float]:

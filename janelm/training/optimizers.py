@@ -19,6 +19,7 @@ from torch.optim.adamw import adamw
 from ..architectures import LanguageModel
 from ..architectures.sharding import share_of, whole
 from ..config import TrainingConfig
+from ..errors import UsageError
 
 STACKED = 1 << 18  # numbers of a matrix up to which stacks are faster than one after the other (measured on a CPU)
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # a, b, c, as in torch.optim.Muon
@@ -169,11 +170,62 @@ class Muon(Optimizer):
         return matrix.grad.lerp(average, momentum)
 
 
+class LowRank(Optimizer):
+    """Low-rank adapters (Hu et al. 2022, "LoRA"): of each matrix, only what a product of two narrow ones adds to it is
+    learnt, by AdamW. The model has the sum at any moment, and the gradients of the two follow from the sum's."""
+
+    @torch.no_grad()
+    def __init__(self, groups: list[dict[str, Any]], rank: int) -> None:
+        super().__init__(groups)
+        self._base = {matrix: matrix.detach().clone() for matrix in self._parameters()}
+        for matrix in self._parameters():
+            rows, columns = matrix.shape
+            up = torch.zeros(rows, rank, device=matrix.device)
+            down = torch.randn(rank, columns, device=matrix.device) / columns**0.5
+            self.state[matrix] = {"up": up, "down": down, "step": torch.zeros((), device=matrix.device)}
+            for name, part in (("up", up), ("down", down)):
+                self.state[matrix] |= {f"{name}_avg": torch.zeros_like(part), f"{name}_avg_sq": torch.zeros_like(part)}
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for matrix in group["params"]:
+                if matrix.grad is not None:
+                    self._take_step(matrix, group)
+
+    def _take_step(self, matrix: Parameter, group: dict) -> None:
+        kept, gradient = self.state[matrix], matrix.grad
+        assert gradient is not None
+        adamw(
+            [kept["up"], kept["down"]],
+            [gradient @ kept["down"].T, kept["up"].T @ gradient],
+            [kept["up_avg"], kept["down_avg"]],
+            [kept["up_avg_sq"], kept["down_avg_sq"]],
+            [],
+            [kept["step"], kept["step"].clone()],
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=0.0,
+            eps=group["eps"],
+            maximize=False,
+        )
+        matrix.copy_(self._base[matrix]).addmm_(kept["up"], kept["down"])
+
+    def narrow(self, model: LanguageModel) -> dict[str, Tensor]:
+        """The two of each matrix, by its name in the model."""
+        names = {parameter: name for name, parameter in model.named_parameters()}
+        return {f"{names[matrix]}.{side}": kept[side] for matrix, kept in self.state.items() for side in ("up", "down")}
+
+
 MUON_PER_ADAM = 10  # Muon's rate for a hidden matrix to AdamW's: its steps are of one size whatever the gradient's
 
 
 def choose_optimizer(config: TrainingConfig) -> tuple[bool, str]:
     """Whether Muon takes the hidden matrices, and why."""
+    if config.adapter:
+        return False, "an adapter learns by it"
     if config.optimizer != "auto":
         return config.optimizer == "muon", "as asked"
     return True, "it gets further in as many steps, for a little of their speed"
@@ -183,6 +235,8 @@ def build_optimizers(model: LanguageModel, config: TrainingConfig) -> list[Optim
     """One optimizer for each kind of weight; every weight is in exactly one group of one of them."""
     muon, _ = choose_optimizer(config)
     matrices = model.hidden_matrices()
+    if config.adapter:
+        return [_adapter(model, matrices, config)]
     taken = {id(parameter) for parameter in matrices}
     rest = [parameter for parameter in model.parameters() if id(parameter) not in taken]
     shared = {
@@ -210,6 +264,18 @@ def build_optimizers(model: LanguageModel, config: TrainingConfig) -> list[Optim
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
     return optimizers
+
+
+def _adapter(model: LanguageModel, matrices: list[Parameter], config: TrainingConfig) -> LowRank:
+    """Raises UsageError where the model names no hidden matrices."""
+    if not matrices:
+        raise UsageError(f"a {model.config.kind} names no hidden matrices, to which an adapter could add")
+    model.requires_grad_(False)
+    for matrix in matrices:
+        matrix.requires_grad_(True)
+    rate = config.learning_rate
+    group = {"params": matrices, "lr": rate, "peak": rate, "betas": (0.9, 0.95), "eps": 1e-8}
+    return LowRank([group], config.adapter)
 
 
 def learning_rate_scale(step: int, progress: float, config: TrainingConfig) -> float:

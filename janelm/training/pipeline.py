@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from ..config import (
 )
 from ..errors import JaneLMError
 from ..machine.files import free_names, remove_strays, set_aside
-from ..machine.hardware import choose_device, processor
+from ..machine.hardware import choose_device, choose_precision, processor
 from ..machine.locks import FolderLock
 from ..runs.dataset import dataset_of, sources_of
 from ..runs.figures import Facts
@@ -39,6 +39,8 @@ from ..text.looking import paragraph
 from ..text.sources import GIVEN, Source, given_source
 from ..text.tidying import tidied
 from ..version import __version__
+from .ancestor import Ancestor, BothTexts, ancestor_of, find_ancestor
+from .callbacks import Callback
 from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
 from .finish import measure, sample_text
@@ -75,15 +77,18 @@ def train(
     started: float | None = None,
     command: str | None = None,
     begun: Callable[[], None] = lambda: None,
+    callbacks: Sequence[Callback] = (),
 ) -> Finished | None:
-    """Train a model from scratch and leave a run in `folder`.
+    """Train a model, from scratch or from an ancestor on, and leave a run in `folder`.
 
     The text is `text` if given, else what `data` names, else Austen's novels, which is said. What already stands at
     `folder` and at the paths `beside` is renamed to the next free number. `command` is what the user typed, for the
-    model card; `begun` is called when the run's folder is there. Where torchrun started several processes, they train
-    together, and all but the first get None. Raises UsageError with every wrong setting, or where another process is
-    writing this run, and JaneLMError where the text or the folder cannot be used or the training fails; if it had
-    learned nothing, what was renamed then has its name again.
+    model card; `begun` is called when the run's folder is there; `callbacks` look on (`Callback`). Where torchrun
+    started several processes, they train together, and all but the first get None. Raises UsageError with every wrong
+    setting, or where another process is writing this run, and JaneLMError where the text or the folder cannot be used
+    or the training fails; if it had learned nothing, what was renamed then has its name again.
+
+    With `training.ancestor`, `model` is that run's own shape, and `tokenizer` is not asked: its tokens are extended.
     """
     if text is None and data is None:
         say("neither text nor data is given: the text is Austen's novels")
@@ -102,12 +107,15 @@ def train(
         data = settled(data, sources)
         check(data, also=_contradictions(model, training, data))
         _report(sources, say)
-        with team.first_before_others():
-            dataset = load_dataset(sources, data, tokenizer, model.context_length, training, device)
-        config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
         run, moved = Run(folder), {}
+        ancestor = find_ancestor(run, RunConfig(model, data, training), device)
+        tokens = ancestor.tokens if ancestor else tokenizer
+        with team.first_before_others():
+            dataset = load_dataset(sources, data, tokens, model.context_length, training, device)
+        config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
         network = untrained(config, dataset)
         facts = _facts(sources, dataset, network.parameter_count())
+        texts = _go_on_from(ancestor, config, dataset, network, sources, facts, say)
         teachers = find_teachers(run, config, dataset.tokenizer, facts)
         if team.first:
             moved = _aside([folder, *beside], say)
@@ -117,7 +125,9 @@ def train(
         for line in (*dataset.report, describe(config, dataset, network.parameter_count())):
             say(line)
         try:
-            return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=False)
+            return _train_and_finish(
+                run, config, dataset, texts, network, teachers, team, say, started, command, callbacks, resume=False
+            )
         except JaneLMError as error:
             raise JaneLMError(f"{error}; {_what_is_left(run, moved)}" if team.first else str(error)) from error
 
@@ -132,6 +142,7 @@ def resume(
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     started: float | None = None,
     command: str | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Finished | None:
     """Go on with a run that was interrupted, or that gets a larger `budget` (minutes, steps or epochs) now.
 
@@ -160,8 +171,14 @@ def resume(
                 remove_strays(run.folder)
                 run.write_settings(config, dataset.tokenizer, facts)
         teachers = find_teachers(run, config, dataset.tokenizer, facts)
+        texts = BothTexts(facts["ancestor"], config, dataset) if "ancestor" in facts else None
         network = untrained(config, dataset)
-        return _train_and_finish(run, config, dataset, network, teachers, team, say, started, command, resume=True)
+        if training.adapter:
+            run.best_weights()  # or it says that the ancestor is not there any more, or another one
+            load_weights(network, ancestor_of(str(training.ancestor)).weights)
+        return _train_and_finish(
+            run, config, dataset, texts, network, teachers, team, say, started, command, callbacks, resume=True
+        )
 
 
 def _aside(paths: list[Path], say: Callable[[str], None]) -> dict[Path, Path]:
@@ -196,16 +213,38 @@ def untrained(config: RunConfig, data: Dataset) -> LanguageModel:
     return build_model(config.model, data.tokenizer.vocab_size, data.tokenizer.pad_token).to(data.device)
 
 
+def _go_on_from(
+    ancestor: Ancestor | None,
+    config: RunConfig,
+    dataset: Dataset,
+    network: LanguageModel,
+    sources: list[Source],
+    facts: Facts,
+    say: Callable[[str], None],
+) -> BothTexts | None:
+    """Start the model as its ancestor, if it has one, and measure that on the new text and its own."""
+    if ancestor is None:
+        return None
+    ancestor.start(network, dataset.tokenizer)
+    facts["ancestor"] = about = ancestor.describe(dataset.tokenizer)
+    say(f"goes on from {about['name']}: {about['added'] or 'it knows all of the tokens'}")
+    texts = BothTexts(about, config, dataset)
+    texts.before(ancestor, network, sources, config, choose_precision(config.training, network.device)[0])
+    return texts
+
+
 def _train_and_finish(
     run: Run,
     config: RunConfig,
     dataset: Dataset,
+    texts: BothTexts | None,
     network: LanguageModel,
     teachers: list[Run],
     team: Team,
     say: Callable[[str], None],
     started: float | None,
     command: str | None,
+    callbacks: Sequence[Callback],
     *,
     resume: bool,
 ) -> Finished | None:
@@ -217,7 +256,7 @@ def _train_and_finish(
         torch.manual_seed(config.training.seed + 1_000_003 * team.rank)  # dropout of its own
     trainer = Trainer(
         network,
-        dataset,
+        texts.mixed if texts else dataset,
         config.training,
         run,
         sample=lambda: "" if trainer.stepper.sharded else sample_text(loaded, PROGRESS_TOKENS),
@@ -225,7 +264,10 @@ def _train_and_finish(
         started=started,
         team=team,
         teachers=Teachers(teachers, network.device) if teachers else None,
+        callbacks=callbacks,
     )
+    for callback in trainer.callbacks:
+        callback.start(trainer)
     if resume:
         trainer.resume()
     state = trainer.train()
@@ -237,7 +279,10 @@ def _train_and_finish(
         network = untrained(config, dataset)
         load_weights(network, run.best_weights())
         loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
-    return Finished(run, measure(run, loaded, dataset, trainer, taught_by, command), trainer.interrupt.signal)
+    results = measure(run, loaded, dataset, trainer, taught_by, command, texts)
+    for callback in trainer.callbacks:
+        callback.end(trainer, results)
+    return Finished(run, results, trainer.interrupt.signal)
 
 
 def _report(sources: list[Source], say: Callable[[str], None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..config import MODEL_CONFIGS, ModelConfig, TrainingConfig
@@ -89,10 +89,24 @@ def model_preset(architecture: str, preset: str) -> ModelConfig:
 
 
 # Each architecture's own learning rate, found on Austen: see docs/experiments.md.
-LEARNING_RATES = {
+LEARNING_RATES: dict[str, dict[str, Any]] = {
     "transformer": {"learning_rate": 0.01, "matrix_learning_rate": 0.02},
     "lstm": {"learning_rate": 0.02, "matrix_learning_rate": 0.05},
 }
+
+
+# Of a model that goes on from another one, on a new text: found on the shipped one, see docs/experiments.md.
+GOING_ON: dict[str, Any] = {"minutes": 3.0, "batch_tokens": 2048, "decay": 1.0, "evaluations": 10}
+GOING_ON_SHARE = 0.3  # of the learning rates of a training from scratch
+
+
+def going_on_preset(architecture: str) -> TrainingConfig:
+    """The settings of a training that goes on from a finished model."""
+    if architecture == "gpt2":  # learnt by AdamW from far more text; higher rates would undo that
+        return TrainingConfig(**GOING_ON, optimizer="adamw", learning_rate=1e-4)
+    usual = TrainingConfig(**(LEARNING_RATES.get(architecture, {}) | GOING_ON))
+    rates = {name: GOING_ON_SHARE * getattr(usual, name) for name in ("learning_rate", "matrix_learning_rate")}
+    return replace(usual, **rates)
 
 
 def training_preset(architecture: str, preset: str) -> TrainingConfig:

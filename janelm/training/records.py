@@ -46,7 +46,7 @@ class Records:
             state.rows.append(self._row(state, train, validation, clock.progress(state)))
             state.samples.append(self.sample())
             if better:
-                self.run.write_best(stepper.model)
+                stepper.keep_best(self.run)
         return better, train.tokens + validation.tokens, state.seconds - began
 
     def _train_losses(self) -> Losses:

@@ -18,11 +18,13 @@ from ..config import TrainingConfig
 from ..errors import JaneLMError
 from ..machine.hardware import autocast, choose_compile, choose_precision, choose_threads
 from ..machine.trust import trusted
+from ..runs.folder import Run
 from ..runs.loaded import load_weights, weights_of
-from ..text.data import Batch, Dataset, RunningText
+from ..text.data import Batch, Dataset
 from .distillation import Teachers, training_loss
 from .distributed import Team
 from .optimizers import (
+    LowRank,
     WeightAverage,
     build_optimizers,
     choose_optimizer,
@@ -67,10 +69,19 @@ class Stepper:
         say(f"precision: {str(self.dtype).removeprefix('torch.')} ({why})")
         muon, why = choose_optimizer(config)
         say(f"optimizer: {'Muon for hidden matrices, AdamW for the rest' if muon else 'AdamW'} ({why})")
-        self._many_shapes = not isinstance(data, RunningText)
+        self._many_shapes = data.many_shapes
         self._to_compile, why = choose_compile(config, model.device, model.compile_pays, self._many_shapes)
         say(f"compile: {'on' if self._to_compile else 'off'} ({why})")
+        self._to_compile = self._to_compile and not config.adapter  # whose frozen weights have no gradients to check
         self._loss = training_loss
+
+    def keep_best(self, run: Run) -> None:
+        """Write the model's weights, or its adapter, as the best ones so far."""
+        first = self.optimizers[0]
+        if isinstance(first, LowRank):
+            run.write_adapter({name: part.cpu().numpy() for name, part in first.narrow(self.model).items()})
+        else:
+            run.write_best(self.model)
 
     def take(self, batch: Batch, step: int, progress: float) -> tuple[float, float]:
         """Change the weights by what a batch says; returns its loss in nats per token and the norm of its gradient.

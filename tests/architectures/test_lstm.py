@@ -87,3 +87,18 @@ def test_roll_padding_right_and_back():
     rolled, back = roll_padding_right(tokens, 0)
     assert rolled.tolist() == [[5, 6, 0, 0], [7, 8, 9, 0], [1, 2, 3, 4]]
     assert rolled.gather(1, back).tolist() == tokens.tolist()
+
+
+def test_one_hot_input_is_an_embedding():
+    """An LSTM over one-hot vectors computes what one over an embedding does, whose table is then part of its first
+    matrix: so only the embedding is built."""
+    torch.manual_seed(0)
+    V, D = 13, 8
+    embedding, lstm = torch.nn.Embedding(V, D), torch.nn.LSTM(D, D, batch_first=True)
+    over_one_hot = torch.nn.LSTM(V, D, batch_first=True)
+    over_one_hot.load_state_dict(
+        lstm.state_dict() | {"weight_ih_l0": lstm.weight_ih_l0.detach() @ embedding.weight.detach().T}
+    )
+    tokens = torch.randint(V, (3, 11))
+    one_hot = torch.nn.functional.one_hot(tokens, V).float()
+    torch.testing.assert_close(over_one_hot(one_hot)[0], lstm(embedding(tokens))[0])

@@ -72,6 +72,17 @@ def test_time_to_quality(book):
     assert has_figures(printed, "budget, s", "9.0 is reached within")
 
 
+def test_going_on(book):
+    own = DataConfig((str(Path(book).resolve()),))
+    train(SHAPES["transformer"], TrainingConfig(steps=1, device="cpu"), "models/old", data=own, say=quiet)
+    printed = run("going_on", book, "--run", "models/old", "--smallest", "--keep", "0.5", "--evaluation_tokens", "64")
+    assert has_figures(printed, f"{book}, from scratch", f"{book}, from models/old, keep 0.5")
+
+
+def test_loops(book):
+    assert has_figures(run("loops", "--data", book, "--smallest", "--loops", "1", "2"), "1 loops", "2 loops")
+
+
 @pytest.mark.browser
 @pytest.mark.needs("chromium", "npm")
 def test_gpt2_page():

@@ -18,12 +18,14 @@ from safetensors.torch import load_file, save_file
 from small import SHAPES, TOKENIZERS, TRAINING, in_chunks, quiet, random_run, write_text
 from transformers import GPT2LMHeadModel
 
+from janelm.cli import main
 from janelm.config import SamplingConfig
 from janelm.engines import OnnxEngine, TorchEngine, choose_engine
 from janelm.errors import JaneLMError
 from janelm.export.graphs import export_graph
 from janelm.export.huggingface import huggingface_files
 from janelm.machine.files import replace_folder
+from janelm.runs import find_run
 from janelm.runs.huggingface import load_gpt2
 from janelm.text.interchange import merges_of, to_tokenizers, token_names
 from janelm.text.tokenizers import train_tokenizer
@@ -186,6 +188,19 @@ def test_it_is_trained_like_the_others(text):
 
 
 # Bad files: one sentence each, and nothing is run.
+
+
+def test_a_training_goes_on_from_it_with_ones_own_text(folder, text):
+    """Text in, a GPT-2 that has read it, a run like any other."""
+    write_gpt2(folder)
+    Path("mine.txt").write_text(text)
+    steps = ["--steps", "12", "--evaluations", "2", "--batch_tokens", "96", "--learning_rate", "0.003"]
+    assert main(["train", "--from", str(folder), "--data", "mine.txt", *steps, "--model_file", "mine.pth"]) == 0
+    run = find_run("mine")
+    told = run.results()["ancestor"]
+    assert told["after"]["new"] < told["before"]["new"]
+    assert run.tokenizer().to_json() == load_gpt2(folder).tokenizer.to_json()
+    assert main(["write", "--model_file", "mine.pth", "--num_tokens", "20"]) == 0
 
 
 def refused(folder, match):

@@ -128,6 +128,9 @@ export async function* look(context, text) {
   const total = wanted.length;
   if (!attention) {
     if (description.ring) throw new EngineError("usage", "This model's graph does not show its inside: export it again.");
+    if (!description.states.some(({ name }) => name === "hidden")) {
+      throw new EngineError("usage", "The inside of a model of this architecture is not shown.");
+    }
     for await (const done of context.follow(wanted)) yield { progress: { done, total } };
     const { hidden, cell } = context.state.inputs(0);
     const { layers, width } = config;

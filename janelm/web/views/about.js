@@ -52,6 +52,7 @@ function modelCard(model) {
   const { name, kind, description, card = {}, precision_change: change } = model;
   const { config, tokenizer } = description;
   const heads = config.heads ? `, ${config.heads} heads` : "";
+  const shape = config.layers && config.width ? `, ${config.layers} layers of ${count(config.width)}${heads}` : "";
   const pieces = tokenizer.kind === "character" ? "characters" : "byte pairs";
   const id = `about-${name}`;
   return make(
@@ -59,7 +60,7 @@ function modelCard(model) {
     { class: "model-card", "aria-labelledby": id },
     make("h2", { id }, name),
     facts([
-      ["Architecture", `${kind}, ${config.layers} layers of ${count(config.width)}${heads}`],
+      ["Architecture", `${kind}${shape}`],
       ["Parameters", count(model.parameters)],
       ["Vocabulary", `${count(description.vocab_size)} ${pieces}`],
       [

@@ -1,0 +1,77 @@
+"""What a finished model is worth for a new text: python tests/benchmarks/going_on.py [TEXT ...] [FLAGS]
+
+Of each TEXT (a file, or a corpus by name; the Bible without its titles by default) the first 10 KB, 100 KB and 1 MB
+are trained on twice, for as many minutes of the whole command: from scratch by byte pairs, in the size that suits the
+minutes, and from a run on (the shipped transformer by default). Figures are bits per byte of held-out text, cold
+windows; with a keep, also those of the run's own text before and after. FLAGS go to the trainings that go on.
+`--smallest` is one size and steps instead of minutes, to see that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from janelm.text.corpora import load_sources
+
+ROOT = Path(__file__).parents[2]
+SIZES = (10_000, 100_000, 1_000_000)
+
+
+def train(folder: Path, text: Path, flags: list[str]) -> dict:
+    """The results of one run of traineval.py."""
+    command = [sys.executable, ROOT / "traineval.py", "--data", text.resolve(), "--model_file", "new.pth", *flags]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads((folder / "models" / "new" / "results.json").read_text(encoding="utf-8"))
+
+
+def row(name: str, size: int, results: dict) -> str:
+    both, held_out = results.get("ancestor"), results["losses"]["heldout"]["bits_per_byte"]
+    told = f"{name:28}{size:>10,} bytes {results['steps']:>7,} steps  {held_out:.4f} bits per byte"
+    if both:
+        old = [both[when].get("old", float("nan")) for when in ("before", "after")]
+        told += f", {both['before']['new']:.4f} before; the old text {old[0]:.4f} before, {old[1]:.4f} after"
+    return told
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("texts", nargs="*", default=["bible"], help="files, or corpora by name (default: bible)")
+    parser.add_argument("--run", default="transformer", help="the run to go on from (default: the shipped transformer)")
+    parser.add_argument("--minutes", type=float, default=3.0, help="of each training (default: 3)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="bytes of each text")
+    parser.add_argument("--keep", type=float, nargs="+", default=[0.0], help="shares of the old text (default: 0)")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--smallest", action="store_true", help="one size, three steps")
+    options, flags = parser.parse_known_args()
+    sizes = options.sizes[:1] if options.smallest else options.sizes
+    budget = ["--steps", "3", "--evaluations", "1"] if options.smallest else ["--minutes", str(options.minutes)]
+    run = Path(options.run).resolve() if Path(options.run).exists() else options.run
+    found = []
+    for name in options.texts:
+        whole = re.sub(r"<[^>\n]*>\t", "", "\n\n".join(source.text for source in load_sources((name,))))
+        for size in sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                text = Path(folder) / "text.txt"
+                text.write_bytes(whole.encode()[:size])
+                scratch = ["--preset", "nano", "--context_length", "32"] if options.smallest else []
+                ways = {"from scratch": ["--tokenization", "tiktoken", *scratch]}
+                for keep in options.keep:
+                    ways[f"from {options.run}, keep {keep:g}"] = ["--from", str(run), "--keep", str(keep), *flags]
+                for way, settings in ways.items():
+                    results = train(Path(folder), text, [*budget, *settings])
+                    found.append(results | {"text": name, "size": size, "way": way})
+                    print(row(f"{name}, {way}", size, results), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
