@@ -11,6 +11,7 @@ from .machine.cores import let_idle_threads_sleep
 
 COMMANDS = {
     "look": "See what a text is made of before training on it.",
+    "read": "See what a text is like: its books, words, feeling and people.",
     "train": "Train a transformer or an LSTM on a text, and measure it.",
     "write": "Write text with a trained model.",
     "compare": "Compare runs: one table of figures and one picture of their losses.",

@@ -84,8 +84,9 @@ WINGS = {
     "writing": "sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
     "finish pipeline lessons",
+    "reading": "words parts measures keyness sentiment names people searching report",
     "site": "change vendor models folder workflow server",
-    "commands": "help mistakes shared resuming look train write compare score overlap export serve",
+    "commands": "help mistakes shared resuming look read train write compare score overlap export serve",
     "cli": "",
     "__main__": "",
 }
