@@ -85,7 +85,7 @@ WINGS = {
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
     "finish pipeline lessons",
     "reading": "words parts measures keyness sentiment names people searching report",
-    "site": "change vendor models folder workflow server",
+    "site": "change vendor models rooms folder workflow server",
     "commands": "help mistakes shared resuming look read train write compare score overlap export serve",
     "cli": "",
     "__main__": "",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from .words import Words
+from .parts import PartedText
+from .words import Words, cut_words
 
 PRIOR = 0.1  # what the prior weighs, as a share of all words
 LEAST = 5  # times a word must stand in a part to be one of its words
 PHRASE_WORDS = (8, 7, 6, 5, 4, 3)
 SLICES = 100
+TABLE_WORDS, TABLE_LEAST, TABLE_SLICES = 3000, 10, 50
 
 
 @dataclass(frozen=True)
@@ -93,3 +96,16 @@ def repeated_phrases(words: Words, least: int = 4, most: int = 60) -> list[tuple
             covered[places] = np.maximum(covered[places], n - offset)
     found.sort(key=lambda one: -((one[0] - 2) ** 2) * one[2])
     return [(" ".join(words.vocabulary[i] for i in words.ids[at : at + n]), count) for n, at, count in found[:most]]
+
+
+def word_table(parted: PartedText) -> dict[str, dict[str, list[int]]]:
+    """The commonest words that stand in a text ten times or more, with how often in each book and in each of fifty
+    slices: what a page can show of single words without the text."""
+    words = cut_words(parted.text)
+    counts = words.counts()
+    order = [int(i) for i in np.argsort(-counts, kind="stable")[:TABLE_WORDS] if counts[i] >= TABLE_LEAST]
+    books = np.stack([words.counts(book.begin, book.end) for book in parted.books])
+    size = max(1, len(parted.text))
+    edges = [size * number // TABLE_SLICES for number in range(TABLE_SLICES + 1)]
+    slices = np.stack([words.counts(a, b) for a, b in pairwise(edges)])
+    return {words.vocabulary[i]: {"books": books[:, i].tolist(), "along": slices[:, i].tolist()} for i in order}

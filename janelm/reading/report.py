@@ -16,7 +16,7 @@ from .measures import measure_part
 from .parts import Part, PartedText, part_text
 from .people import people_of
 from .sentiment import LEXICON, moving_mean, sentence_feelings
-from .words import Words, cut_words, is_english, sentence_bounds
+from .words import FUNCTION_WORDS, Words, cut_words, is_english, sentence_bounds
 
 COMMON, LEAST_LETTERS = 60, 4  # words that are listed for the whole text, and what the short ones lack
 SPANS = 200  # sentences whose mean is called the book's brightest and darkest
@@ -34,7 +34,8 @@ class Report(TypedDict):
     words: int
     books: list[dict[str, Any]]
     common: list[dict[str, Any]]
-    """The commonest words of four letters and more, with Gries' DP over a hundred slices."""
+    """The commonest words of four letters and more that mean something by themselves, with Gries' DP over a
+    hundred slices."""
     phrases: list[tuple[str, int]]
     lexicon: dict[str, str] | None
     """The one that the feelings are by; None for a text that is not English, which has none."""
@@ -99,7 +100,8 @@ def _part(text: str, words: Words, bounds: np.ndarray, part: Part) -> dict[str, 
 def _common(words: Words) -> list[dict[str, Any]]:
     counts = words.counts()
     order = np.argsort(-counts, kind="stable")
-    long = (int(i) for i in order if len(words.vocabulary[i]) >= LEAST_LETTERS or not words.vocabulary[i].isascii())
+    names = ((int(i), words.vocabulary[i]) for i in order)
+    long = (i for i, word in names if (len(word) >= LEAST_LETTERS or not word.isascii()) and word not in FUNCTION_WORDS)
     found = []
     for number, _ in zip(long, range(COMMON), strict=False):
         word = words.vocabulary[number]

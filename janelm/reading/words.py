@@ -28,6 +28,18 @@ def listed(words: str) -> frozenset[str]:
 ABBREVIATIONS = listed("mr mrs ms dr st messrs esq capt col gen lieut rev hon prof jr sr vol no etc viz mme mlle hr fr")
 
 
+# English words of four letters and more that mean little by themselves.
+FUNCTION_WORDS = listed(
+    "that this these those there then than them they their theirs themselves with within without have having been "
+    "being were from into onto upon over under about above below after before again against while when whenever "
+    "where wherever what whatever which whom whose will would shall should could might must cannot ought very "
+    "much more most many some such same other another each every both either neither only even ever never your "
+    "yours yourself mine ours himself herself itself myself also just because though although through during "
+    "until till since here does doing done make made quite rather indeed perhaps soon still always almost away "
+    "down back well know knew once like "
+)
+
+
 def normal(word: str) -> str:
     """A word as it is counted: small letters, a plain apostrophe, and no 's at its end.
 

@@ -20,7 +20,7 @@ from janelm.site.vendor import Package, fetch
 from janelm.writing.generation import generate
 
 WAIT = 30_000  # milliseconds: for a model to load, or a text to be written, on a busy machine
-TABS = ("Write", "Look inside", "Compare", "About")
+TABS = ("Write", "Look inside", "Compare", "Read", "About")
 AXE = Package(
     name="axe-core",
     version="4.14.1",

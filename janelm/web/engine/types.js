@@ -13,9 +13,15 @@
  * @property {Runtime} runtime
  * @property {Charts} charts
  * @property {string[]} app  the page's own modules and style
- * @property {{path: string, bytes: number, sha256: string}[]} files  every immutable file of the site but models
+ * @property {{path: string, bytes: number, sha256: string, room?: string}[]} files  every immutable file of the site
+ *   but models; those of a room are fetched once it is opened
  * @property {ModelEntry[]} models
+ * @property {TextShown} [reading]  what the room Read shows
  */
+
+/** @typedef {{path: string, bytes: number}} Packed  a file that gzip made smaller */
+
+/** @typedef {{figures: Packed, text: Packed | null}} TextShown  null: the text itself is not published */
 
 /**
  * @typedef {object} Runtime  onnxruntime-web; addresses are relative to the page, or absolute with `--cdn`
