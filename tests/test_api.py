@@ -80,7 +80,7 @@ WINGS = {
     "runs": "figures checkpoints loaded folder pair dataset",
     "export": "rounding description parts lstm transformer graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
-    "measuring": "evaluation scoring overlap plots comparison cards",
+    "measuring": "yardsticks evaluation scoring overlap plots comparison cards",
     "writing": "sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
     "finish pipeline lessons",

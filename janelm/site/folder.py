@@ -107,7 +107,10 @@ def site_files(
 def _room(path: str) -> dict[str, str]:
     """The room that a file is of, by its path: it is fetched, and kept for visits without a network, once that is
     opened."""
-    return {"room": "read"} if path.startswith("rooms/") or path.split("/")[1:2] == ["read"] else {}
+    for room, data in (("read", ("rooms/figures-", "rooms/text-")), ("learn", ("rooms/learning-",))):
+        if path.startswith(data) or path.split("/")[1:2] == [room]:
+            return {"room": room}
+    return {}
 
 
 def _web() -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
     rooms/figures-<hash>.bin   what `janelm read` says of the text, and the feeling of each of its sentences
     rooms/text-<hash>.bin      the text itself, where it may be published
+    rooms/learning-<hash>.bin  what each model wrote at each evaluation of its training, and what a loss means
 
 They are packed (gzip), as many hosts pack only what they take for text.
 """
@@ -19,11 +20,12 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import JaneLMError
+from ..measuring.yardsticks import splits_of, yardsticks
 from ..reading.keyness import word_table
 from ..reading.parts import PartedText
 from ..reading.report import Report, read_text
-from ..runs.dataset import sources_of
-from ..runs.folder import Run
+from ..runs.dataset import run_data, same_text, sources_of
+from ..runs.folder import Run, sample_run
 from ..text.corpora import CORPORA
 from ..text.encoded import text_digest
 
@@ -49,6 +51,7 @@ def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None]) -> Roo
     """What the rooms show of the text of the first run: "auto" shows the text itself only where it is a named corpus,
     which everybody may have; of all others figures, frequent words and names."""
     rooms = Rooms()
+    add_learning(rooms, runs)
     if shown == "none":
         return rooms
     config = runs[0].config()
@@ -82,6 +85,32 @@ def add_reading(rooms: Rooms, report: Report, parted: PartedText, whole: bool) -
     }
 
 
+def add_learning(rooms: Rooms, runs: list[Run]) -> None:
+    """How the models learned: nothing where no run kept what it wrote."""
+    models = {run.name: samples for run in runs if (samples := run.samples())}
+    if models:
+        told = {"samples": models, "yardsticks": {run.name: yardsticks_of(run) for run in runs if run.name in models}}
+        rooms.entry["learning"] = rooms.add("learning", pack(json.dumps(told).encode()))
+
+
+def yardsticks_of(run: Run) -> list[tuple[str, float]]:
+    """What a loss on the held-out text of a run means: names, and bits per byte; none where its text is gone."""
+    config = run.config()
+    try:
+        dataset = run_data(run)
+        sources = sources_of(config)
+    except JaneLMError:
+        return []
+    validation = splits_of(sources, config.data)
+    lines = yardsticks(validation["train"], validation["validation"], dataset)
+    for kind in ("transformer", "lstm"):
+        sample = sample_run(kind)
+        if sample and sample.name != run.name and same_text(sample.facts(), run.facts()):
+            name = f"the {kind} that comes with JaneLM"
+            lines.append((name, sample.results()["losses"]["validation"]["bits_per_byte"]))
+    return lines
+
+
 def pack(content: bytes) -> bytes:
     """Gzip without a time, so that the same export has the same files."""
     return gzip.compress(content, 9, mtime=0)
@@ -92,10 +121,7 @@ def _figures(report: Report, parted: PartedText, whole: bool) -> dict[str, Any]:
     places = Places(parted.text)
     sentences = places.of(report["sentences"])
     books = [_placed(book, places, report["sentences"]) for book in report["books"]]
-    kept = {
-        name: report[name]  # type: ignore[literal-required]
-        for name in ("language", "english", "words", "common", "phrases", "lexicon")
-    }
+    kept = {name: report[name] for name in ("language", "english", "words", "common", "phrases", "lexicon")}
     return kept | {
         "characters": places.total,
         "books": books,

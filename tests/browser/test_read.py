@@ -221,11 +221,12 @@ def test_a_page_without_a_text_has_no_tab_for_it(page, small_site):
 
 
 def test_a_room_whose_files_are_gone_is_said_and_opens_later(page, host, sites, complaints):
-    page.route("**/figures-*.bin", lambda route: route.fulfill(status=404))
-    page.goto(sites["whole"])
+    (figures,) = (host[0] / "rooms" / "figures" / "rooms").iterdir()
+    away = figures.rename(figures.with_suffix(".away"))
+    page.goto(sites["figures"])
     page.get_by_role("tab", name="Read", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible(timeout=WAIT)
-    page.unroute("**/figures-*.bin")
+    away.rename(figures)
     page.get_by_role("tab", name="Write", exact=True).click()
     page.get_by_role("tab", name="Read", exact=True).click()
     expect(page.get_by_role("tab", name="Books", exact=True)).to_be_visible(timeout=WAIT)
@@ -277,3 +278,35 @@ def test_the_manifest_names_the_rooms_files_with_their_room(host, sites):
     rooms = {file["path"].split("/")[0].split("-")[0] for file in told["files"] if file.get("room") == "read"}
     assert rooms == {"rooms", "app"}
     assert not [file for file in told["files"] if file.get("room") and file["path"].startswith("vendor")]
+
+
+# --- watch it learn
+
+
+def test_a_slider_shows_what_the_model_wrote_at_each_evaluation(page, address, runs):
+    page.goto(address)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    assert not [url for url in asked if "/learn" in url]
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    expect(page.get_by_role("heading", name="Watch it learn")).to_be_visible(timeout=WAIT)
+    slider, samples = page.get_by_label("Moment of the training"), runs[0].samples()
+    for place in (0, len(samples) - 1):
+        slider.fill(str(place))
+        expect(page.locator(".moment strong")).to_have_text(f"{samples[place]['validation']:.3f}")
+        assert page.locator(".learnt").evaluate("one => one.textContent") in (
+            samples[place]["text"],
+            "(nothing but blanks)",
+        )
+    expect(page.locator(".yardsticks")).to_contain_text("gzip")
+
+
+def test_playing_goes_through_the_training_and_stops_at_its_end(page, address, runs):
+    page.goto(address)
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    last = str(len(runs[0].samples()) - 1)
+    expect(page.get_by_label("Moment of the training")).to_have_value(last, timeout=WAIT)
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()

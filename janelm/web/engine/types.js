@@ -17,6 +17,7 @@
  *   but models; those of a room are fetched once it is opened
  * @property {ModelEntry[]} models
  * @property {TextShown} [reading]  what the room Read shows
+ * @property {Packed} [learning]  what the models wrote at each evaluation, and what a loss means
  */
 
 /** @typedef {{path: string, bytes: number}} Packed  a file that gzip made smaller */

@@ -1,6 +1,6 @@
 /** The room's data: what `janelm read` found, and the text itself where it may be shown. */
 
-import { EngineError } from "../engine/errors.js";
+import { unpacked } from "../views/rooms.js";
 
 /**
  * @typedef {Object} Part  a book or a chapter; places are UTF-16 units, sentences are numbered through the whole text
@@ -60,22 +60,6 @@ export async function fetchReading({ figures, text }, base) {
   const feelings = Int8Array.from(atob(read.feelings), (sign) => sign.charCodeAt(0));
   const sentences = read.sentences && running(read.sentences);
   return { figures: { ...read, feelings, sentences }, text: whole };
-}
-
-/**
- * The text of a packed file; a host may have unpacked it already.
- * @param {string} path
- * @param {URL} base
- */
-export async function unpacked(path, base) {
-  const response = await fetch(new URL(path, base)).catch((error) => {
-    throw new EngineError("offline", `Could not fetch ${path}: ${error}`);
-  });
-  if (!response.ok) throw new EngineError("missing", `${path}: ${response.status}`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new TextDecoder().decode(bytes);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
 }
 
 /** @param {number[]} steps  @returns {number[]}  0 and every sum of them */

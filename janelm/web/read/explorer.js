@@ -3,7 +3,7 @@
 import { make, section } from "../views/elements.js";
 import { count } from "../views/numbers.js";
 import { choice, barred, rate, wordList } from "./pieces.js";
-import { plot } from "./plots.js";
+import { plot } from "../views/plots.js";
 import { COLOURS } from "./state.js";
 import { dispersion } from "./words.js";
 

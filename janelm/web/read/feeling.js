@@ -3,7 +3,7 @@
 import { make, section } from "../views/elements.js";
 import { count, plural } from "../views/numbers.js";
 import { choice } from "./pieces.js";
-import { plot } from "./plots.js";
+import { plot } from "../views/plots.js";
 
 /** @typedef {import("./state.js").Reader} Reader */
 

@@ -1,5 +1,6 @@
 /** Rooms that are fetched when they are opened: their modules, their style and their data. */
 
+import { EngineError } from "../engine/errors.js";
 import { find, make } from "./elements.js";
 import { showFailure } from "./status.js";
 
@@ -13,6 +14,19 @@ import { showFailure } from "./status.js";
 export function readRoom(session) {
   find("tab-read").hidden = !session.manifest.reading;
   return room("read", find("panel-read"), async () => (await import("../read/room.js")).openRoom(session));
+}
+
+/**
+ * How the models learned, evaluation by evaluation, below what else Compare shows.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ * @returns {() => void}  to be called when the panel is shown
+ */
+export function learningRoom(session, place) {
+  if (!session.manifest.learning) return () => {};
+  const element = make("div", {});
+  place.append(element);
+  return room("learn", element, async () => (await import("../learn/room.js")).openRoom(session, element));
 }
 
 /**
@@ -51,4 +65,20 @@ export function addStyle(address) {
     link.addEventListener("error", () => resolve()); // unstyled is better than not at all
     document.head.append(link);
   });
+}
+
+/**
+ * The text of a packed file; a host may have unpacked it already.
+ * @param {string} path
+ * @param {URL} base
+ */
+export async function unpacked(path, base) {
+  const response = await fetch(new URL(path, base)).catch((error) => {
+    throw new EngineError("offline", `Could not fetch ${path}: ${error}`);
+  });
+  if (!response.ok) throw new EngineError("missing", `${path}: ${response.status}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new TextDecoder().decode(bytes);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
 }

@@ -1,7 +1,7 @@
 /** Lines drawn by uPlot in the page's own colours, drawn anew when the width or the colours change. */
 
-import { make, colour } from "../views/elements.js";
-import { axisStyle, library } from "../views/curves.js";
+import { make, colour } from "./elements.js";
+import { axisStyle, library } from "./curves.js";
 
 /**
  * @typedef {Object} Line
@@ -9,6 +9,7 @@ import { axisStyle, library } from "../views/curves.js";
  * @property {(number | null)[]} values
  * @property {string} colour  a custom property of the style sheet
  * @property {number} [width]
+ * @property {number[]} [dash]
  * @property {{low: number[], high: number[]}} [band]  drawn behind it
  */
 
@@ -27,7 +28,7 @@ import { axisStyle, library } from "../views/curves.js";
 const HEIGHT = 300;
 
 /**
- * @param {import("../views/session.js").Session} session
+ * @param {import("./session.js").Session} session
  * @param {string} label  what the drawing shows, for those who do not see it
  */
 export function plot(session, label) {
@@ -90,7 +91,7 @@ function options(drawing, width) {
       series.push({ ...edge, label: "high" }, { ...edge, label: "low" });
     }
     const value = (/** @type {unknown} */ _, /** @type {number | null} */ v) => (v === null || v === undefined ? "–" : nameY(v));
-    series.push({ label: line.label, stroke, width: line.width ?? 2, points: { show: false }, value });
+    series.push({ label: line.label, stroke, width: line.width ?? 2, dash: line.dash, points: { show: false }, value });
   }
   return {
     width,
@@ -98,7 +99,7 @@ function options(drawing, width) {
     padding: [drawing.marks ? 22 : 8, 8, 0, 0],
     series,
     bands,
-    cursor: { drag: { x: false, y: false }, points: { size: 7 } },
+    cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     legend: { live: true },
     scales: { x: { time: false }, y: range ? { range: () => range } : {} },
     axes: [
