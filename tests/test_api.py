@@ -81,7 +81,7 @@ WINGS = {
     "export": "rounding description parts lstm transformer graphs precision",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "yardsticks evaluation scoring overlap plots comparison cards",
-    "writing": "sampling generation interactive language chapters epub pdf books",
+    "writing": "repetition wording sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
     "finish pipeline lessons",
     "reading": "words parts measures keyness sentiment names people searching report",

@@ -109,8 +109,19 @@
  * @property {number} min_p
  * @property {number} repetition_penalty
  * @property {number} no_repeat_ngram_size
+ * @property {number} [presence_penalty]
+ * @property {number} [frequency_penalty]
+ * @property {number} [penalty_window]  0: all of the text
+ * @property {number} [dry_multiplier]
+ * @property {number} [dry_base]
+ * @property {number} [dry_allowed_length]
+ * @property {string[]} [favour]
+ * @property {number} [favour_strength]
+ * @property {string[]} [ban]
  * @property {number} seed
  */
+
+/** @typedef {Required<Sampling>} FullSampling */
 
 /**
  * @typedef {object} Alternative  a token that might have stood, or might stand next

@@ -30,6 +30,19 @@ export function learningRoom(session, place) {
 }
 
 /**
+ * The tree of all that was written, folded away above the settings.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ */
+export function treeRoom(session, place) {
+  const body = make("div", { class: "tree-body" });
+  const box = make("details", { class: "box tree-box" }, make("summary", {}, "Tree"), body);
+  const show = room("tree", body, async () => (await import("../tree/room.js")).openRoom(session, body));
+  box.addEventListener("toggle", () => box.open && show());
+  place.prepend(box);
+}
+
+/**
  * Opens a room at its first visit, and says to the service worker that it is to be kept from now on.
  * @type {(name: string, panel: HTMLElement, open: () => Promise<() => void>) => () => void}
  */
