@@ -84,7 +84,7 @@ WINGS = {
     "writing": "repetition wording sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
     "finish pipeline lessons",
-    "reading": "words parts measures keyness sentiment names people searching report",
+    "reading": "words parts measures keyness sentiment names people searching surprise report",
     "site": "change vendor models rooms folder workflow server",
     "commands": "help mistakes shared resuming look read train write compare score overlap export serve",
     "cli": "",

@@ -24,6 +24,7 @@ from ..measuring.yardsticks import splits_of, yardsticks
 from ..reading.keyness import word_table
 from ..reading.parts import PartedText
 from ..reading.report import Report, read_text
+from ..reading.surprise import surprise_of
 from ..runs.dataset import run_data, same_text, sources_of
 from ..runs.folder import Run, sample_run
 from ..text.corpora import CORPORA
@@ -73,14 +74,29 @@ def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None]) -> Roo
             "the room Read shows figures, frequent words and names of your text, and not the text itself: "
             "--read text shows it too, --read none leaves the room out"
         )
-    add_reading(rooms, report, parted, whole)
+    add_reading(rooms, report, parted, whole, surprises(runs, report, parted, whole))
     return rooms
 
 
-def add_reading(rooms: Rooms, report: Report, parted: PartedText, whole: bool) -> None:
+def surprises(runs: list[Run], report: Report, parted: PartedText, whole: bool) -> dict[str, Any]:
+    """How well each model that was trained on this text expects each part of it; sentences only beside the text."""
+    found = {}
+    for run in runs:
+        if run.facts()["text_sha256"] == report["text_sha256"]:
+            told = surprise_of(run.load(), run_data(run), parted.text, report["sentences"] if whole else [])
+            if told:
+                found[run.name] = told
+    return found
+
+
+def add_reading(
+    rooms: Rooms, report: Report, parted: PartedText, whole: bool, surprise: dict[str, Any] | None = None
+) -> None:
     """The room Read: figures and, if it may be shown as a whole, the text."""
     rooms.entry["reading"] = {
-        "figures": rooms.add("figures", pack(json.dumps(_figures(report, parted, whole)).encode())),
+        "figures": rooms.add(
+            "figures", pack(json.dumps(_figures(report, parted, whole) | {"surprise": surprise or {}}).encode())
+        ),
         "text": rooms.add("text", pack(parted.text.encode())) if whole else None,
     }
 

@@ -46,7 +46,16 @@ import { unpacked } from "../views/rooms.js";
  * @property {{name: string, licence: string, made_for: string} | null} lexicon
  * @property {Int8Array} feelings  of each sentence, in hundredths
  * @property {number[] | null} sentences  where each begins, and the end; only beside the text
+ * @property {Record<string, Surprise>} surprise  of each model
  * @property {Record<string, {books: number[], along: number[]}> | null} table  of single words, instead of the text
+ */
+
+/**
+ * @typedef {Object} Surprise  how well a model expects its own text
+ * @property {[number, number, boolean][]} arc  how far into the text, bits per byte, whether training never saw it
+ * @property {{number: number, bits: number}[]} expected  held-out sentences, the most expected first
+ * @property {{number: number, bits: number}[]} unexpected
+ * @property {number} sentences  of which these are the ends
  */
 
 /**

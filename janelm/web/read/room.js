@@ -10,6 +10,7 @@ import { fetchReading } from "./data.js";
 import { explorerView } from "./explorer.js";
 import { feelingView } from "./feeling.js";
 import { peopleView } from "./people.js";
+import { surpriseView } from "./surprise.js";
 import { COLOURS, Reader } from "./state.js";
 
 /** @typedef {import("../views/session.js").Session} Session */
@@ -31,6 +32,7 @@ export async function openRoom(session) {
     { name: "Words", ...explorerView(reader, session) },
     { name: "Feeling", ...feelingView(reader, session) },
     { name: "People", ...peopleView(reader) },
+    { name: "Surprise", ...surpriseView(reader, session) },
   ].filter(({ element }) => !element.hidden);
   const list = make(
     "div",
