@@ -13,6 +13,7 @@ from .version import __version__
 
 COMMANDS = {
     "look": "See what a text is made of before training on it.",
+    "read": "See what a text is like: its books, words, feeling and people.",
     "train": "Train a transformer or an LSTM on a text, and measure it.",
     "write": "Write text with a trained model.",
     "compare": "Compare runs: one table of figures and one picture of their losses.",

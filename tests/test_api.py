@@ -81,12 +81,13 @@ WINGS = {
     "runs": "figures public checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
     "export": "rounding description parts lstm transformer gpt2 traced graphs precision huggingface gguf",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
-    "measuring": "evaluation scoring overlap plots comparison cards",
-    "writing": "sampling generation interactive language chapters epub pdf books",
+    "measuring": "yardsticks evaluation scoring overlap plots comparison cards",
+    "writing": "repetition wording sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step forecast "
     "records callbacks loop finish trackers pipeline lessons",
-    "site": "change vendor models folder workflow server",
-    "commands": "help mistakes shared resuming look train write compare score overlap export serve",
+    "reading": "words parts measures keyness sentiment names people searching surprise report",
+    "site": "change vendor models rooms folder workflow server",
+    "commands": "help mistakes shared resuming look read train write compare score overlap export serve",
     "cli": "",
     "__main__": "",
 }

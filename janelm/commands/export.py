@@ -49,6 +49,9 @@ class ExportOptions:
     """Start of the example text; by default the first words of a paragraph that the model never saw."""
     cdn: bool = False
     """Leave the runtime to a public CDN, pinned by hash, instead of putting it into the folder."""
+    read: Literal["auto", "text", "figures", "none"] = "auto"
+    """What the room Read shows of the text: the text itself, word for word; figures, frequent words and names; or
+    nothing. By default the text itself only where it is austen or bible."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
@@ -84,7 +87,7 @@ def _page(options: ExportOptions) -> int:
     from ..site.workflow import write_workflow
 
     output = options.output or Path("site")
-    site = SiteOptions(options.precision or "int8-weights", options.title, options.prompt, options.cdn)
+    site = SiteOptions(options.precision or "int8-weights", options.title, options.prompt, options.cdn, options.read)
     write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:
         say(f"{write_workflow(output)} publishes it on GitHub Pages: commit it together with {output}")

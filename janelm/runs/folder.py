@@ -26,6 +26,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parents[1] / "samples"  # runs that come with the package, by architecture
 CODE, ADAPTER = "architecture.py", "adapter.safetensors"
+SAMPLE_HEAD = re.compile(r"^--- step ([\d,]+), validation ([\d.]+|nan) bits per byte ---\n", re.MULTILINE)
 SAMPLE_FILES = (
     "config.json",
     "tokenizer.json",
@@ -113,6 +115,18 @@ class Run:
             for row, sample in zip(rows, samples, strict=True)
         ]
         self._write("samples.txt", "\n".join(parts))
+
+    def samples(self) -> list[dict[str, Any]]:
+        """What `write_samples` wrote: "step", "validation" in bits per byte, and "text"; else nothing."""
+        try:
+            parts = SAMPLE_HEAD.split((self.folder / "samples.txt").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        rows = zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
+        return [
+            {"step": int(step.replace(",", "")), "validation": float(bits), "text": text.removesuffix("\n")[:-1]}
+            for step, bits, text in rows
+        ]
 
     def write_results(self, results: dict[str, Any]) -> None:
         self._write_json("results.json", results)

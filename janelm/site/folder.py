@@ -4,6 +4,7 @@
     app-<hash>/      the page's own modules and style
     vendor/          the runtime and the chart library, unless a CDN has them
     models/          one ONNX file for each model
+    rooms/           what the rooms show, fetched when one is opened
 
 Names with a hash of their contents never change what they hold, so a browser may keep them for ever. Every address is
 relative: the folder works under any path of any static host.
@@ -30,6 +31,7 @@ from ..runs.folder import Run
 from ..text.corpora import display_name
 from ..version import __version__
 from .models import SiteModel, make_model
+from .rooms import Rooms, Shown, make_rooms
 from .vendor import CDN, CHARTS, PACKAGES, RUNTIME, Package, fetch
 
 FORMAT = 1
@@ -47,6 +49,7 @@ class SiteOptions:
     title: str | None = None
     prompt: str | None = None
     cdn: bool = False
+    read: Shown = "auto"
 
 
 def write_site(
@@ -67,15 +70,18 @@ def write_site(
     check_replaceable(output, "manifest.json", "a site")
     vendor = {} if options.cdn else _vendor(say)
     models = [make_model(run, options.precision, options.prompt, say) for run in runs]
-    replace_folder(output, site_files(models, vendor, options))
+    replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say)))
 
 
-def site_files(models: list[SiteModel], vendor: dict[str, bytes], options: SiteOptions) -> dict[str, bytes]:
+def site_files(
+    models: list[SiteModel], vendor: dict[str, bytes], options: SiteOptions, rooms: Rooms | None = None
+) -> dict[str, bytes]:
     """Every file of the site by its path."""
     web = _web()
     app = f"app-{_digest(web)[:8]}"
     title = options.title or _title([model.entry for model in models])
-    kept = {f"{app}/{path}": content for path, content in web.items() if path not in AT_THE_ROOT} | vendor
+    rooms = rooms or Rooms()
+    kept = {f"{app}/{path}": content for path, content in web.items() if path not in AT_THE_ROOT} | vendor | rooms.files
     manifest = {
         "format": FORMAT,
         "janelm": __version__,
@@ -84,16 +90,26 @@ def site_files(models: list[SiteModel], vendor: dict[str, bytes], options: SiteO
         **_third_parties(options.cdn),
         "app": sorted(path for path in kept if path.startswith(app)),
         "files": [
-            {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **_room(path)}
             for path, content in sorted(kept.items())
         ],
         "models": [model.entry for model in models],
+        **rooms.entry,
     }
     index = Template(web["index.html"].decode()).substitute(_placeholders(manifest, app, web, options.cdn))
     listing = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
     site = {"index.html": index.encode(), "manifest.json": listing, "LICENSES.txt": _licences(), ".nojekyll": b""}
     site["service_worker.js"] = web["service_worker.js"]
     return site | kept | {model.path: model.graph for model in models}
+
+
+def _room(path: str) -> dict[str, str]:
+    """The room that a file is of, by its path: it is fetched, and kept for visits without a network, once that is
+    opened."""
+    for room, data in (("read", ("rooms/figures-", "rooms/text-")), ("learn", ("rooms/learning-",)), ("tree", ())):
+        if path.startswith(tuple(data)) or path.split("/")[1:2] == [room]:
+            return {"room": room}
+    return {}
 
 
 def _web() -> dict[str, bytes]:

@@ -31,7 +31,7 @@ class Spelling:
     """The rule for one vocabulary: token i has the bytes `vocabulary[i]`, a special token has none."""
 
     def __init__(self, vocabulary: list[bytes]) -> None:
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._barred: dict[bytes, np.ndarray] = {}
 
     def after(self, begun: bytes, token: int) -> bytes:
@@ -39,7 +39,7 @@ class Spelling:
 
         They are the last byte that announces more of them than follow it, and those that do.
         """
-        last = (begun + self._vocabulary[token])[-3:]
+        last = (begun + self.vocabulary[token])[-3:]
         for length in range(1, len(last) + 1):
             byte = last[-length]
             if byte >= 0xC0:
@@ -51,23 +51,23 @@ class Spelling:
     def barred(self, begun: bytes) -> np.ndarray:
         """The tokens (int64) that may not stand where the bytes of `begun` do; none where that would be all of them."""
         if begun not in self._barred:
-            some = self._inner if begun else range(len(self._vocabulary))
-            may = np.zeros(len(self._vocabulary), bool)
-            may[[token for token in some if _fits(begun, self._vocabulary[token])]] = True
+            some = self._inner if begun else range(len(self.vocabulary))
+            may = np.zeros(len(self.vocabulary), bool)
+            may[[token for token in some if _fits(begun, self.vocabulary[token])]] = True
             self._barred[begun] = np.flatnonzero(~may if may.any() else may)
         return self._barred[begun]
 
     @cached_property
     def never(self) -> list[int]:
         """The tokens that may stand nowhere, whatever is begun."""
-        inner = [len(LEADING.findall(data)[0]) for data in self._vocabulary]
-        parts = enumerate(zip(self._vocabulary, inner, strict=True))
+        inner = [len(LEADING.findall(data)[0]) for data in self.vocabulary]
+        parts = enumerate(zip(self.vocabulary, inner, strict=True))
         return [token for token, (data, start) in parts if not _fits(b"", data[start:])]
 
     @cached_property
     def _inner(self) -> list[int]:
         """The tokens that start within a character."""
-        return [token for token, data in enumerate(self._vocabulary) if data and 0x80 <= data[0] < 0xC0]
+        return [token for token, data in enumerate(self.vocabulary) if data and 0x80 <= data[0] < 0xC0]
 
 
 def _fits(begun: bytes, data: bytes) -> bool:

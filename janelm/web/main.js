@@ -11,6 +11,7 @@ import { inspectView } from "./views/inspect.js";
 import { shortcuts } from "./views/keyboard.js";
 import { modelMenu, themeButton, titleMenu } from "./views/masthead.js";
 import { parse } from "./views/permalink.js";
+import { readRoom, treeRoom } from "./views/rooms.js";
 import { Session } from "./views/session.js";
 import { notify, showFacts, showFailure, showFailures } from "./views/status.js";
 import { tabs } from "./views/tabs.js";
@@ -30,6 +31,7 @@ async function start() {
   find("panel-write").prepend(titleMenu(session));
   toolbar(session);
   controls(session, find("settings"));
+  treeRoom(session, find("settings"));
   shortcuts(session);
   aboutView(session);
   /** @type {Record<string, () => void>} */
@@ -37,6 +39,7 @@ async function start() {
     "panel-write": showText,
     "panel-inspect": inspectView(session),
     "panel-compare": compareView(session),
+    "panel-read": readRoom(session),
   };
   tabs(/** @type {HTMLElement} */ (document.querySelector("[role=tablist]")), (panel) => {
     session.watched = panel === "panel-inspect";

@@ -3,7 +3,8 @@
  *
  * index.html and manifest.json belong to one export and are only kept, and only given out, as a pair: asked of the
  * network first, else as they were kept last. All else has a name that never changes what it holds, so what is kept is
- * good for ever. Files are kept once a model has started, when the page says "keep", so as not to delay it.
+ * good for ever. Files are kept once a model has started, when the page says "keep", so as not to delay it; those of a
+ * room once it is opened, when the page says "keep" and its name.
  *
  * @typedef {{index: string, manifest: string}} Pair
  */
@@ -22,8 +23,9 @@ addEventListener("install", () => /** @type {any} */ (self).skipWaiting());
 addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(/** @type {any} */ (self).clients.claim()));
 
 addEventListener("message", (/** @type {any} */ event) => {
-  if (event.data !== "keep") return;
-  keeping = keeping.then(() => keep(event.source.id)).catch(() => {}); // the next visit tries again
+  const [order, room] = String(event.data).split(" ");
+  if (order !== "keep") return;
+  keeping = keeping.then(() => keep(event.source.id, room)).catch(() => {}); // the next visit tries again
   event.waitUntil(keeping);
 });
 
@@ -105,14 +107,21 @@ async function fetchText(path) {
 /**
  * Keep all that the page of a client needs, then forget what only earlier exports needed.
  * @param {string} client
+ * @param {string} [opened]  a room, the files of which are needed too
  */
-async function keep(client) {
+async function keep(client, opened) {
   const pair = given.get(client) ?? (await fetchPair().catch(() => null));
   if (!pair) return;
   const store = await caches.open(STORE);
-  const wanted = hashes(JSON.parse(pair.manifest));
+  const listed = JSON.parse(pair.manifest);
+  const wanted = hashes(listed);
+  const closed = new Set(
+    listed.files
+      .filter((/** @type {any} */ { room }) => room && room !== opened)
+      .map((/** @type {any} */ { path }) => scope + path),
+  );
   const kept = new Set((await store.keys()).map((request) => request.url));
-  const missing = [...wanted].filter(([address]) => !kept.has(address));
+  const missing = [...wanted].filter(([address]) => !kept.has(address) && !closed.has(address));
   await Promise.all(
     missing.map(async ([address, integrity]) => store.put(address, await fetch(address, { integrity }))),
   );

@@ -7,10 +7,13 @@ One draw takes the logits of V tokens (float32), the tokens written so far, and 
 1. **Never written.** The logits of tokens that must not be chosen become minus infinity: the one for unknown
    characters, the one that fills up documents, and those that may not stand after the text so far
    (`text/spelling.py`).
-2. **Repetition penalty** r (Keskar et al. 2019): the logit of each token that already stands in the text is divided
-   by r if it is positive and multiplied by r if it is negative. Skipped when r = 1.
+2. **Penalties** on tokens that already stand in the text, or among its last ones (`repetition.py`). Repetition r
+   (Keskar et al. 2019): a logit is divided by r if it is positive and multiplied by r if it is negative. Presence is
+   taken from it, and frequency once for each time that the token stands there. DRY takes from what would go on with a
+   run that repeats. **Favoured words** gain (`wording.py`). Each is skipped where it is off.
 3. **No repeated n-grams**: a token that would complete n tokens in a row which already stand in the text is ruled out
-   like those of step 1; if that leaves none, this step is passed over. Skipped when n = 0.
+   like those of step 1; if that leaves none, this step is passed over. Skipped when n = 0. **Banned words**: then
+   the same with tokens that would complete one.
 4. **Greedy.** If the temperature is 0, or under 1e-100, by which float64 could not divide, the token with the largest
    logit is taken, the lowest id among equals. Done.
 5. **Temperature** t: the largest logit is subtracted, the rest divided by t, and p = exp(logit) is not yet normalised.
@@ -41,7 +44,7 @@ running sums, 9 with running sums of logits rounded to multiples of 2**-10.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -49,6 +52,8 @@ import numpy as np
 from ..config import SamplingConfig
 from ..errors import JaneLMError
 from ..text.spelling import Spelling
+from .repetition import Loops, Written
+from .wording import Wording
 
 MASK = 0xFFFFFFFF
 COLD = 1e-100  # lower temperatures are 0: a logit divided by them may be beyond float64
@@ -101,13 +106,20 @@ class Sampler:
         self._never = list(never)
         self._spelling, self._begun = spelling, b""
         self._random = Random(config.seed)
-        self._written: set[int] = set()
+        self._written = Written(config)
+        self._loops = Loops(config) if config.dry_multiplier else None
+        self._wording: Wording | None = None
+        if config.favour or config.ban:
+            assert spelling is not None  # which knows the tokens' bytes
+            self._wording = Wording(config.favour, config.ban, config.favour_strength, spelling.vocabulary)
         self._ngrams = NGrams(config.no_repeat_ngram_size) if config.no_repeat_ngram_size else None
 
     def note(self, tokens: Iterable[int]) -> None:
         """Count `tokens`, the prompt's for instance, as written."""
         for token in tokens:
-            self._written.add(token)
+            for rule in (self._written, self._loops, self._wording):
+                if rule:
+                    rule.note(token)
             if self._spelling:
                 self._begun = self._spelling.after(self._begun, token)
             if self._ngrams:
@@ -116,11 +128,16 @@ class Sampler:
     def draw(self, logits: np.ndarray) -> int:
         """The next token after logits (V,). Raises JaneLMError where they are not numbers."""
         config = self.config
-        logits = adjusted(logits, self._written, config.repetition_penalty, self._never)
+        logits = adjusted(logits, self._written.counts.keys(), config.repetition_penalty, self._never)
+        for rule in (self._written, self._loops, self._wording):
+            if rule:
+                rule.apply(logits)
         if self._spelling:
             rule_out(logits, self._spelling.barred(self._begun))
         if self._ngrams:
             rule_out(logits, self._ngrams.repeats())
+        if self._wording:
+            rule_out(logits, self._wording.banned())
         greedy = config.temperature < COLD
         token = int(logits.argmax()) if greedy else race(weights(logits, config), self._random.word())
         self.note((token,))
@@ -152,8 +169,8 @@ def rule_out(logits: np.ndarray, banned: list[int] | np.ndarray) -> None:
         logits[banned] = kept
 
 
-def adjusted(logits: np.ndarray, written: set[int], penalty: float, never: list[int]) -> np.ndarray:
-    """Steps 1 and 2: logits as float64 (V,), with the penalty on `written` and minus infinity at `never`."""
+def adjusted(logits: np.ndarray, written: Collection[int], penalty: float, never: list[int]) -> np.ndarray:
+    """Steps 1 and 2, repetition alone: logits as float64 (V,), minus infinity at `never`."""
     logits = np.array(logits, np.float64)
     if not np.isfinite(logits).all():
         raise JaneLMError("the model's logits are not all numbers: its weights are damaged, so train or fetch it anew")

@@ -21,6 +21,7 @@ from janelm.export.graphs import _compact, export_graph, read_description
 from janelm.export.precision import quantise
 from janelm.site.folder import SiteOptions, _vendor, site_files
 from janelm.site.models import SiteModel
+from janelm.site.rooms import Rooms
 from janelm.text.tokenizers import (
     CharacterTokenizer,
     StreamDecoder,
@@ -151,11 +152,13 @@ def model_entry(name: str, run, graph) -> tuple[bytes, dict]:
     }
 
 
-def write_engine_site(folder: Path, names: list[str] | None = None, app_change: str = "") -> None:
+def write_engine_site(
+    folder: Path, names: list[str] | None = None, app_change: str = "", rooms: Rooms | None = None
+) -> None:
     """A site of these models; `app_change` makes the page's own files those of another version."""
     models = {name: model for name, model in site_models().items() if names is None or name in names}
     entries = [SiteModel(*model_entry(name, *model)) for name, model in models.items()]
-    files = site_files(entries, _vendor(lambda line: None), SiteOptions())
+    files = site_files(entries, _vendor(lambda line: None), SiteOptions(), rooms)
     if app_change:
         old = json.loads(files["manifest.json"])["app"][0].split("/")[0]
         new = f"app-{hashlib.sha256(app_change.encode()).hexdigest()[:8]}"

@@ -108,8 +108,9 @@ CHECK_SAMPLER = """async ([folder, golden, base]) => {
         const random = new Random(seed);
         return outputs.map(() => random.word());
     });
-    const draws = golden.draws.map(({ config, never, written, logits, tokens }) => {
-        const sampler = new Sampler({ ...base, ...config }, never);
+    const { Spelling } = await import(new URL(`${folder}spelling.js`, location.href));
+    const draws = golden.draws.map(({ config, never, written, logits, tokens, vocabulary }) => {
+        const sampler = new Sampler({ ...base, ...config }, never, vocabulary && new Spelling(vocabulary));
         sampler.note(written);
         return tokens.map(() => sampler.draw(Float64Array.from(logits)));
     });

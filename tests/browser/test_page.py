@@ -20,7 +20,7 @@ from janelm.site.vendor import Package, fetch
 from janelm.writing.generation import generate
 
 WAIT = 30_000  # milliseconds: for a model to load, or a text to be written, on a busy machine
-TABS = ("Write", "Look inside", "Compare", "About")
+TABS = ("Write", "Look inside", "Compare", "Read", "About")
 AXE = Package(
     name="axe-core",
     version="4.14.1",
@@ -609,6 +609,25 @@ def test_no_tab_has_a_flaw_that_axe_finds(browser: Browser, address, axe, scheme
         ]
         assert not flaws, f"{name}, {scheme}:\n" + "\n".join(flaws)
     context.close()
+
+
+# --- words
+
+
+def test_banned_words_are_never_written_and_favoured_ones_more_often_and_a_link_says_so(desk, address):
+    desk.open(address).begin("The old miller").set("num_tokens", 150)
+    desk.page.get_by_text("Words and repetition").click()
+    desk.set("ban", "the, his")
+    desk.set("favour", "rain").set("favour_strength", 8)
+    desk.page.locator("#set-favour_strength").dispatch_event("input")
+    written = desk.write()
+    words = re.findall(r"[a-z']+", written.lower().removeprefix("the old miller"))[:-1]
+    assert "the" not in words and "his" not in words and "rain" in words
+    link = desk.link()
+    assert "ban=the" in link and "ban=his" in link and "favour=rain" in link and "favour_strength=8" in link
+    desk.page.goto("about:blank")
+    desk.open(address, link)
+    assert desk.rested() == written
 
 
 # --- lines that were broken to a fixed width

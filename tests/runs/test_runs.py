@@ -232,3 +232,14 @@ def test_untied_weights_are_stored_too():
     train(shape, TRAINING, Path("models/untied"), text=write_text(300), say=lambda line: None)
     model = Run(Path("models/untied")).load().model
     assert model.head.weight is not model.embedding.weight
+
+
+def test_samples_are_read_back_as_they_were_written(tmp_path):
+    run = Run(tmp_path / "run")
+    assert run.samples() == []
+    rows = [{"step": 0, "validation_bits_per_byte": 4.0}, {"step": 1200, "validation_bits_per_byte": float("nan")}]
+    texts = ["One\n\n--- no head ---\n", ""]
+    run.write_samples(rows, texts)
+    first, second = run.samples()
+    assert (first["step"], first["validation"], first["text"]) == (0, 4.0, texts[0])
+    assert (second["step"], second["text"]) == (1200, "")

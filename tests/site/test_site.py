@@ -182,7 +182,9 @@ def test_a_title_is_escaped_wherever_it_stands(runs, tmp_path):
     write_site(runs[1:], tmp_path / "page", replace(LEAN, title='<script>alert("1")</script> & $app'))
     html = (tmp_path / "page/index.html").read_text(encoding="utf-8")
     assert Addresses(html).inline == []
-    assert "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; $app" in html and "<script>alert" not in html
+    title = "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; $app"
+    assert html.count(title) == 3 and "<script>alert" not in html
+    assert f'<meta property="og:title" content="{title}">' in html
 
 
 def test_folders_of_the_training_machine_do_not_reach_the_page(site, runs):

@@ -1,6 +1,7 @@
 """Each option of the sampler has the effect it says, and only that."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 
 from janelm.config import SamplingConfig, check
 from janelm.errors import JaneLMError, UsageError
+from janelm.text.spelling import Spelling
+from janelm.writing.repetition import Loops
 from janelm.writing.sampling import Random, Sampler, adjusted, weights
+from janelm.writing.wording import Wording
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/sampling.json").read_text())
 LOGITS = st.lists(st.floats(-30, 30, width=16), min_size=1, max_size=40).map(np.array)
@@ -36,7 +40,9 @@ def test_random_numbers_agree_with_the_golden_vectors(case):
 
 @pytest.mark.parametrize("case", GOLDEN["draws"], ids=lambda case: case["name"])
 def test_draws_agree_with_the_golden_vectors(case):
-    sampler = Sampler(SamplingConfig(**case["config"]), case["never"])
+    config = {name: tuple(value) if isinstance(value, list) else value for name, value in case["config"].items()}
+    vocabulary = [word.encode("latin-1") for word in case.get("vocabulary", [])]
+    sampler = Sampler(SamplingConfig(**config), case["never"], Spelling(vocabulary) if vocabulary else None)
     sampler.note(case["written"])
     assert [sampler.draw(np.array(case["logits"])) for _ in case["tokens"]] == case["tokens"]
 
@@ -207,3 +213,113 @@ def test_logits_that_are_not_numbers_are_an_error(bad):
 def test_settings_that_make_no_sense_are_named(options):
     with pytest.raises(UsageError, match=next(iter(options))):
         check(SamplingConfig(**options))
+
+
+def changed(rule, size: int = 6) -> list[float]:
+    logits = np.zeros(size)
+    rule.apply(logits)
+    return logits.tolist()
+
+
+def written(tokens: list[int], **options) -> Sampler:
+    sampler = Sampler(SamplingConfig(temperature=0, **options))
+    sampler.note(tokens)
+    return sampler
+
+
+def test_presence_counts_once_and_frequency_each_time():
+    logits = np.array([1.0, 1.2, 0.0])
+    assert written([1, 1], presence_penalty=0.1).draw(logits) == 1
+    assert written([1, 1], frequency_penalty=0.15).draw(logits) == 0
+
+
+def test_a_window_forgets_what_stands_further_up():
+    logits = np.array([1.0, 1.2, 0.0])
+    assert written([1, 2, 2], repetition_penalty=2.0).draw(logits) == 0
+    assert written([1, 2, 2], repetition_penalty=2.0, penalty_window=2).draw(logits) == 1
+
+
+@given(st.lists(st.integers(0, 2), max_size=40), st.integers(1, 4))
+def test_dry_takes_by_the_longest_run_that_would_go_on(tokens, allowed):
+    """Worked by comparing every place with the end, one by one."""
+    config = SamplingConfig(dry_multiplier=0.5, dry_base=2.0, dry_allowed_length=allowed)
+    rule = Loops(config)
+    for token in tokens:
+        rule.note(token)
+    longest = [0, 0, 0]
+    for end in range(1, len(tokens)):
+        length = 0
+        while length < end and tokens[end - 1 - length] == tokens[-1 - length]:
+            length += 1
+        longest[tokens[end]] = max(longest[tokens[end]], length)
+    expected = [-0.5 * 2.0 ** (length - allowed) if length >= allowed else 0.0 for length in longest]
+    assert changed(rule, 3) == pytest.approx(expected)
+
+
+def spelt(rule: Wording, vocabulary: list[str], text: list[str]) -> Wording:
+    for piece in text:
+        rule.note(vocabulary.index(piece))
+    return rule
+
+
+PIECES = ["h", "e", "r", "o", "n", " ", "he", " he", "hero", " heron", "n.", "s", "the"]
+
+
+@pytest.mark.parametrize(
+    ("text", "banned"),
+    [
+        ([], []),  # "hero" may go on to "heron"
+        (["he", "r", "o"], ["n", "n."]),
+        ([" he", "r", "o"], ["n", "n."]),
+        (["s", "he", "r", "o"], []),  # "shero" is another word
+        (["hero"], ["n", "n."]),
+        (["h", "e", "r"], []),
+    ],
+)
+def test_a_banned_word_is_never_completed_by_any_of_its_tokens(text, banned):
+    rule = spelt(Wording((), ("heron",), 0, [piece.encode() for piece in PIECES]), PIECES, text)
+    assert [PIECES[token] for token in rule.banned()] == sorted([*banned, " heron"], key=PIECES.index)
+
+
+def test_a_word_in_small_letters_is_banned_with_a_capital_too_and_one_with_a_capital_alone():
+    vocabulary = [b" heron", b" Heron", b" HERON", b" herons", b"\xe2\x80\x9cheron"]
+    assert Wording((), ("heron",), 0, vocabulary).banned() == [0, 1, 2, 4]
+    assert Wording((), ("Heron",), 0, vocabulary).banned() == [1]
+
+
+@given(st.lists(st.sampled_from(range(len(PIECES))), max_size=60), st.integers(0, 99))
+def test_what_is_drawn_never_has_a_banned_word(prompt, seed):
+    spelling = Spelling([piece.encode() for piece in PIECES])
+    sampler = Sampler(SamplingConfig(ban=("hero", "he"), temperature=2, seed=seed), [], spelling)
+    drawn = [sampler.draw(np.zeros(len(PIECES))) for _ in range(40)]
+    words = re.findall("[a-z]+", "".join(PIECES[token] for token in drawn))
+    assert "hero" not in words[:-1] and "he" not in words[:-1]
+
+
+def test_a_favoured_word_gains_the_same_in_one_token_or_in_many():
+    vocabulary = [piece.encode() for piece in PIECES]
+    rule = Wording(("heron",), (), 5.0, vocabulary)
+    whole = changed(rule, len(PIECES))[PIECES.index(" heron")]
+    gained = 0.0
+    for piece in (" he", "r", "o", "n"):
+        gained += changed(rule, len(PIECES))[PIECES.index(piece)]
+        rule.note(PIECES.index(piece))
+    assert whole == pytest.approx(5.0) and gained == pytest.approx(5.0)
+    assert changed(rule, len(PIECES))[PIECES.index("s")] == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"presence_penalty": 101.0},
+        {"penalty_window": -1},
+        {"dry_multiplier": -0.1},
+        {"dry_base": 0.5},
+        {"dry_allowed_length": 0},
+        {"favour": (" ",)},
+        {"ban": ("",)},
+    ],
+)
+def test_settings_against_repetition_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(UsageError):
+        check(SamplingConfig(**wrong))

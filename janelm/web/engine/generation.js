@@ -8,7 +8,7 @@
  */
 
 import { EngineError } from "./errors.js";
-import { Sampler } from "./sampler.js";
+import { OFF, Sampler } from "./sampler.js";
 
 const FRAME = 16; // milliseconds: a screen shows no more frames than that
 
@@ -250,6 +250,25 @@ function samplingProblems(sampling) {
     Number.isInteger(no_repeat_ngram_size) && no_repeat_ngram_size >= 0
       ? ""
       : `the size of n-grams is ${no_repeat_ngram_size}, but must be 0 (off) or a whole number above`,
+    ...furtherProblems({ ...OFF, ...sampling }),
     Number.isSafeInteger(seed) ? "" : `the seed is ${seed}, but must be a whole number`,
+  ];
+}
+
+/** @param {import("./types.js").FullSampling} sampling */
+function furtherProblems(sampling) {
+  const { penalty_window: window, dry_multiplier, dry_base, dry_allowed_length: allowed, favour, ban } = sampling;
+  const shifts = /** @type {const} */ (["presence_penalty", "frequency_penalty", "favour_strength"]).map((name) =>
+    Math.abs(sampling[name]) <= 100 ? "" : `${name} is ${sampling[name]}, but must be from -100 to 100 (0 is off)`,
+  );
+  return [
+    ...shifts,
+    Number.isInteger(window) && window >= 0 ? "" : `penalty_window is ${window}, but must be 0 (all) or more`,
+    dry_multiplier >= 0 && dry_multiplier <= 100
+      ? ""
+      : `dry_multiplier is ${dry_multiplier}, but must be from 0 (off) to 100`,
+    dry_base >= 1 && dry_base <= 8 ? "" : `dry_base is ${dry_base}, but must be from 1 to 8`,
+    Number.isInteger(allowed) && allowed >= 1 ? "" : `dry_allowed_length is ${allowed}, but must be at least 1`,
+    [...favour, ...ban].every((word) => word.trim()) ? "" : "a word that is favoured or banned is empty",
   ];
 }

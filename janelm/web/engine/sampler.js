@@ -8,16 +8,36 @@
 
 import { EngineError } from "./errors.js";
 import { Random, splitmix32 } from "./random.js";
+import { Loops, Written } from "./repetition.js";
+import { Wording } from "./wording.js";
 
 const COLD = 1e-100; // lower temperatures are 0: a logit divided by them may be beyond float64
+
+/**
+ * What is off unless a setting says otherwise.
+ * @type {Omit<import("./types.js").FullSampling, "temperature" | "top_k" | "top_p" | "min_p" | "repetition_penalty" |
+ *   "no_repeat_ngram_size" | "seed">}
+ */
+export const OFF = Object.freeze({
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  penalty_window: 0,
+  dry_multiplier: 0,
+  dry_base: 1.75,
+  dry_allowed_length: 8,
+  favour: [],
+  favour_strength: 2,
+  ban: [],
+});
 
 /** Draws tokens one after the other for one text. */
 export class Sampler {
   #sampling;
   #never;
   #random;
-  /** @type {Set<number>} */
-  #written = new Set();
+  #written;
+  #loops;
+  #wording;
   #ngrams;
   #spelling;
   #begun = "";
@@ -30,7 +50,13 @@ export class Sampler {
    * @param {Spelling | null} [spelling]  what rules out others by the text so far
    */
   constructor(sampling, never = [], spelling = null) {
-    this.#sampling = sampling;
+    const full = { ...OFF, ...sampling };
+    this.#sampling = full;
+    this.#written = new Written(full);
+    this.#loops = full.dry_multiplier ? new Loops(full) : null;
+    const { favour, ban, favour_strength: strength } = full;
+    this.#wording =
+      spelling && (favour.length || ban.length) ? new Wording(favour, ban, strength, spelling.vocabulary) : null;
     this.#never = never;
     this.#spelling = spelling;
     this.#random = new Random(sampling.seed);
@@ -43,7 +69,9 @@ export class Sampler {
    */
   note(tokens) {
     for (const token of tokens) {
-      this.#written.add(token);
+      this.#written.note(token);
+      this.#loops?.note(token);
+      this.#wording?.note(token);
       if (this.#spelling) this.#begun = this.#spelling.after(this.#begun, token);
       this.#ngrams?.note(token);
     }
@@ -69,9 +97,11 @@ export class Sampler {
   weigh(logits) {
     const { temperature, repetition_penalty } = this.#sampling;
     this.#weights ??= new Weights(logits.length);
-    const values = this.#weights.adjust(logits, this.#written, repetition_penalty, this.#never);
+    const values = this.#weights.adjust(logits, this.#written.counts.keys(), repetition_penalty, this.#never);
+    for (const rule of [this.#written, this.#loops, this.#wording]) rule?.apply(values);
     if (this.#spelling) ruleOut(values, this.#spelling.barred(this.#begun));
     if (this.#ngrams) ruleOut(values, this.#ngrams.repeats());
+    if (this.#wording) ruleOut(values, this.#wording.banned());
     return temperature < COLD ? this.#weights.greedy() : this.#weights.compute(this.#sampling);
   }
 

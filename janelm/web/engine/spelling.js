@@ -14,6 +14,11 @@ export class Spelling {
     this.#vocabulary = vocabulary;
   }
 
+  /** @returns {readonly string[]} */
+  get vocabulary() {
+    return this.#vocabulary;
+  }
+
   /**
    * The bytes of the character that is begun after a token: the last byte that announces more of them than follow it,
    * and those that do.

@@ -13,9 +13,16 @@
  * @property {Runtime} runtime
  * @property {Charts} charts
  * @property {string[]} app  the page's own modules and style
- * @property {{path: string, bytes: number, sha256: string}[]} files  every immutable file of the site but models
+ * @property {{path: string, bytes: number, sha256: string, room?: string}[]} files  every immutable file of the site
+ *   but models; those of a room are fetched once it is opened
  * @property {ModelEntry[]} models
+ * @property {TextShown} [reading]  what the room Read shows
+ * @property {Packed} [learning]  what the models wrote at each evaluation, and what a loss means
  */
+
+/** @typedef {{path: string, bytes: number}} Packed  a file that gzip made smaller */
+
+/** @typedef {{figures: Packed, text: Packed | null}} TextShown  null: the text itself is not published */
 
 /**
  * @typedef {object} Runtime  onnxruntime-web; addresses are relative to the page, or absolute with `--cdn`
@@ -112,8 +119,19 @@
  * @property {number} min_p
  * @property {number} repetition_penalty
  * @property {number} no_repeat_ngram_size
+ * @property {number} [presence_penalty]
+ * @property {number} [frequency_penalty]
+ * @property {number} [penalty_window]  0: all of the text
+ * @property {number} [dry_multiplier]
+ * @property {number} [dry_base]
+ * @property {number} [dry_allowed_length]
+ * @property {string[]} [favour]
+ * @property {number} [favour_strength]
+ * @property {string[]} [ban]
  * @property {number} seed
  */
+
+/** @typedef {Required<Sampling>} FullSampling */
 
 /**
  * @typedef {object} Alternative  a token that might have stood, or might stand next

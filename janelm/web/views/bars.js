@@ -2,22 +2,14 @@
 
 import { make, section } from "./elements.js";
 import { percent } from "./numbers.js";
-import { CONTROLS, samplingOf } from "./settings.js";
+import { CONTROLS, OFF, samplingOf } from "./settings.js";
 import { slider } from "./controls.js";
 import { isWritable, nameOf } from "./tokens.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
 const SHOWN = 10;
-const AS_TRAINED = {
-  temperature: 1,
-  top_k: 0,
-  top_p: 1,
-  min_p: 0,
-  repetition_penalty: 1,
-  no_repeat_ngram_size: 0,
-  seed: 0,
-};
+const AS_TRAINED = { ...OFF, temperature: 1, seed: 0 };
 
 /**
  * @param {Session} session
@@ -25,7 +17,7 @@ const AS_TRAINED = {
  */
 export function nextBars(session) {
   const list = make("div", { class: "bars" });
-  const sliders = CONTROLS.map((control) => slider(session, control, `bars-${control.name}`));
+  const sliders = CONTROLS.filter(({ further }) => !further).map((control) => slider(session, control, `bars-${control.name}`));
   const [temperature, ...others] = sliders.map((one) => one.element);
   const element = section(
     "next-token box",
@@ -92,7 +84,9 @@ export function nextBars(session) {
  * @param {import("./session.js").Known} known
  */
 function probabilities({ engine, settings }, { name, logits, text }) {
-  const asked = settings.repetition_penalty !== 1 || settings.no_repeat_ngram_size > 0;
-  const written = asked ? engine.tokens(name, text).map(({ token }) => token) : [];
-  return engine.probabilities(name, logits, samplingOf(settings), written);
+  const sampling = samplingOf(settings);
+  const asked = /** @type {(keyof typeof OFF)[]} */ (Object.keys(OFF)).some((name) => sampling[name] !== OFF[name]);
+  const words = sampling.favour.length + sampling.ban.length > 0;
+  const written = asked || words ? engine.tokens(name, text).map(({ token }) => token) : [];
+  return engine.probabilities(name, logits, sampling, written);
 }

@@ -3,6 +3,7 @@
 import { curves } from "./curves.js";
 import { Duel } from "./duel.js";
 import { find, make } from "./elements.js";
+import { learningRoom } from "./rooms.js";
 
 /**
  * Builds the panel.
@@ -22,12 +23,18 @@ export function compareView(session) {
       ),
       chart.element,
     );
-    return chart.show;
+    const learning = learningRoom(session, panel);
+    return () => {
+      void chart.show();
+      learning();
+    };
   }
   const both = new Duel(session, panel);
   panel.append(both.element, chart.element);
+  const learning = learningRoom(session, panel);
   return () => {
     both.show();
     void chart.show();
+    learning();
   };
 }

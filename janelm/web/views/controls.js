@@ -28,10 +28,11 @@ export function controls(session, panel) {
     "div",
     { class: "fields" },
     add(presets(session)),
-    ...CONTROLS.map((control) => add(slider(session, control))),
+    ...CONTROLS.filter(({ further }) => !further).map((control) => add(slider(session, control))),
     add(seed(session)),
     add(length(session)),
     add(stops(session)),
+    words(session, add),
     add(memory(session)),
     add(pace(session)),
     add(lines(session)),
@@ -195,6 +196,34 @@ function stops(session) {
     }
     value.textContent = stop.length ? "" : "off";
     element.classList.toggle("off", !stop.length);
+  };
+  return { element, show };
+}
+
+/**
+ * Favoured and banned words, and what else there is against repetition: folded away until somebody wants it.
+ * @type {(session: Session, add: (part: {element: HTMLElement, show: (settings: Settings) => void}) => HTMLElement) =>
+ *   HTMLElement}
+ */
+function words(session, add) {
+  const further = CONTROLS.filter((control) => control.further).map((control) => add(slider(session, control)));
+  const favour = wordField(session, "favour", "Favoured words", "Words to write more often, parted by commas.");
+  const ban = wordField(session, "ban", "Banned words", "Words never to write, parted by commas.");
+  const title = make("summary", {}, "Words and repetition");
+  return make("details", { class: "further" }, title, add(favour), add(ban), ...further.reverse());
+}
+
+/** @type {(session: Session, name: "favour" | "ban", label: string, help: string) => {element: HTMLElement, show: (settings: Settings) => void}} */
+function wordField(session, name, label, help) {
+  const input = make("textarea", { rows: 1, spellcheck: false, autocomplete: "off", placeholder: "river, heron" });
+  const read = () => input.value.split(/[,\n]/u).map((word) => word.trim()).filter(Boolean);
+  input.addEventListener("change", () => session.change({ [name]: read() }));
+  const { element, value } = row(`set-${name}`, label, help, input);
+  /** @param {Settings} settings */
+  const show = (settings) => {
+    if (JSON.stringify(read()) !== JSON.stringify(settings[name])) input.value = settings[name].join(", ");
+    value.textContent = settings[name].length ? "" : "off";
+    element.classList.toggle("off", !settings[name].length);
   };
   return { element, show };
 }

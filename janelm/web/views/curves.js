@@ -77,7 +77,7 @@ function choice(label, id, options) {
  * @param {Session} session
  * @returns {Promise<{default: any}>}
  */
-async function library({ manifest }) {
+export async function library({ manifest }) {
   const { charts } = manifest;
   const address = new URL(charts.module, document.baseURI).href;
   if (!charts.integrity) return import(address);
@@ -103,17 +103,17 @@ function align(models, by) {
   return [x, ...series];
 }
 
-/** @type {(models: ModelEntry[], by: Axis, log: boolean, width: number) => object} */
-function options(models, by, log, width) {
+/** An axis in the page's own colours and letters. */
+export function axisStyle() {
   const [ink, line] = [colour("--muted"), colour("--line")];
   const font = `12px ${getComputedStyle(find("panel-compare")).fontFamily}`;
-  const axis = {
-    stroke: ink,
-    font,
-    labelFont: font,
-    grid: { stroke: line, width: 1 },
-    ticks: { stroke: line, width: 1 },
-  };
+  const ruled = { stroke: line, width: 1 };
+  return { stroke: ink, font, labelFont: font, grid: ruled, ticks: ruled };
+}
+
+/** @type {(models: ModelEntry[], by: Axis, log: boolean, width: number) => object} */
+function options(models, by, log, width) {
+  const axis = axisStyle();
   const short = (/** @type {number} */ value) =>
     value >= 1e6 ? `${value / 1e6}M` : value >= 1e3 ? `${value / 1e3}k` : String(value);
   const bits = (/** @type {unknown} */ _, /** @type {number | null} */ value) =>

@@ -1,4 +1,4 @@
-/** The text, and all that was done to it: edits and writings that can be undone and done again. */
+/** The text, and all that was done to it: a tree of pages, of which undo and redo walk one branch. */
 
 /** @typedef {import("./settings.js").Settings} Settings */
 
@@ -9,21 +9,25 @@
  * @property {Settings} settings  with the number of tokens that were in fact written
  */
 
-/** @typedef {{text: string, origin: Origin | null}} Page */
+/**
+ * @typedef {Object} Page  a text as it was at one time, and those that came from it
+ * @property {string} text
+ * @property {Origin | null} origin
+ * @property {Page | null} parent
+ * @property {Page[]} children  the oldest first
+ * @property {Page | null} next  the child that redo goes to
+ * @property {boolean} marked  whether somebody wants to find it again
+ */
 
-const MOST_STEPS = 300;
+const MOST_PAGES = 400;
 const PAUSE = 1000; // milliseconds between two key strokes that make them two edits
 
-/** Dispatches "change" whenever its text does. */
+/** Dispatches "change" whenever its text does, and "tree" when another page is marked. */
 export class Notebook extends EventTarget {
   /** @type {Page} */
-  #page = { text: "", origin: null };
-  /** @type {Page[]} */
-  #past = [];
-  /** @type {Page[]} */
-  #future = [];
-  /** @type {Page[]} what could be done again before a step was begun */
-  #forgone = [];
+  #page = page("", null, null);
+  /** @type {Page | null} where redo went before a step was begun */
+  #forgone = null;
   #lastEdit = -Infinity;
 
   get text() {
@@ -34,12 +38,23 @@ export class Notebook extends EventTarget {
     return this.#page.origin;
   }
 
+  /** The page that is open. */
+  get page() {
+    return this.#page;
+  }
+
+  get root() {
+    let root = this.#page;
+    while (root.parent) root = root.parent;
+    return root;
+  }
+
   get canUndo() {
-    return this.#past.length > 0;
+    return this.#page.parent !== null;
   }
 
   get canRedo() {
-    return this.#future.length > 0;
+    return this.#page.next !== null;
   }
 
   /**
@@ -48,9 +63,7 @@ export class Notebook extends EventTarget {
    * @param {Origin | null} [origin]
    */
   open(text, origin = null) {
-    this.#past = [];
-    this.#future = [];
-    this.#show({ text, origin });
+    this.#turn(page(text, origin, null));
   }
 
   /**
@@ -60,10 +73,10 @@ export class Notebook extends EventTarget {
   edit(text) {
     if (text === this.text) return;
     const now = performance.now();
-    if (now - this.#lastEdit > PAUSE || this.origin) this.#remember();
+    const goesOn = now - this.#lastEdit <= PAUSE && !this.origin && !this.#page.children.length;
+    if (!goesOn || !this.#page.parent) this.#grow(text);
     this.#lastEdit = now;
-    this.#future = [];
-    this.#show({ text, origin: null });
+    this.#write(text, null);
   }
 
   /**
@@ -71,21 +84,23 @@ export class Notebook extends EventTarget {
    * @param {string} text  what it starts with
    */
   begin(text) {
-    this.#forgone = this.#future;
-    this.#remember();
-    this.#show({ text, origin: null });
+    this.#forgone = this.#page.next;
+    this.#grow(text);
+    this.#tell("change");
   }
 
   /** As if the step that was begun had never been. */
   abandon() {
-    const page = this.#past.pop();
-    this.#future = this.#forgone;
-    if (page) this.#show(page);
+    const { parent } = this.#page;
+    if (!parent) return;
+    parent.children = parent.children.filter((one) => one !== this.#page);
+    parent.next = this.#forgone;
+    this.#turn(parent);
   }
 
   /** @param {string} text  more of it */
   append(text) {
-    if (text) this.#show({ text: this.text + text, origin: null });
+    if (text) this.#write(this.text + text, null);
   }
 
   /**
@@ -93,36 +108,102 @@ export class Notebook extends EventTarget {
    * @param {Origin} origin
    */
   finish(origin) {
-    this.#show({ text: this.text, origin });
+    this.#write(this.text, origin);
   }
 
   undo() {
-    const page = this.#past.pop();
-    if (page) this.#turn(this.#future, page);
+    const { parent } = this.#page;
+    if (!parent) return;
+    parent.next = this.#page;
+    this.#turn(parent);
   }
 
   redo() {
-    const page = this.#future.pop();
-    if (page) this.#turn(this.#past, page);
+    if (this.#page.next) this.#turn(this.#page.next);
   }
 
-  /** @type {(keep: Page[], page: Page) => void} */
-  #turn(keep, page) {
-    keep.push(this.#page);
-    this.#lastEdit = -Infinity;
-    this.#show(page);
-  }
-
-  #remember() {
-    this.#past.push(this.#page);
-    if (this.#past.length > MOST_STEPS) this.#past.shift();
-    this.#future = [];
-    this.#lastEdit = -Infinity;
+  /** @param {Page} page  of this tree, to be open now */
+  go(page) {
+    for (let one = page; one.parent; one = one.parent) one.parent.next = one;
+    this.#turn(page);
   }
 
   /** @param {Page} page */
-  #show(page) {
+  mark(page) {
+    page.marked = !page.marked;
+    this.#tell("tree");
+  }
+
+  /** @param {Page} page  that is dropped with all that came from it; its parent is open if it was */
+  drop(page) {
+    const { parent } = page;
+    if (!parent) return;
+    const inside = [...branch(page)].includes(this.#page);
+    parent.children = parent.children.filter((one) => one !== page);
+    if (parent.next === page) parent.next = parent.children.at(-1) ?? null;
+    if (inside) this.#turn(parent);
+    else this.#tell("tree");
+  }
+
+  /** @param {string} text  of a new page after this one */
+  #grow(text) {
+    const parent = this.#page;
+    this.#page = page(text, null, parent);
+    parent.children.push(this.#page);
+    parent.next = this.#page;
+    this.#lastEdit = -Infinity;
+    this.#prune();
+  }
+
+  /** Forget the oldest leaf that nobody marked and that does not lead here, where there are too many pages. */
+  #prune() {
+    const all = [...branch(this.root)];
+    if (all.length <= MOST_PAGES) return;
+    const old = all.find((one) => one.parent && !one.children.length && !one.marked && one !== this.#page);
+    if (old) this.drop(old);
+    else this.#shorten();
+  }
+
+  /** Of a tree without branches, forget the first page. */
+  #shorten() {
+    const [second] = this.root.children;
+    if (second && this.root.children.length === 1) second.parent = null;
+  }
+
+  /** @type {(text: string, origin: Origin | null) => void} */
+  #write(text, origin) {
+    this.#page.text = text;
+    this.#page.origin = origin;
+    this.#tell("change");
+  }
+
+  /** @param {Page} page */
+  #turn(page) {
     this.#page = page;
-    this.dispatchEvent(new Event("change"));
+    this.#lastEdit = -Infinity;
+    this.#tell("change");
+  }
+
+  /** @param {string} name */
+  #tell(name) {
+    this.dispatchEvent(new Event(name));
+  }
+}
+
+/** @type {(text: string, origin: Origin | null, parent: Page | null) => Page} */
+export function page(text, origin, parent) {
+  return { text, origin, parent, children: [], next: null, marked: false };
+}
+
+/**
+ * A page and all that came from it, each before what came from it.
+ * @param {Page} first
+ * @returns {Iterable<Page>}
+ */
+export function* branch(first) {
+  const waiting = [first];
+  for (let one = waiting.pop(); one; one = waiting.pop()) {
+    yield one;
+    waiting.push(...one.children.toReversed());
   }
 }

@@ -4,6 +4,8 @@ import { CONTROLS, DEFAULTS, MOST_SEED, MOST_TOKENS } from "./settings.js";
 
 /** @typedef {import("./settings.js").Settings} Settings */
 
+const LISTS = /** @type {const} */ (["stop", "favour", "ban"]);
+
 /**
  * @typedef {Object} Recipe  what a link says
  * @property {string} model
@@ -22,8 +24,10 @@ export function fragment({ model, prompt, settings }) {
     seed: String(settings.seed),
     num_tokens: String(settings.num_tokens),
   });
-  for (const { name, off } of CONTROLS) if (settings[name] !== off) fields.set(name, String(settings[name]));
-  for (const stop of settings.stop) fields.append("stop", stop);
+  for (const { name, off, further } of CONTROLS) {
+    if (settings[name] !== (further ? DEFAULTS[name] : off)) fields.set(name, String(settings[name]));
+  }
+  for (const name of LISTS) for (const value of settings[name]) fields.append(name, value);
   if (settings.memory !== null) fields.set("memory", String(settings.memory));
   if (settings.pace) fields.set("pace", String(settings.pace));
   return fields.toString();
@@ -43,7 +47,11 @@ export function parse(text, models) {
   /** @type {string[]} */
   const problems = [];
   /** @type {Settings} */
-  const settings = { ...DEFAULTS, stop: fields.getAll("stop").filter((stop) => stop !== "") };
+  const settings = { ...DEFAULTS };
+
+  for (const name of LISTS) {
+    settings[name] = fields.getAll(name).filter((value) => (name === "stop" ? value : value.trim()) !== "");
+  }
 
   /** @type {(name: string, standard: any, allowed: (value: number) => boolean) => any} */
   const number = (name, standard, allowed) => {

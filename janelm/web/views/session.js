@@ -161,6 +161,26 @@ export class Session extends EventTarget {
   }
 
   /**
+   * Write several continuations from one place of the text, each with a seed of its own: branches of the tree.
+   * @param {number} start
+   * @param {number} number
+   */
+  async grow(start, number) {
+    if (!(await this.#turn())) return;
+    const turn = this.#turns;
+    const { notebook } = this;
+    if (start < notebook.text.length) notebook.begin(notebook.text.slice(0, start));
+    const from = notebook.page;
+    for (let i = 0; i < number && turn === this.#turns; i++) {
+      notebook.go(from);
+      const used = from.children.map(({ origin }) => origin?.settings.seed);
+      while (used.includes(this.settings.seed)) this.change({ seed: this.settings.seed + 1 });
+      await this.#write(notebook.text);
+      if (this.#stopping.signal.aborted || !this.summary) break;
+    }
+  }
+
+  /**
    * Open what a link describes, and write it.
    * @param {import("./permalink.js").Recipe} recipe
    */

@@ -8,6 +8,14 @@
  * @property {number} min_p
  * @property {number} repetition_penalty
  * @property {number} no_repeat_ngram_size
+ * @property {number} presence_penalty
+ * @property {number} frequency_penalty
+ * @property {number} penalty_window  tokens; 0: all of the text
+ * @property {number} dry_multiplier
+ * @property {number} dry_allowed_length
+ * @property {string[]} favour  words
+ * @property {number} favour_strength
+ * @property {string[]} ban  words
  * @property {number} seed
  * @property {number} num_tokens
  * @property {string[]} stop
@@ -17,7 +25,10 @@
 
 /**
  * @typedef {Object} Control
- * @property {"temperature" | "top_k" | "top_p" | "min_p" | "repetition_penalty" | "no_repeat_ngram_size"} name
+ * @property {"temperature" | "top_k" | "top_p" | "min_p" | "repetition_penalty" | "no_repeat_ngram_size" |
+ *   "presence_penalty" | "frequency_penalty" | "penalty_window" | "dry_multiplier" | "dry_allowed_length" |
+ *   "favour_strength"} name
+ * @property {boolean} [further]  kept out of the way of who has just begun
  * @property {string} label
  * @property {string} help
  * @property {number} least  of the slider; a link may go beyond it, up to what `allowed` lets pass
@@ -95,6 +106,72 @@ export const CONTROLS = [
     off: 0,
     allowed: (value) => value >= 0 && Number.isInteger(value),
   },
+  {
+    name: "dry_multiplier",
+    label: "Loop protection (DRY)",
+    help: "Makes going on with a long run that stands in the text already ever less likely. 0.8 is usual.",
+    least: 0,
+    most: 3,
+    step: 0.1,
+    off: 0,
+    allowed: (value) => value >= 0 && value <= 100,
+    further: true,
+  },
+  {
+    name: "dry_allowed_length",
+    label: "Runs that may repeat",
+    help: "Tokens in a row that may come again before DRY minds.",
+    least: 1,
+    most: 30,
+    step: 1,
+    off: null,
+    allowed: (value) => value >= 1 && Number.isInteger(value),
+    further: true,
+  },
+  {
+    name: "presence_penalty",
+    label: "Presence penalty",
+    help: "Taken from every token that stands in the text, however often.",
+    least: 0,
+    most: 3,
+    step: 0.1,
+    off: 0,
+    allowed: (value) => Math.abs(value) <= 100,
+    further: true,
+  },
+  {
+    name: "frequency_penalty",
+    label: "Frequency penalty",
+    help: "Taken from a token once for each time that it stands in the text.",
+    least: 0,
+    most: 2,
+    step: 0.05,
+    off: 0,
+    allowed: (value) => Math.abs(value) <= 100,
+    further: true,
+  },
+  {
+    name: "penalty_window",
+    label: "Penalties look back on",
+    help: "How many of the last tokens the repetition, presence and frequency penalties count. Off: all of the text.",
+    least: 0,
+    most: 1000,
+    step: 20,
+    off: 0,
+    allowed: (value) => value >= 0 && Number.isInteger(value),
+    further: true,
+  },
+  {
+    name: "favour_strength",
+    label: "Strength of favoured words",
+    help: "How much likelier a favoured word becomes: 2 is some seven times, 5 a hundred and fifty.",
+    least: 0,
+    most: 12,
+    step: 0.5,
+    off: null,
+    allowed: (value) => Math.abs(value) <= 100,
+    further: true,
+  },
 ];
 
 /** @type {Readonly<Settings>} */
@@ -105,6 +182,14 @@ export const DEFAULTS = Object.freeze({
   min_p: 0,
   repetition_penalty: 1,
   no_repeat_ngram_size: 0,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  penalty_window: 0,
+  dry_multiplier: 0,
+  dry_allowed_length: 8,
+  favour: [],
+  favour_strength: 2,
+  ban: [],
   seed: 1,
   num_tokens: 200,
   stop: [],
@@ -112,7 +197,17 @@ export const DEFAULTS = Object.freeze({
   pace: 0,
 });
 
-const OFF = { top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1, no_repeat_ngram_size: 0 };
+/** Every rule but the temperature, switched off. */
+export const OFF = {
+  top_k: 0,
+  top_p: 1,
+  min_p: 0,
+  repetition_penalty: 1,
+  no_repeat_ngram_size: 0,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  dry_multiplier: 0,
+};
 
 /** @type {{name: string, help: string, values: Partial<Settings>}[]} */
 export const PRESETS = [

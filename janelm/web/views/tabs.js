@@ -5,7 +5,7 @@
  * @param {(panel: string) => void} onShow  told the panel's id
  */
 export function tabs(list, onShow) {
-  const all = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("[role=tab]")]);
+  const all = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("[role=tab]:not([hidden])")]);
   const panelOf = (/** @type {HTMLElement} */ tab) => tab.getAttribute("aria-controls") ?? "";
 
   /** @param {HTMLElement} chosen */

@@ -1,0 +1,135 @@
+"""`janelm read`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from ..config import DataConfig, check
+from ..errors import JaneLMError, UsageError
+from .shared import parse, say
+
+if TYPE_CHECKING:
+    from ..reading.report import Report
+
+NAMES, KEYS, PHRASES = 8, 10, 12  # people and words of a book, and phrases of the text, that a terminal shows
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass
+class ReadOptions:
+    """Which text, and what of it."""
+
+    files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Files, folders, archives or named corpora, the same as --data; or the name of a run, whose text is read."""
+    word: tuple[str, ...] = ()
+    """Words or phrases to count along the text and in each book, with lines in which they stand."""
+    lines: int = 5
+    """How many such lines of each."""
+    parts_of_words: bool = False
+    """Count --word inside longer words too."""
+    json: bool = False
+    """Print all of it as JSON."""
+    data: DataConfig = field(default_factory=DataConfig)
+
+
+def read_command(arguments: list[str], program: str) -> int:
+    """See what a text is like: its books, words, feeling and people."""
+    options = parse(ReadOptions, arguments, program, "See what a text is like: its books, words, feeling and people.")
+    check(options.data)
+    if options.lines < 0:
+        raise UsageError(f"lines is {options.lines}, but must be 0 or more")
+    from ..reading.report import read_text
+    from ..reading.searching import search
+
+    sources = _sources(options)
+    report, parted = read_text(sources)
+    found = [search(parted, phrase, whole=not options.parts_of_words) for phrase in options.word]
+    if options.json:
+        print(json.dumps({**report, "searched": [one.to_json(options.lines) for one in found]}, ensure_ascii=False))
+        return 0
+    lines: Iterator[str] = _overview(report) if not found else iter(())
+    print("\n".join([*lines, *(line for one in found for line in _searched(report, one, options.lines))]))
+    return 0
+
+
+def _sources(options: ReadOptions) -> list[Any]:
+    """The text named, or that of the run which is."""
+    from pathlib import Path
+
+    from ..runs.dataset import sources_of
+    from ..runs.folder import find_run
+    from ..text.corpora import CORPORA, load_sources
+
+    name = options.files[0] if len(options.files) == 1 else ""
+    if name and name not in CORPORA and (not Path(name).exists() or (Path(name) / "config.json").exists()):
+        try:
+            return sources_of(find_run(name).config())
+        except JaneLMError as error:
+            if Path(name).exists():
+                raise
+            raise JaneLMError(f"{name} is neither a text nor a run: name a file, a folder or a run ({error})") from None
+    config = replace(options.data, data=options.files) if options.files else options.data
+    sources = load_sources(config.data, config)
+    for source in sources:
+        for line in source.report:
+            say(f"{source.name}: {line}")
+    return sources
+
+
+def _overview(report: Report) -> Iterator[str]:
+    from ..reading.report import turning_points
+
+    books = report["books"]
+    width = max(len(book["title"]) for book in books)
+    yield f"{report['words']:,} words in {len(books):,} {'book' if len(books) == 1 else 'books'}:"
+    yield (f"{'':{width}}  chapters    words  different  density  words per sentence    LIX   ARI  in quotation marks")
+    for book in books:
+        size = f"{len(book['chapters']):8,} {book['words']:8,} {book['vocabulary']:10,}"
+        density = f"{book['density']:8.3f}" if book["density"] is not None else f"{'-':>8}"
+        yield (
+            f"{book['title']:{width}}  {size} {density} "
+            f"{book['sentence_words']:19.1f} {book['lix']:6.1f} {book['ari']:5.1f} {book['dialogue']:19.0%}"
+        )
+    for book in books:
+        yield ""
+        yield f"{book['title']}"
+        if len(books) > 1:
+            yield "  its words: " + ", ".join(word["word"] for word in book["distinctive"][:KEYS])
+        if book["people"]:
+            yield "  named: " + ", ".join(f"{who['name']} {who['count']:,}" for who in book["people"][:NAMES])
+        if points := turning_points(report, book):
+            mean, bright, dark = points
+            yield f"  feeling {mean:+.3f}; brightest {bright:.0%} of the way, darkest {dark:.0%}"
+    yield ""
+    yield "phrases that come again: " + "; ".join(
+        f"{phrase} ({count:,})" for phrase, count in report["phrases"][:PHRASES]
+    )
+    if lexicon := report["lexicon"]:
+        yield f"feeling by {lexicon['name']} ({lexicon['licence']}), made for {lexicon['made_for']}"
+
+
+def _searched(report: Report, found: Any, lines: int) -> Iterator[str]:
+    yield f"{found.phrase}: {len(found.places):,}, {sparkline(found.along())}, dispersion {found.dispersion:.2f}"
+    per = {book["title"]: book["words"] for book in report["books"]}
+    if len(per) > 1:
+        for title, count in found.by_book():
+            yield f"  {title}: {count:,} ({10_000 * count / max(1, per[title]):.1f} in 10,000 words)"
+    if found.places:
+        near = ", ".join(f"{word} {count:,}" for word, count in found.collocates()[:KEYS])
+        yield f"  beside it: {near}"
+    yield from (f"  {line}" for line in found.lines(lines))
+
+
+def sparkline(counts: list[int]) -> str:
+    """A row of bars.
+
+    >>> sparkline([0, 1, 2])
+    '▁▄█'
+    """
+    most = max(counts, default=0) or 1
+    return "".join(SPARKS[round(count / most * (len(SPARKS) - 1))] for count in counts)

@@ -1,0 +1,171 @@
+"""What the page's rooms show besides its models: files that are fetched when a room is opened, and not before.
+
+    rooms/figures-<hash>.bin   what `janelm read` says of the text, and the feeling of each of its sentences
+    rooms/text-<hash>.bin      the text itself, where it may be published
+    rooms/learning-<hash>.bin  what each model wrote at each evaluation of its training, and what a loss means
+
+They are packed (gzip), as many hosts pack only what they take for text.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import JaneLMError
+from ..measuring.yardsticks import splits_of, yardsticks
+from ..reading.keyness import word_table
+from ..reading.parts import PartedText
+from ..reading.report import Report, read_text
+from ..reading.surprise import surprise_of
+from ..runs.dataset import run_data, same_text, sources_of
+from ..runs.folder import Run, sample_run
+from ..text.corpora import CORPORA
+from ..text.encoded import text_digest
+
+Shown = Literal["auto", "text", "figures", "none"]
+LARGEST_TEXT = 2_500_000  # bytes, packed: a longer text is left out, and its figures shown
+
+
+@dataclass
+class Rooms:
+    """The files of the rooms by path, and what the manifest says of them."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    entry: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, content: bytes) -> dict[str, Any]:
+        """Keep a file, named after what it holds; returns where it is and how large."""
+        path = f"rooms/{name}-{hashlib.sha256(content).hexdigest()[:8]}.bin"
+        self.files[path] = content
+        return {"path": path, "bytes": len(content)}
+
+
+def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None]) -> Rooms:
+    """What the rooms show of the text of the first run: "auto" shows the text itself only where it is a named corpus,
+    which everybody may have; of all others figures, frequent words and names."""
+    rooms = Rooms()
+    add_learning(rooms, runs)
+    if shown == "none":
+        return rooms
+    config = runs[0].config()
+    public = all(name in CORPORA for name in config.data.data)
+    try:
+        sources = sources_of(config)
+        if text_digest(sources) != runs[0].facts()["text_sha256"]:
+            raise JaneLMError("it is not the one that the model was trained on any more")
+        report, parted = read_text(sources)
+    except JaneLMError as error:
+        say(f"the room Read is left out, because the text cannot be read: {error}")
+        return rooms
+    whole = shown == "text" or (shown == "auto" and public)
+    if whole and (size := len(pack(parted.text.encode()))) > LARGEST_TEXT:
+        say(f"the text is too long for the page ({size / 1e6:.1f} MB packed): its room Read shows figures alone")
+        whole = False
+    elif shown == "auto" and not public:
+        say(
+            "the room Read shows figures, frequent words and names of your text, and not the text itself: "
+            "--read text shows it too, --read none leaves the room out"
+        )
+    add_reading(rooms, report, parted, whole, surprises(runs, report, parted, whole))
+    return rooms
+
+
+def surprises(runs: list[Run], report: Report, parted: PartedText, whole: bool) -> dict[str, Any]:
+    """How well each model that was trained on this text expects each part of it; sentences only beside the text."""
+    found = {}
+    for run in runs:
+        if run.facts()["text_sha256"] == report["text_sha256"]:
+            told = surprise_of(run.load(), run_data(run), parted.text, report["sentences"] if whole else [])
+            if told:
+                found[run.name] = told
+    return found
+
+
+def add_reading(
+    rooms: Rooms, report: Report, parted: PartedText, whole: bool, surprise: dict[str, Any] | None = None
+) -> None:
+    """The room Read: figures and, if it may be shown as a whole, the text."""
+    rooms.entry["reading"] = {
+        "figures": rooms.add(
+            "figures", pack(json.dumps(_figures(report, parted, whole) | {"surprise": surprise or {}}).encode())
+        ),
+        "text": rooms.add("text", pack(parted.text.encode())) if whole else None,
+    }
+
+
+def add_learning(rooms: Rooms, runs: list[Run]) -> None:
+    """How the models learned: nothing where no run kept what it wrote."""
+    models = {run.name: samples for run in runs if (samples := run.samples())}
+    if models:
+        told = {"samples": models, "yardsticks": {run.name: yardsticks_of(run) for run in runs if run.name in models}}
+        rooms.entry["learning"] = rooms.add("learning", pack(json.dumps(told).encode()))
+
+
+def yardsticks_of(run: Run) -> list[tuple[str, float]]:
+    """What a loss on the held-out text of a run means: names, and bits per byte; none where its text is gone."""
+    config = run.config()
+    try:
+        dataset = run_data(run)
+        sources = sources_of(config)
+    except JaneLMError:
+        return []
+    validation = splits_of(sources, config.data)
+    lines = yardsticks(validation["train"], validation["validation"], dataset)
+    for kind in ("transformer", "lstm"):
+        sample = sample_run(kind)
+        if sample and sample.name != run.name and same_text(sample.facts(), run.facts()):
+            name = f"the {kind} that comes with JaneLM"
+            lines.append((name, sample.results()["losses"]["validation"]["bits_per_byte"]))
+    return lines
+
+
+def pack(content: bytes) -> bytes:
+    """Gzip without a time, so that the same export has the same files."""
+    return gzip.compress(content, 9, mtime=0)
+
+
+def _figures(report: Report, parted: PartedText, whole: bool) -> dict[str, Any]:
+    """The report as the page reads it: places in UTF-16 units, feelings as bytes; sentences only beside the text."""
+    places = Places(parted.text)
+    sentences = places.of(report["sentences"])
+    books = [_placed(book, places, report["sentences"]) for book in report["books"]]
+    kept = {name: report[name] for name in ("language", "english", "words", "common", "phrases", "lexicon")}
+    return kept | {
+        "characters": places.total,
+        "books": books,
+        "feelings": base64.b64encode(np.array(report["feelings"], np.int8).tobytes()).decode(),
+        "sentences": np.diff(sentences).tolist() if whole else None,
+        "table": None if whole else word_table(parted),
+    }
+
+
+def _placed(part: dict[str, Any], places: Places, sentences: list[int]) -> dict[str, Any]:
+    begin, end = places.of([part["begin"], part["end"]]).tolist()
+    first, last = np.searchsorted(sentences, (part["begin"], part["end"])).tolist()
+    inner = {"chapters": [_placed(one, places, sentences) for one in part["chapters"]]} if "chapters" in part else {}
+    return part | {"begin": begin, "end": end, "first": first, "last": min(last, len(sentences) - 1)} | inner
+
+
+class Places:
+    """Places of a text as JavaScript counts them: a character beyond U+FFFF is two units."""
+
+    def __init__(self, text: str) -> None:
+        beyond = [place for place, character in enumerate(text) if character > "\uffff"] if _is_wide(text) else []
+        self._beyond = np.array(beyond, np.int64)
+        self.total = len(text) + len(beyond)
+
+    def of(self, places: Iterable[int]) -> np.ndarray:
+        found = np.array(list(places), np.int64)
+        return found + np.searchsorted(self._beyond, found)
+
+
+def _is_wide(text: str) -> bool:
+    return bool(text) and max(text) > "\uffff"

@@ -1,0 +1,91 @@
+/** Small things that the room's views share: words to press, bars, menus. */
+
+import { make } from "../views/elements.js";
+import { count } from "../views/numbers.js";
+
+/** @typedef {import("./state.js").Reader} Reader */
+
+/**
+ * Words that can be pressed to follow them, largest first.
+ * @param {Reader} reader
+ * @param {{word: string, figure: string}[]} words
+ * @param {string} label
+ */
+export function wordList(reader, words, label) {
+  return make("ul", { class: "words", "aria-label": label }, ...words.map((one) => make("li", {}, wordButton(reader, one))));
+}
+
+/** @type {(reader: Reader, word: {word: string, figure: string}) => HTMLButtonElement} */
+export function wordButton(reader, { word, figure }) {
+  const button = make(
+    "button",
+    { type: "button", class: "word-button", "aria-pressed": String(reader.follows(word)), title: `Follow “${word}”` },
+    make("span", {}, word),
+    make("span", { class: "unseen" }, ", "),
+    make("span", { class: "share" }, figure),
+  );
+  button.addEventListener("click", () => {
+    reader.toggle(word);
+    const again = [...document.querySelectorAll(".word-button")].find(
+      (one) => one.checkVisibility?.() !== false && one.firstChild?.textContent === word,
+    );
+    /** @type {HTMLElement | undefined} */ (again)?.focus({ preventScroll: true });
+  });
+  return button;
+}
+
+/**
+ * A menu with a label; the reader's choice is `menu.value`.
+ * @type {(label: string, id: string, options: [string, string][]) => {element: HTMLElement, menu: HTMLSelectElement}}
+ */
+export function choice(label, id, options) {
+  const menu = make("select", { id }, ...options.map(([value, name]) => make("option", { value }, name)));
+  return { menu, element: make("label", { class: "field", htmlFor: id }, `${label} `, menu) };
+}
+
+/**
+ * A figure with a bar below it, as long as its share of the largest.
+ * @param {string} figure
+ * @param {number} share  from 0 to 1
+ * @param {string} [colour]  a custom property
+ */
+export function barred(figure, share, colour = "--accent") {
+  const bar = make("span", { class: "under", "aria-hidden": "true" });
+  bar.style.setProperty("--share", String(share));
+  bar.style.setProperty("--own", `var(${colour})`);
+  return make("span", { class: "barred" }, figure, bar);
+}
+
+/**
+ * A row of small bars: how often something stands in each slice.
+ * @param {number[]} counts
+ * @param {string} label
+ * @param {string} [colour]
+ */
+export function strip(counts, label, colour = "--accent") {
+  const most = Math.max(1, ...counts);
+  const NS = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(NS, "svg");
+  svg.setAttribute("viewBox", `0 0 ${counts.length} 20`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("class", "strip");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  svg.style.setProperty("--own", `var(${colour})`);
+  counts.forEach((number, place) => {
+    if (!number) return;
+    const bar = document.createElementNS(NS, "rect");
+    const height = Math.max(1.5, (number / most) * 20);
+    for (const [name, value] of Object.entries({ x: place + 0.08, y: 20 - height, width: 0.84, height })) {
+      bar.setAttribute(name, String(value));
+    }
+    svg.append(bar);
+  });
+  return svg;
+}
+
+/** @type {(number: number, words: number) => string}  in ten thousand words */
+export function rate(number, words) {
+  const value = (10_000 * number) / Math.max(1, words);
+  return value >= 100 ? count(Math.round(value)) : value.toFixed(1);
+}

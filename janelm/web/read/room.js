@@ -1,0 +1,148 @@
+/** The room Read: its head, where words are chosen, and its views. */
+
+import { find, make } from "../views/elements.js";
+import { count, plural } from "../views/numbers.js";
+import { addStyle } from "../views/rooms.js";
+import { announce } from "../views/status.js";
+import { tabs } from "../views/tabs.js";
+import { booksView } from "./books.js";
+import { fetchReading } from "./data.js";
+import { explorerView } from "./explorer.js";
+import { feelingView } from "./feeling.js";
+import { peopleView } from "./people.js";
+import { surpriseView } from "./surprise.js";
+import { COLOURS, Reader } from "./state.js";
+
+/** @typedef {import("../views/session.js").Session} Session */
+
+/**
+ * @param {Session} session
+ * @returns {Promise<() => void>}  to be called when the panel is shown
+ */
+export async function openRoom(session) {
+  const reading = /** @type {import("../engine/types.js").TextShown} */ (session.manifest.reading);
+  const base = new URL("./", document.baseURI);
+  const [{ figures, text }] = await Promise.all([
+    fetchReading(reading, base),
+    addStyle(new URL("read.css", import.meta.url).href),
+  ]);
+  const reader = new Reader(figures, text);
+  const views = [
+    { name: "Books", ...booksView(reader, session) },
+    { name: "Words", ...explorerView(reader, session) },
+    { name: "Feeling", ...feelingView(reader, session) },
+    { name: "People", ...peopleView(reader) },
+    { name: "Surprise", ...surpriseView(reader, session) },
+  ].filter(({ element }) => !element.hidden);
+  const list = make(
+    "div",
+    { class: "rooms", role: "tablist", "aria-label": "What to read" },
+    ...views.map(({ name }, place) =>
+      make("button", {
+        type: "button",
+        role: "tab",
+        id: `read-tab-${name}`,
+        "aria-controls": `read-${name}`,
+        "aria-selected": String(!place),
+        tabIndex: place ? -1 : 0,
+        textContent: name,
+      }),
+    ),
+  );
+  const panels = views.map(({ name, element }, place) =>
+    make(
+      "div",
+      { id: `read-${name}`, class: "view", role: "tabpanel", "aria-labelledby": `read-tab-${name}`, hidden: !!place },
+      element,
+    ),
+  );
+  find("panel-read").replaceChildren(head(session, reader), chooser(reader), list, ...panels);
+  const show = () => views.forEach((view, place) => panels[place].hidden || view.show());
+  tabs(list, show);
+  for (const name of ["words", "book"]) reader.addEventListener(name, show);
+  return show;
+}
+
+/**
+ * @param {Session} session
+ * @param {Reader} reader
+ */
+function head({ manifest }, { figures, text }) {
+  const { books } = figures;
+  const of = books.length === 1 ? books[0].title : plural(books.length, "book");
+  const withheld =
+    text === null
+      ? " Whoever made this page shows figures of the text, not the text itself: words can be counted where they are frequent, and no line is shown."
+      : "";
+  return make(
+    "header",
+    { class: "read-head" },
+    make("p", { class: "lead" }, `${of}, ${count(figures.words)} words: what the models of this page learned from.`),
+    make(
+      "p",
+      { class: "help" },
+      `Everything here was counted when the page was made, with JaneLM ${manifest.janelm}, or is counted now on this device.${withheld}`,
+    ),
+  );
+}
+
+/**
+ * The field in which a word is followed, and those that are.
+ * @param {Reader} reader
+ */
+function chooser(reader) {
+  const input = make("input", {
+    id: "follow",
+    type: "text",
+    autocomplete: "off",
+    spellcheck: false,
+    enterKeyHint: "search",
+    placeholder: reader.text === null ? "a frequent word" : "a word or phrase",
+  });
+  const problem = make("p", { class: "help problem", role: "status" });
+  const chips = make("ul", { class: "followed", "aria-label": "Followed" });
+  const parts = make("input", { id: "follow-parts", type: "checkbox" });
+  parts.addEventListener("change", () => reader.count(!parts.checked));
+  const form = make(
+    "form",
+    { class: "follow", role: "search" },
+    make("label", { htmlFor: "follow" }, "Follow"),
+    input,
+    make("button", { type: "submit" }, "Add"),
+    reader.text === null
+      ? null
+      : make("label", { class: "check", htmlFor: "follow-parts" }, parts, "inside longer words too"),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const wanted = input.value.split(",").filter((one) => one.trim());
+    problem.textContent = wanted.map((one) => (reader.follows(one.trim()) ? "" : reader.toggle(one))).join(" ").trim();
+    if (!problem.textContent) input.value = "";
+  });
+  const show = () => {
+    chips.replaceChildren(...reader.words.map((word) => chip(reader, word, input)));
+    if (reader.words.length) announce(`Following ${reader.words.map(({ phrase }) => phrase).join(", ")}`);
+  };
+  reader.addEventListener("words", show);
+  show();
+  return make("div", { class: "chooser box" }, form, chips, problem);
+}
+
+/** @type {(reader: Reader, word: import("./state.js").Followed, input: HTMLElement) => HTMLElement} */
+function chip(reader, { phrase, colour, count: number }, input) {
+  const button = make(
+    "button",
+    { type: "button", class: "followed-word", title: "No longer follow it" },
+    make("span", {}, phrase),
+    make("span", { class: "share" }, count(number)),
+    make("span", { "aria-hidden": "true" }, "×"),
+    make("span", { class: "unseen" }, ", no longer follow"),
+  );
+  button.style.setProperty("--own", `var(${COLOURS[colour]})`);
+  button.addEventListener("click", () => {
+    reader.toggle(phrase);
+    input.focus();
+  });
+  return make("li", {}, button);
+}
+

@@ -1,0 +1,97 @@
+/** Rooms that are fetched when they are opened: their modules, their style and their data. */
+
+import { EngineError } from "../engine/errors.js";
+import { find, make } from "./elements.js";
+import { showFailure } from "./status.js";
+
+/** @typedef {import("./session.js").Session} Session */
+
+/**
+ * The room Read, or no tab for it where the page's maker left it out.
+ * @param {Session} session
+ * @returns {() => void}  to be called when the panel is shown
+ */
+export function readRoom(session) {
+  find("tab-read").hidden = !session.manifest.reading;
+  return room("read", find("panel-read"), async () => (await import("../read/room.js")).openRoom(session));
+}
+
+/**
+ * How the models learned, evaluation by evaluation, below what else Compare shows.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ * @returns {() => void}  to be called when the panel is shown
+ */
+export function learningRoom(session, place) {
+  if (!session.manifest.learning) return () => {};
+  const element = make("div", {});
+  place.append(element);
+  return room("learn", element, async () => (await import("../learn/room.js")).openRoom(session, element));
+}
+
+/**
+ * The tree of all that was written, folded away above the settings.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ */
+export function treeRoom(session, place) {
+  const body = make("div", { class: "tree-body" });
+  const box = make("details", { class: "box tree-box" }, make("summary", {}, "Tree"), body);
+  const show = room("tree", body, async () => (await import("../tree/room.js")).openRoom(session, body));
+  box.addEventListener("toggle", () => box.open && show());
+  place.prepend(box);
+}
+
+/**
+ * Opens a room at its first visit, and says to the service worker that it is to be kept from now on.
+ * @type {(name: string, panel: HTMLElement, open: () => Promise<() => void>) => () => void}
+ */
+function room(name, panel, open) {
+  /** @type {Promise<() => void> | null} */
+  let opened = null;
+  return () => {
+    if (!opened) {
+      panel.replaceChildren(make("p", { class: "lead", role: "status" }, "Opening…"));
+      opened = open();
+      opened.then(
+        () => navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage(`keep ${name}`)),
+        (error) => {
+          opened = null; // the next visit tries again
+          panel.replaceChildren();
+          showFailure(error);
+        },
+      );
+    }
+    opened.then((show) => show()).catch(() => {});
+  };
+}
+
+/**
+ * A style sheet beside a module; resolves once it holds.
+ * @param {string} address
+ * @returns {Promise<void>}
+ */
+export function addStyle(address) {
+  return new Promise((resolve) => {
+    const link = make("link", { rel: "stylesheet", href: address });
+    link.addEventListener("load", () => resolve());
+    link.addEventListener("error", () => resolve()); // unstyled is better than not at all
+    document.head.append(link);
+  });
+}
+
+/**
+ * The text of a packed file; a host may have unpacked it already.
+ * @param {string} path
+ * @param {URL} base
+ */
+export async function unpacked(path, base) {
+  const response = await fetch(new URL(path, base)).catch((error) => {
+    throw new EngineError("offline", `Could not fetch ${path}: ${error}`);
+  });
+  if (!response.ok) throw new EngineError("missing", `${path}: ${response.status}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new TextDecoder().decode(bytes);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}

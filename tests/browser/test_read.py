@@ -1,0 +1,330 @@
+"""The room Read: fetched when it is opened and not before, everything linked, and the same as `janelm read` says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.conftest import watch
+from browser.engine_site import write_engine_site
+from browser.servers import served
+from browser.test_page import AXE, WAIT
+from janelm.reading.report import read_text
+from janelm.reading.searching import search
+from janelm.site.rooms import Rooms, add_reading
+from janelm.site.vendor import fetch
+from janelm.text.sources import Source
+
+SCENE = (
+    '"I love this happy river," said Ann to Mr. Hill. Then Ann went to the old mill, and Mr. Hill was glad.\n\n'
+    "So Mrs. Lane came 🎈 to the mill, and saw Ann. It was a horrible, cruel evening, as Mr. Hill said to "
+    "Mrs. Lane.\n\n"
+)
+BOOKS = {
+    "The Mill": [SCENE * 5, SCENE * 3 + "The heron stood on one leg. " * 6],
+    "The River": [SCENE * 4, SCENE * 2],
+}
+SURPRISE = {
+    "arc": [[place / 20, 2 + place % 3 / 10, place >= 18] for place in range(20)],
+    "expected": [{"number": 30, "bits": 0.5}],
+    "unexpected": [{"number": 33, "bits": 4.25}],
+    "sentences": 2,
+}
+VIEWS = ("Books", "Words", "Feeling", "People", "Surprise")
+
+
+def novel() -> str:
+    books = []
+    for title, chapters in BOOKS.items():
+        numbered = "".join(f"CHAPTER {number}\n\n{text}" for number, text in enumerate(chapters, start=1))
+        books.append(f"{title.upper()}\n\nby Ann Author\n\n\n{numbered}")
+    return "\n\n".join(books)
+
+
+@pytest.fixture(scope="module")
+def parted():
+    return read_text([Source("novel.txt", novel())])
+
+
+@pytest.fixture(scope="module")
+def sites(host, parted) -> dict[str, str]:
+    """The addresses of a page with the text, and of one with figures alone."""
+    for name, whole in (("whole", True), ("figures", False)):
+        rooms = Rooms()
+        add_reading(rooms, *parted, whole, {"lstm-character": SURPRISE if whole else SURPRISE | {"sentences": 0}})
+        write_engine_site(host[0] / "rooms" / name, ["lstm-character"], rooms=rooms)
+    return {name: f"{host[1]}/rooms/{name}/" for name in ("whole", "figures")}
+
+
+def enter(page: Page, address: str, view: str = "Books") -> Page:
+    page.goto(address)
+    page.get_by_role("tab", name="Read", exact=True).click()
+    expect(page.get_by_role("tab", name="Books", exact=True)).to_be_visible(timeout=WAIT)
+    page.get_by_role("tab", name=view, exact=True).click()
+    return page
+
+
+def follow(page: Page, words: str) -> None:
+    page.get_by_label("Follow", exact=True).fill(words)
+    page.get_by_role("button", name="Add", exact=True).click()
+
+
+def test_nothing_of_the_room_is_fetched_before_it_is_opened(page, sites):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(sites["whole"])
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    page.wait_for_timeout(300)
+    assert len(asked) > 10 and not [url for url in asked if "/rooms/figures" in url or "/rooms/text" in url]
+    assert not [url for url in asked if re.search(r"app-\w+/read/", url)]
+    page.get_by_role("tab", name="Read", exact=True).click()
+    expect(page.get_by_role("tab", name="Books", exact=True)).to_be_visible(timeout=WAIT)
+    assert any("figures-" in url for url in asked) and any("/read/room.js" in url for url in asked)
+
+
+def test_what_a_first_visitor_waits_for_has_not_grown(host, sites):
+    """Bytes that the page asks for before its first text: its index, styles and modules. Before there were rooms they
+    were 22,000 fewer; what came since is the sampler's further rules, the tree of pages and the doors of the rooms."""
+    folder = host[0] / "rooms" / "whole"
+    index = (folder / "index.html").read_text()
+    eager = re.findall(r'(?:href|src)="(app-[^"]+)"', index)
+    assert not [path for path in eager if "/read/" in path]
+    assert sum((folder / path).stat().st_size for path in set(eager)) + len(index) < 214_000
+
+
+def test_the_whole_room_is_small(host, sites):
+    folder = host[0] / "rooms" / "whole"
+    code = [path for path in folder.glob("app-*/read/*") if path.is_file()]
+    assert len(code) > 8 and sum(path.stat().st_size for path in code) < 80_000
+
+
+@pytest.mark.parametrize("phrase", ["mill", "the mill", "Mr. Hill", "ill", "heron", "Ann"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_page_finds_what_python_finds(page, sites, parted, phrase, whole):
+    report, text = parted
+    enter(page, sites["whole"])
+    told = page.evaluate(
+        """async ([phrase, whole]) => {
+            const manifest = await (await fetch("manifest.json")).json();
+            const at = path => new URL(`${manifest.app[0].split("/")[0]}/read/${path}`, location.href).href;
+            const { fetchReading } = await import(at("data.js"));
+            const words = await import(at("words.js"));
+            const { figures, text } = await fetchReading(manifest.reading, new URL("./", location.href));
+            const places = words.search(text, phrase, whole);
+            const counts = words.along(places, 50, 0, figures.characters);
+            const beside = words.collocates(text, places, words.countWords(text));
+            const sentence = text.slice(figures.sentences[9], figures.sentences[10]);
+            return { count: places.length, counts, spread: words.dispersion(counts), sentence,
+                     beside: beside.map(one => [one.word, one.count]), feelings: Array.from(figures.feelings) };
+        }""",
+        [phrase, whole],
+    )
+    found = search(text, phrase, whole)
+    assert told["count"] == len(found.places)
+    assert told["beside"] == [list(one) for one in found.collocates()]
+    if found.places:
+        assert told["spread"] == pytest.approx(found.dispersion, abs=0.05)  # places are units there, characters here
+    assert told["sentence"] == text.text[report["sentences"][9] : report["sentences"][10]]
+    assert told["feelings"] == report["feelings"]
+
+
+def test_a_word_that_is_chosen_anywhere_is_followed_everywhere(page, sites):
+    enter(page, sites["whole"])
+    page.locator(".word-button", has_text="heron").first.click()
+    expect(page.locator(".followed-word")).to_contain_text("heron")
+    expect(page.get_by_role("columnheader", name="“heron” per 10,000")).to_be_visible()
+    page.get_by_role("tab", name="Words", exact=True).click()
+    expect(page.locator(".kwic li")).to_have_count(6)
+    expect(page.locator(".kwic mark").first).to_have_text("heron")
+    page.get_by_role("tab", name="People", exact=True).click()
+    expect(page.locator(".followed-row")).to_contain_text("“heron”")
+    page.locator(".followed-word").click()
+    expect(page.locator(".followed-row")).to_have_count(0)
+
+
+def test_a_word_that_is_not_there_is_said(page, sites):
+    enter(page, sites["whole"])
+    follow(page, "zebra")
+    expect(page.locator(".problem")).to_have_text("“zebra” does not stand in the text.")
+
+
+def test_a_phrase_with_signs_of_its_own_is_no_pattern(page, sites):
+    enter(page, sites["whole"])
+    follow(page, "river,")
+    follow(page, "(.*")
+    expect(page.locator(".followed-word")).to_have_count(1)
+
+
+def test_the_sentence_under_the_slider_is_shown_with_its_feeling(page, sites):
+    enter(page, sites["whole"], "Feeling")
+    page.get_by_label("Sentence", exact=True).last.focus()
+    page.keyboard.press("Home")
+    first = page.locator(".quote").inner_text()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert page.locator(".quote").inner_text() != first
+    expect(page.locator(".quote .score")).to_have_text(re.compile(r"^[+−]?[\d.]+$"))
+
+
+def test_the_line_of_feeling_is_the_mean_that_python_takes(page, sites):
+    enter(page, sites["whole"])
+    told = page.evaluate(
+        """async values => {
+            const manifest = await (await fetch("manifest.json")).json();
+            const path = `${manifest.app[0].split("/")[0]}/read/feeling.js`;
+            const { smoothed } = await import(new URL(path, location.href).href);
+            return [Array.from(smoothed(values, 4, false)), Array.from(smoothed(values, 3, true))];
+        }""",
+        [1, 0, 0, 1, 1, -1],
+    )
+    from janelm.reading.sentiment import moving_mean
+
+    assert told[0] == pytest.approx(moving_mean([1, 0, 0, 1, 1, -1], 4).tolist())
+    assert told[1][:3] == pytest.approx([1, 0.5, 0.25])
+
+
+def test_surprise_says_what_was_held_out_and_shows_the_sentences(page, sites, parted):
+    report, text = parted
+    enter(page, sites["whole"], "Surprise")
+    books = page.locator("table.measures").filter(has_text="lstm-character")
+    expect(books).to_contain_text("seen")
+    expect(books).to_contain_text("held out")
+    sentence = " ".join(text.text[report["sentences"][33] : report["sentences"][34]].split())
+    expect(page.locator(".costly").first).to_contain_text("4.25")
+    expect(page.locator(".costly").first).to_contain_text(sentence)
+
+
+def test_two_names_of_one_person_are_joined_and_stay_so(page, sites):
+    enter(page, sites["whole"], "People")
+    names = page.locator("button.person")
+    before = {
+        name: page.locator(".people li", has_text=name).locator(".share").inner_text() for name in ("Ann", "Mrs. Lane")
+    }
+    page.get_by_label("Tick Ann").check()
+    page.get_by_label("Tick Mrs. Lane").check()
+    page.get_by_role("button", name="Join the two names").click()
+    expect(names.filter(has_text="Mrs. Lane")).to_have_count(0)
+    joined = sum(int(number) for number in before.values())
+    expect(page.locator(".people li", has_text="Ann").locator(".share")).to_have_text(str(joined))
+    page.reload()
+    enter(page, sites["whole"], "People")
+    expect(page.locator("button.person", has_text="Mrs. Lane")).to_have_count(0)
+    page.get_by_role("button", name="Part them again").click()
+    expect(page.locator("button.person", has_text="Mrs. Lane")).to_have_count(1)
+
+
+def test_figures_alone_hold_no_sentence_of_the_text(page, sites, host):
+    packed = [path for path in (host[0] / "rooms" / "figures" / "rooms").iterdir()]
+    assert [path.name.split("-")[0] for path in packed] == ["figures"]
+    enter(page, sites["figures"], "Words")
+    follow(page, "mill")
+    expect(page.locator(".context")).to_contain_text("its maker kept the text back")
+    follow(page, "the mill")
+    expect(page.locator(".problem")).to_contain_text("not among the frequent single words")
+    page.get_by_role("tab", name="Feeling", exact=True).click()
+    expect(page.locator(".quote")).to_contain_text("kept the text back")
+
+
+def test_a_page_without_a_text_has_no_tab_for_it(page, small_site):
+    page.goto(small_site[1])
+    expect(page.get_by_role("tab", name="About")).to_be_visible()
+    expect(page.get_by_role("tab", name="Read")).to_have_count(0)
+    page.get_by_role("tab", name="Write").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name="About")).to_be_focused()
+
+
+def test_a_room_whose_files_are_gone_is_said_and_opens_later(page, host, sites, complaints):
+    (figures,) = (host[0] / "rooms" / "figures" / "rooms").iterdir()
+    away = figures.rename(figures.with_suffix(".away"))
+    page.goto(sites["figures"])
+    page.get_by_role("tab", name="Read", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_visible(timeout=WAIT)
+    away.rename(figures)
+    page.get_by_role("tab", name="Write", exact=True).click()
+    page.get_by_role("tab", name="Read", exact=True).click()
+    expect(page.get_by_role("tab", name="Books", exact=True)).to_be_visible(timeout=WAIT)
+    complaints.clear()
+
+
+def test_a_room_that_was_opened_works_without_a_network(context, host, sites):
+    with served(host[0]) as origin:
+        page = context.new_page()
+        enter(page, f"{origin}/rooms/whole/")
+        kept = """async () => {
+            for (const name of await caches.keys()) {
+                const urls = (await (await caches.open(name)).keys()).map(({ url }) => url);
+                const has = part => urls.some(url => url.includes(part));
+                if (has("rooms/text-") && has("kept-pair")) return true;
+            }
+            return false;
+        }"""
+        page.wait_for_function(f"async () => await ({kept})()", timeout=WAIT)
+        page.close()
+    page = context.new_page()
+    enter(page, f"{origin}/rooms/whole/", "Words")
+    follow(page, "heron")
+    expect(page.locator(".kwic li")).to_have_count(6)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_view_has_a_flaw_that_axe_finds_or_needs_sideways_scrolling(browser, host, sites, scheme, width):
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    context.add_init_script(fetch(AXE)["axe.min.js"].decode())
+    page, complaints = context.new_page(), []
+    watch(page, complaints, host[1])
+    enter(page, sites["whole"])
+    follow(page, "mill, Ann")
+    for view in VIEWS:
+        page.get_by_role("tab", name=view, exact=True).click()
+        page.wait_for_timeout(400)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+        found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+        flaws = [f"{flaw['id']}: {node['html'][:200]}" for flaw in found for node in flaw["nodes"]]
+        assert not flaws, f"{view}:\n" + "\n".join(flaws)
+    context.close()
+    assert not complaints
+
+
+def test_the_manifest_names_the_rooms_files_with_their_room(host, sites):
+    told = json.loads((Path(host[0]) / "rooms" / "whole" / "manifest.json").read_text())
+    rooms = {file["path"].split("/")[0].split("-")[0] for file in told["files"] if file.get("room") == "read"}
+    assert rooms == {"rooms", "app"}
+    assert not [file for file in told["files"] if file.get("room") and file["path"].startswith("vendor")]
+
+
+# --- watch it learn
+
+
+def test_a_slider_shows_what_the_model_wrote_at_each_evaluation(page, address, runs):
+    page.goto(address)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    assert not [url for url in asked if "/learn" in url]
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    expect(page.get_by_role("heading", name="Watch it learn")).to_be_visible(timeout=WAIT)
+    slider, samples = page.get_by_label("Moment of the training"), runs[0].samples()
+    for place in (0, len(samples) - 1):
+        slider.fill(str(place))
+        expect(page.locator(".moment strong")).to_have_text(f"{samples[place]['validation']:.3f}")
+        assert page.locator(".learnt").evaluate("one => one.textContent") in (
+            samples[place]["text"],
+            "(nothing but blanks)",
+        )
+    expect(page.locator(".yardsticks")).to_contain_text("gzip")
+
+
+def test_playing_goes_through_the_training_and_stops_at_its_end(page, address, runs):
+    page.goto(address)
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    last = str(len(runs[0].samples()) - 1)
+    expect(page.get_by_label("Moment of the training")).to_have_value(last, timeout=WAIT)
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
