@@ -105,6 +105,10 @@ class OnnxEngine(Engine):
         arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         return OnnxState(arrays, np.full(sizes["past"] if self._ring else 0, -1))
 
+    def copied(self, state: OnnxState) -> OnnxState:
+        arrays = {name: array.copy() for name, array in state.arrays.items()}
+        return OnnxState(arrays, state.slots.copy(), state.position)
+
     def _longest_chunk(self, state: OnnxState) -> int | None:
         return len(state.slots) if self._ring else None
 
