@@ -85,7 +85,8 @@ WINGS = {
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
     "finish pipeline lessons",
     "site": "change vendor models folder workflow server",
-    "commands": "help mistakes shared resuming look train write compare score overlap export serve",
+    "studio": "talks batching questions shelf completions figures manual safety api server",
+    "commands": "help mistakes shared resuming look train write compare score overlap export serve api",
     "cli": "",
     "__main__": "",
 }

@@ -233,7 +233,7 @@ def _load(path: Path) -> ctypes.CDLL:
     except OSError as error:
         raise JaneLMError(f"{path} cannot be loaded ({error}): take another engine") from error
     place, count = ctypes.c_void_p, ctypes.c_int32
-    start = [ctypes.POINTER(_Model), place, count, count]
+    start: list[Any] = [ctypes.POINTER(_Model), place, count, count]
     for kind in KINDS:
         step = getattr(functions, kind)
         step.argtypes, step.restype = [*start, ctypes.c_int64, place, place, count, place], None

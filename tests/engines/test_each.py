@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small import SHAPES, exported, in_chunks, random_run, random_tokens
+from small import exported, in_chunks, random_run, random_tokens
 
 from janelm.engines import NativeEngine, OnnxEngine, TorchEngine
 
