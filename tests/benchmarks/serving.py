@@ -1,10 +1,10 @@
 """How fast many texts are written at once: python tests/benchmarks/serving.py [--json FILE] [--precision int8-weights]
 
-`janelm api` with a model of 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 81 symbols) in a process
-of its own, asked for 1, 4, 16 and 64 streams at once by another: tokens per second of all streams together from the
-first question to the last token, and the time from a question to its first token, median and 99th percentile. What the
-server's memory grows by is shown after the last of --rounds. --smallest does it with a tiny model: figures that mean
-nothing.
+`janelm api` with a model of 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 80 symbols) in a
+process of its own, asked for 1, 4, 16 and 64 streams at once by another: tokens per second of all streams together from
+the first question to the last token, and the time from a question to its first token, median and 99th percentile. What
+the server's memory grows by is shown after the last of --rounds. --smallest does it with a tiny model: figures that
+mean nothing.
 """
 
 from __future__ import annotations
