@@ -85,8 +85,9 @@ WINGS = {
     "training": "presets interrupts state clock progress distributed optimizers distillation step records loop "
     "finish pipeline lessons",
     "site": "change vendor models folder workflow server",
-    "studio": "talks batching questions shelf completions figures manual safety api server",
-    "commands": "help mistakes shared resuming look train write compare score overlap export serve api",
+    "studio": "talks batching questions shelf completions figures manual safety api server store "
+    "library texts trainings app",
+    "commands": "help mistakes shared resuming look train write compare score overlap export serve api studio",
     "cli": "",
     "__main__": "",
 }
