@@ -40,7 +40,7 @@ export function chart(runs) {
   for (let part = 0; part <= 4; part++) {
     const loss = low + ((high - low) * part) / 4;
     picture.append(draw("text", { x: LEFT - 6, y: y(loss) + 4, "text-anchor": "end" }, loss.toFixed(2)));
-    picture.append(draw("text", { x: x((last * part) / 4), y: HEIGHT - 8, "text-anchor": "middle" }, `${Math.round((last * part) / 4)} s`));
+    picture.append(draw("text", { x: x((last * part) / 4), y: HEIGHT - 8, "text-anchor": part === 4 ? "end" : "middle" }, `${Math.round((last * part) / 4)} s`));
   }
   shown.forEach((run, index) => {
     for (const [kind, values] of [["train", run.train_bits_per_byte], ["validation", run.validation_bits_per_byte]]) {
