@@ -52,7 +52,9 @@ def words(text: Path, minutes: float) -> list[str]:
     return ["--data", str(text), "--minutes", f"{minutes:g}", "--preset", "tiny", "--evaluations", "200"]
 
 
-def test_killed_studio_training_goes_on_and_is_found_stopped_and_gone_on_with(tmp_path, text):
+def test_killed_studio_training_goes_on_and_is_found_stopped_and_gone_on_with(studio, tmp_path, text, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")  # to compile a step takes longer than all of this
+
     def start():
         command = [sys.executable, "-m", "janelm", "studio", str(tmp_path), "--port", "0", "--no_browser"]
         serving = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
