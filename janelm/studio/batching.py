@@ -11,6 +11,7 @@ scheduling).
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -150,6 +151,7 @@ class Batch:
                 self._draw_and_step()
             except Exception as error:  # whoever waits must hear of it, whatever it is
                 self._give_up(error)
+            time.sleep(0)  # whoever takes in questions must not wait for Python's lock as long as it may be kept
 
     def _forget_the_gone(self) -> None:
         self._waiting = deque(order for order in self._waiting if not order.gone)

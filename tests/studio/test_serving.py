@@ -140,7 +140,7 @@ def test_a_busy_server_says_so_and_when_to_come_back(client, shelf, programs):
         waiting = [socket.create_connection(where) for _ in range(20)]
         for one in waiting:
             one.sendall(f"{head}content-type: application/json\r\n\r\n".encode() + body)
-        _until(lambda: shelf.get("lstm").batch.waiting == 20)
+        _until(lambda: shelf.get("lstm").batch.waiting == 20, 100)
         answer = client.post("/v1/completions", json=asked)
         assert answer.status_code == 429 and answer.headers["retry-after"] and answer.json()["error"]["code"] == "busy"
         with pytest.raises(openai.RateLimitError):
