@@ -133,14 +133,14 @@ def test_the_clients_own_errors_are_raised(programs):
 def test_a_busy_server_says_so_and_when_to_come_back(client, shelf, programs):
     asked = {"model": "lstm", "prompt": "The", "max_tokens": 60_000, "n": 8}
     with client.stream("POST", "/v1/completions", json=asked | {"stream": True}) as writing:
-        next(writing.iter_lines())
+        next(lines := writing.iter_lines())
         body = json.dumps(asked).encode()
         head = f"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n"
         where = (client.base_url.host, client.base_url.port)
         waiting = [socket.create_connection(where) for _ in range(20)]
         for one in waiting:
             one.sendall(f"{head}content-type: application/json\r\n\r\n".encode() + body)
-        _until(lambda: shelf.get("lstm").batch.waiting == 20, 100)
+        _until(lambda: shelf.get("lstm").batch.waiting == 20 and lines, 60)
         answer = client.post("/v1/completions", json=asked)
         assert answer.status_code == 429 and answer.headers["retry-after"] and answer.json()["error"]["code"] == "busy"
         with pytest.raises(openai.RateLimitError):
@@ -163,8 +163,8 @@ def test_who_hangs_up_is_written_for_no_longer(client, shelf, stream):
     batch = shelf.get("transformer").batch
     if stream:
         with client.stream("POST", "/v1/completions", json=asked) as writing:
-            next(writing.iter_lines())
-            assert batch.writing == 1
+            next(lines := writing.iter_lines())
+            assert batch.writing == 1 and lines  # to let go of the lines would be to hang up
     else:
         with contextlib.suppress(httpx.ReadTimeout):
             client.post("/v1/completions", json=asked, timeout=2)
