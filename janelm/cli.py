@@ -21,6 +21,8 @@ COMMANDS = {
     "overlap": "Find what of a written text stands verbatim in the training text.",
     "export": "Put trained models onto a web page, or into the formats of transformers and llama.cpp.",
     "serve": "Show such a page on this machine.",
+    "studio": "An app in the browser: train, watch, write, publish.",
+    "api": "Answer programs: models behind an API in the form of OpenAI's.",
 }
 
 

@@ -87,7 +87,9 @@ WINGS = {
     "records callbacks loop finish trackers pipeline lessons",
     "reading": "words parts measures keyness sentiment names people searching surprise report",
     "site": "change vendor models rooms folder workflow server",
-    "commands": "help mistakes shared resuming look read train write compare score overlap export serve",
+    "studio": "talks batching questions shelf completions figures manual safety api server store "
+    "library texts trainings app",
+    "commands": "help mistakes shared resuming look read train write compare score overlap export serve api studio",
     "cli": "",
     "__main__": "",
 }

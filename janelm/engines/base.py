@@ -8,7 +8,9 @@ Shapes: B batch, T time, V vocabulary.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,11 @@ class Engine(ABC):
         on through all layers, whole chunks of them, so that the result has the same bits. Raises UsageError where they
         have another shape.
         """
+        *_, last = self.reading(tokens, state)
+        return last
+
+    def reading(self, tokens: np.ndarray, state: State) -> Iterator[tuple[np.ndarray, State]]:
+        """What `step` does, chunk by chunk: the logits and the state after each."""
         if tokens.ndim != 2 or tokens.shape[1] < 1:
             raise UsageError(f"tokens have the shape {tokens.shape}, but must be (batch, time) with at least one token")
         chunk = min(CHUNK, self._longest_chunk(state) or CHUNK)
@@ -56,7 +63,17 @@ class Engine(ABC):
             self._pass_over(first, state)
         for start in range(first, tokens.shape[1], chunk):
             logits, state = self._step(tokens[:, start : start + chunk], state)
-        return logits, state
+            yield logits, state
+
+    def step_each(self, tokens: np.ndarray, states: list[State]) -> tuple[np.ndarray, list[State]]:
+        """The next token of each of several texts, tokens (B,) int64, and the state of each, which is one of a single
+        text -> logits (B, V) float32, and the states after them. A text says what it says by `step`."""
+        steps = [self.step(token.reshape(1, 1), state) for token, state in zip(tokens, states, strict=True)]
+        return np.concatenate([logits for logits, _ in steps]), [state for _, state in steps]
+
+    def copied(self, state: State) -> State:
+        """Another state that stands where this one does."""
+        return copy.deepcopy(state)
 
     @abstractmethod
     def _longest_chunk(self, state: State) -> int | None:

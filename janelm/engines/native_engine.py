@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +52,16 @@ class _Model(ctypes.Structure):
     ]
 
 
+class _Text(ctypes.Structure):
+    _fields_ = [
+        ("keys", ctypes.c_void_p),
+        ("values", ctypes.c_void_p),
+        ("stride", ctypes.c_int64),
+        ("position", ctypes.c_int64),
+        ("slots", ctypes.c_int32),
+    ]
+
+
 @dataclass
 class NativeState:
     """What is carried from step to step."""
@@ -85,6 +96,7 @@ class NativeEngine(Engine):
         if self.config.kind not in KINDS:
             raise JaneLMError(f"{SOURCE.name} has no model of kind {self.config.kind}, but {' and '.join(KINDS)}")
         functions = _load(made or checked_library(say))
+        self._each, self._one_step_at_a_time = functions.transformer_each, threading.Lock()
         self._step_of = getattr(functions, self.config.kind)
         self._kept: list[np.ndarray] = []
         weights = run.weights
@@ -133,16 +145,41 @@ class NativeEngine(Engine):
         state.position += count
 
     def _step(self, tokens: np.ndarray, state: NativeState) -> tuple[np.ndarray, NativeState]:
-        B, T = tokens.shape
+        tokens, logits = self._in_and_out(tokens)
+        first, second = (array.ctypes.data for array in state.arrays)
+        start = ctypes.byref(self._model), tokens.ctypes.data, *tokens.shape
+        with self._one_step_at_a_time:
+            self._step_of(*start, state.position, first, second, state.slots, logits.ctypes.data)
+        state.position += tokens.shape[1]
+        return logits, state
+
+    def step_each(self, tokens: np.ndarray, states: list[NativeState]) -> tuple[np.ndarray, list[NativeState]]:
+        if self.config.kind == "transformer":
+            tokens, logits = self._in_and_out(tokens[:, None])
+            texts = (_Text * len(states))(*map(_text_of, states))
+            start = ctypes.byref(self._model), tokens.ctypes.data, *tokens.shape
+            with self._one_step_at_a_time:
+                self._each(*start, texts, logits.ctypes.data)
+        else:  # what is carried of a text is little: it is laid together and apart again
+            hidden, cell = (np.concatenate([state.arrays[i] for state in states], axis=1) for i in (0, 1))
+            logits, _ = self._step(tokens[:, None], NativeState((hidden, cell), states[0].slots))
+            for b, state in enumerate(states):
+                state.arrays[0][:, 0], state.arrays[1][:, 0] = hidden[:, b], cell[:, b]
+        for state in states:
+            state.position += 1
+        return logits, states
+
+    def _in_and_out(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens (B, T) as C++ reads them, and room for logits (B, V)."""
         tokens = np.ascontiguousarray(tokens, np.int64)
         if tokens.view(np.uint64).max() >= self.vocab_size:  # C++ would read there whatever is there
             raise UsageError(f"a token is not one of the {self.vocab_size} in the vocabulary")
-        logits = np.empty((B, self.vocab_size), np.float32)
-        first, second = (array.ctypes.data for array in state.arrays)
-        start = ctypes.byref(self._model), tokens.ctypes.data, B, T
-        self._step_of(*start, state.position, first, second, state.slots, logits.ctypes.data)
-        state.position += T
-        return logits, state
+        return tokens, np.empty((len(tokens), self.vocab_size), np.float32)
+
+
+def _text_of(state: NativeState) -> _Text:
+    keys, values = state.arrays
+    return _Text(keys.ctypes.data, values.ctypes.data, keys[0].size, state.position, state.slots)
 
 
 # Of a kind: the names of its matrices and of its biases, those of a sum together, in the order of step.cpp, and what
@@ -190,16 +227,18 @@ def _wrong(made: Path) -> str:
 
 @cache
 def _load(path: Path) -> ctypes.CDLL:
-    """The library with what its functions take. Python waits while one runs: no engine takes two steps at once."""
+    """The library with what its functions take. Python's other threads go on while one runs."""
     try:
-        functions = ctypes.PyDLL(str(path))
+        functions = ctypes.CDLL(str(path))
     except OSError as error:
         raise JaneLMError(f"{path} cannot be loaded ({error}): take another engine") from error
     place, count = ctypes.c_void_p, ctypes.c_int32
-    start = [ctypes.POINTER(_Model), place, count, count]
+    start: list[Any] = [ctypes.POINTER(_Model), place, count, count]
     for kind in KINDS:
         step = getattr(functions, kind)
         step.argtypes, step.restype = [*start, ctypes.c_int64, place, place, count, place], None
+    each = functions.transformer_each
+    each.argtypes, each.restype = [*start, ctypes.POINTER(_Text), place], None
     functions.start_threads.argtypes, functions.start_threads.restype = [count], place
     functions.stop_threads.argtypes, functions.stop_threads.restype = [place], None
     return functions

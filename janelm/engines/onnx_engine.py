@@ -109,6 +109,10 @@ class OnnxEngine(Engine):
         window = np.zeros((batch_size, slots + 1), np.int64) if self._learned else None
         return OnnxState(arrays, np.full(slots, -1), window=window)
 
+    def copied(self, state: OnnxState) -> OnnxState:
+        arrays = {name: array.copy() for name, array in state.arrays.items()}
+        return OnnxState(arrays, state.slots.copy(), state.position)
+
     def _longest_chunk(self, state: OnnxState) -> int | None:
         return len(state.slots) if self._ring else None
 

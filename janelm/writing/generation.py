@@ -92,7 +92,7 @@ class Stream:
         self._decoder = StreamDecoder(tokenizer)
         self._scanner = StopScanner(limits.stop)
         self._left = limits.num_tokens
-        self.done = False
+        self.done = self.cut_off = False  # the latter where there was more to say
 
     def advance(self, logits: np.ndarray) -> tuple[int, str]:
         """The next token after logits (V,), and the text that is certain with it."""
@@ -101,6 +101,7 @@ class Stream:
         ended = token == self._end_token
         piece = "" if ended else self._scanner.feed(self._decoder.feed(token))
         self.done = ended or self._left == 0 or self._scanner.stopped
+        self.cut_off = self.done and not ended and not self._scanner.stopped
         if self.done and not self._scanner.stopped:
             piece += self._scanner.feed(self._decoder.finish()) + self._scanner.finish()
         return token, piece

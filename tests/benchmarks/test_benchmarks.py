@@ -103,3 +103,7 @@ def test_site(text):
     assert has_figures(
         printed, "| whole site", "| first text", "| page, transformer", "| transformers.js", "| page, LSTM"
     )
+
+
+def test_serving():
+    assert has_figures(run("serving", "--smallest"), "1 streams:", "64 streams:", "memory:")

@@ -27,6 +27,13 @@ struct Model {
     Pool* pool;
 };
 
+// What is carried of one text of a transformer, and where it stands. native_engine.py has the same structure.
+struct Text {
+    float *keys, *values;  // (layers, H, W, E), a layer `stride` numbers after the other
+    int64_t stride, position;
+    int32_t slots;  // W
+};
+
 // ---- The smaller parts ----
 
 typedef std::vector<float> Floats;
@@ -97,20 +104,22 @@ void attend(const float* query, const float* keys, const float* values, int seen
 // ---- The two architectures ----
 
 // A token's keys and values replace those that have just gone out of its sight, so the ring needs no mask: all that is
-// in it is seen. qkv (N, 3D) -> out (N, D).
-void attention(const Model& model, float* qkv, const Floats& table, int B, int T, int64_t position, float* keys,
-               float* values, int W, float* out, int D) {
+// in it is seen. qkv (N, 3D) and the angles of all texts (N, E) -> out (N, D).
+void attention(const Model& model, float* qkv, const Floats& angles, const Text* texts, int B, int T, int layer,
+               float* out, int D) {
     const int H = model.heads, E = D / H;
     model.pool->share(B * H, [&](int head) {
-        const int b = head / H, h = head % H;
-        float *own_keys = keys + int64_t(head) * W * E, *own_values = values + int64_t(head) * W * E;
+        const int b = head / H, h = head % H, W = texts[b].slots;
+        const int64_t ring = layer * texts[b].stride + int64_t(h) * W * E, position = texts[b].position;
+        float *own_keys = texts[b].keys + ring, *own_values = texts[b].values + ring;
+        const float* table = &angles[int64_t(b) * T * E];
         Floats weights(W);
         for (int t = 0; t < T; ++t) {
             float* query = qkv + (int64_t(b) * T + t) * 3 * D + h * E;
             float *key = query + D, *value = query + 2 * D;
             for (float* part : {query, key}) {
                 rms_norm(part, part, 1, E);
-                rotate(part, &table[int64_t(t) * E], E);
+                rotate(part, table + int64_t(t) * E, E);
             }
             const int64_t slot = (position + t) % W;
             std::copy(key, key + E, own_keys + slot * E);
@@ -129,14 +138,18 @@ Pool* start_threads(int32_t threads) { return new Pool(threads); }
 
 void stop_threads(Pool* pool) { delete pool; }
 
-// tokens (B, T), of which the first stands at `position` of its text; keys and values (layers, B, H, W, E), which the
+// tokens (B, T), of which the first of each row is the next of its text; the keys and values of the texts, which the
 // step changes -> logits (B, V) of each text's last token.
-void transformer(const Model* given, const int64_t* tokens, int32_t B, int32_t T, int64_t position, float* keys,
-                 float* values, int32_t W, float* logits) {
+void transformer_each(const Model* given, const int64_t* tokens, int32_t B, int32_t T, const Text* texts,
+                      float* logits) {
     const Model& model = *given;
     const Matrix *table = model.matrices, *head = table + 1, *of_layer = table + 2;
     const int N = B * T, D = table->columns, V = table->rows;
-    const Floats angles = rotary_table(position, T, D / model.heads, model.rotary_base);
+    Floats angles;
+    for (int b = 0; b < B; ++b) {
+        const Floats own = rotary_table(texts[b].position, T, D / model.heads, model.rotary_base);
+        angles.insert(angles.end(), own.begin(), own.end());
+    }
     Floats x = embed(*table, tokens, N), normed(x.size()), found(x.size()), qkv(3 * x.size()), wide(4 * x.size());
     auto add = [&](int row, int n, float value, float scale) {
         float& sum = x[int64_t(n) * D + row];
@@ -144,11 +157,10 @@ void transformer(const Model* given, const int64_t* tokens, int32_t B, int32_t T
     };
     rms_norm(x.data(), x.data(), N, D);
     for (int layer = 0; layer < model.layers; ++layer, of_layer += 4) {
-        const int64_t ring = int64_t(layer) * B * W * D;
         rms_norm(x.data(), normed.data(), N, D);
         product(of_layer[0], normed.data(), N, *model.pool,
                 [&](int row, int n, float value, float scale) { qkv[int64_t(n) * 3 * D + row] = value * scale; });
-        attention(model, qkv.data(), angles, B, T, position, keys + ring, values + ring, W, found.data(), D);
+        attention(model, qkv.data(), angles, texts, B, T, layer, found.data(), D);
         product(of_layer[1], found.data(), N, *model.pool, add);
         rms_norm(x.data(), normed.data(), N, D);
         product(of_layer[2], normed.data(), N, *model.pool, [&](int row, int n, float value, float scale) {
@@ -160,6 +172,15 @@ void transformer(const Model* given, const int64_t* tokens, int32_t B, int32_t T
     for (int b = 0; b < B; ++b) rms_norm(&x[(int64_t(b) * T + T - 1) * D], &normed[int64_t(b) * D], 1, D);
     product(*head, normed.data(), B, *model.pool,
             [&](int row, int b, float value, float scale) { logits[int64_t(b) * V + row] = value * scale; });
+}
+
+// The same for texts that stand at the same position: keys and values (layers, B, H, W, E).
+void transformer(const Model* model, const int64_t* tokens, int32_t B, int32_t T, int64_t position, float* keys,
+                 float* values, int32_t W, float* logits) {
+    const int64_t size = int64_t(W) * model->matrices->columns;
+    std::vector<Text> texts;
+    for (int b = 0; b < B; ++b) texts.push_back({keys + b * size, values + b * size, B * size, position, W});
+    transformer_each(model, tokens, B, T, texts.data(), logits);
 }
 
 // tokens (B, T); hidden and cell (layers, B, D), which the step changes -> logits (B, V) of each text's last token.

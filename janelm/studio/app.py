@@ -1,0 +1,276 @@
+"""The studio: what the page in the browser asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mimetypes
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import Field
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+
+from ..errors import JaneLMError
+from ..site.workflow import WORKFLOW
+from .api import UNSTORED, Missing
+from .library import Library, new_name
+from .questions import Question
+from .store import Store
+from .texts import Texts, asked
+from .trainings import Trainings
+
+OWN, HOUSE = Path(__file__).parent / "web", Path(__file__).parents[1] / "web"  # the studio's page, the site's
+UPLOADS = ("/studio/texts/", "/studio/import/")  # paths that take files
+TICK = 1.0  # seconds between two looks at what is to be told
+TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json"}
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class TrainingQuestion(Question):
+    """A training, or two side by side."""
+
+    name: Name
+    text: Name
+    architectures: list[Literal["transformer", "lstm"]] = Field(["transformer"], min_length=1, max_length=2)
+    minutes: float = Field(10, gt=0, le=10_000)
+    tokenization: Literal["character", "tiktoken"] = "character"
+    documents: Literal["lines", "paragraphs", "whole"] | None = None
+
+
+class MoreQuestion(Question):
+    minutes: float = Field(gt=0, le=10_000)
+
+
+class StopQuestion(Question):
+    discard: bool = False
+
+
+class RunChange(Question):
+    name: Name | None = None
+    note: Annotated[str, Field(max_length=5000)] | None = None
+
+
+class SiteQuestion(Question):
+    runs: list[Name] = Field(min_length=1, max_length=8)
+    title: Annotated[str, Field(max_length=200)] | None = None
+    precision: Literal["int8-weights", "int8", "fp16", "fp32"] = "int8-weights"
+
+
+class Studio:
+    """All that a working folder has: runs in models/, and in studio/ texts, the bin, the site and the list of
+    trainings."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises JaneLMError where studio/ cannot be written."""
+        self.root, own = root.resolve(), root.resolve() / "studio"
+        self.store = Store(own)
+        self.library, self.texts = Library(self.root / "models", own / "bin"), Texts(own / "texts")
+        self.trainings = Trainings(self.store, self.library, own / "logs")
+        self.site, self.ending = own / "site", False
+
+    def state(self) -> dict[str, Any]:
+        """All that the page shows at first sight."""
+        return {
+            "texts": self.texts.listed(),
+            "trainings": self.trainings.listed(),
+            "runs": self.library.table(self.store.notes()),
+            "bin": self.library.binned(),
+            "site": self._size() if (self.site / "index.html").exists() else None,
+        }
+
+    def _size(self) -> int:
+        return sum(path.stat().st_size for path in self.site.rglob("*") if path.is_file())
+
+    def train(self, question: TrainingQuestion) -> None:
+        folder, both = self.texts.folder(question.text), len(set(question.architectures)) > 1
+        wanted = {}
+        for architecture in dict.fromkeys(question.architectures):
+            name = new_name(f"{question.name}-{architecture}" if both else question.name)
+            words = ["--data", str(folder), "--architecture", architecture, "--minutes", f"{question.minutes:g}"]
+            words += ["--tokenization", question.tokenization]
+            wanted[name] = words + (["--documents", question.documents] if question.documents else [])
+        self.trainings.add(wanted)
+
+    def publish(self, question: SiteQuestion) -> int:
+        """Write the site of these runs, and return its size in bytes."""
+        folders = [str(self.library.find(name).folder) for name in question.runs]
+        command = [sys.executable, "-m", "janelm", "export", *folders, "--output", str(self.site)]
+        command += ["--precision", question.precision] + (["--title", question.title] if question.title else [])
+        asked(command, 900, self.root)
+        return self._size()
+
+    def end(self) -> None:
+        self.ending = True
+
+
+def add_studio(app: FastAPI, studio: Studio) -> None:
+    """Answer the page in the browser."""
+    _add_texts(app, studio)
+    _add_trainings(app, studio)
+    _add_runs(app, studio)
+    _add_site(app, studio)
+
+    @app.get("/studio/state", tags=["studio"])
+    async def state() -> dict[str, Any]:
+        """Texts, trainings, runs and the site."""
+        return await asyncio.to_thread(studio.state)
+
+    @app.get("/studio/events", include_in_schema=False)
+    async def events(request: Request) -> StreamingResponse:
+        return StreamingResponse(_events(studio, request), media_type="text/event-stream", headers=UNSTORED)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(OWN / "index.html")
+
+    @app.get("/own/{path:path}", include_in_schema=False)
+    async def own(path: str) -> Response:
+        return _file(OWN, path)
+
+    @app.get("/house/{path:path}", include_in_schema=False)
+    async def house(path: str) -> Response:
+        return _file(HOUSE, path)
+
+    @app.get("/preview/{path:path}", include_in_schema=False)
+    async def preview(path: str) -> Response:
+        return _file(studio.site, path or "index.html")
+
+
+def _file(folder: Path, path: str) -> Response:
+    """A file of a folder, and of no other."""
+    place = (folder / path).resolve()
+    if not place.is_relative_to(folder.resolve()) or not place.is_file():
+        raise Missing("there is no such file here")
+    kind = TYPES.get(place.suffix) or mimetypes.guess_type(place.name)[0] or "application/octet-stream"
+    return FileResponse(place, media_type=kind, headers={"cache-control": "no-cache"})
+
+
+async def _events(studio: Studio, request: Request) -> AsyncIterator[str]:
+    """The state at first, and whenever it has changed."""
+    last = ""
+    while not (studio.ending or await request.is_disconnected()):
+        now = json.dumps(await asyncio.to_thread(studio.state), ensure_ascii=False)
+        yield f"data: {now}\n\n" if now != last else ": nothing new\n\n"
+        last = now
+        await asyncio.sleep(TICK)
+
+
+def _add_texts(app: FastAPI, studio: Studio) -> None:
+    @app.put("/studio/texts/{name}/{file}", include_in_schema=False)
+    async def upload(name: str, file: str, request: Request) -> dict[str, int]:
+        return {"bytes": await studio.texts.receive(name, file, request.stream())}
+
+    @app.get("/studio/look/{name}", tags=["studio"])
+    async def look(name: str, minutes: Annotated[float, Field(gt=0, le=10_000)] = 10) -> dict[str, Any]:
+        """What a text is made of."""
+        return await asyncio.to_thread(studio.texts.look, name, minutes)
+
+    @app.delete("/studio/text/{name}", tags=["studio"])
+    async def remove(name: str) -> dict[str, bool]:
+        """Remove a text."""
+        await asyncio.to_thread(studio.texts.remove, name)
+        return {"done": True}
+
+
+def _add_trainings(app: FastAPI, studio: Studio) -> None:
+    @app.post("/studio/trainings", tags=["studio"])
+    async def train(question: TrainingQuestion) -> dict[str, bool]:
+        """Put trainings on the list."""
+        await asyncio.to_thread(studio.train, question)
+        return {"done": True}
+
+    @app.post("/studio/trainings/{id}/stop", tags=["studio"])
+    async def stop(id: Annotated[int, Field(ge=0, le=1 << 40)], question: StopQuestion) -> dict[str, bool]:
+        """End a training: its run is saved, or goes to the bin."""
+        await asyncio.to_thread(studio.trainings.stop, id, question.discard)
+        return {"done": True}
+
+    @app.post("/studio/runs/{name}/more", tags=["studio"])
+    async def more(name: str, question: MoreQuestion) -> dict[str, bool]:
+        """Give a run more minutes."""
+        await asyncio.to_thread(studio.trainings.more, name, question.minutes)
+        return {"done": True}
+
+
+def _add_runs(app: FastAPI, studio: Studio) -> None:
+    library = studio.library
+
+    @app.get("/studio/runs/{name}", tags=["studio"])
+    async def curves(name: str) -> dict[str, Any]:
+        """What was measured and written while a run learned."""
+        return await asyncio.to_thread(library.curves, name)
+
+    @app.get("/studio/compare", tags=["studio"])
+    async def compare(runs: str) -> dict[str, Any]:
+        """Settings that differ, and what is not fair; names with commas between."""
+        return await asyncio.to_thread(library.compare, runs.split(",")[:8])
+
+    @app.post("/studio/runs/{name}", tags=["studio"])
+    async def change(name: str, question: RunChange) -> dict[str, bool]:
+        """Rename a run, or write a note on it."""
+        if question.note is not None:
+            studio.store.note(library.find(name).name, question.note)
+        if question.name is not None:
+            await asyncio.to_thread(library.rename, name, question.name)
+            studio.store.rename(name, question.name)
+        return {"done": True}
+
+    @app.delete("/studio/runs/{name}", tags=["studio"])
+    async def discard(name: str) -> dict[str, str]:
+        """Put a run into the bin."""
+        return {"place": await asyncio.to_thread(library.discard, name)}
+
+    @app.post("/studio/bin/{place}", tags=["studio"])
+    async def put_back(place: str) -> dict[str, bool]:
+        """Take a run out of the bin."""
+        await asyncio.to_thread(library.put_back, place)
+        return {"done": True}
+
+    @app.get("/studio/zip/{name}", include_in_schema=False)
+    async def zipped(name: str) -> Response:
+        handle = tempfile.NamedTemporaryFile(suffix=".zip", delete=False)  # noqa: SIM115
+        handle.close()
+        path = Path(handle.name)
+        await asyncio.to_thread(library.zipped, name, path)
+        return FileResponse(path, filename=f"{name}.zip", background=BackgroundTask(path.unlink, missing_ok=True))
+
+    @app.put("/studio/import/{name}", include_in_schema=False)
+    async def unzipped(name: str, request: Request) -> dict[str, bool]:
+        with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+            async for part in request.stream():
+                file.write(part)
+            file.flush()
+            await asyncio.to_thread(library.unzipped, Path(file.name), name)
+        return {"done": True}
+
+
+def _add_site(app: FastAPI, studio: Studio) -> None:
+    @app.post("/studio/site", tags=["studio"])
+    async def publish(question: SiteQuestion) -> dict[str, int]:
+        """Write the static site of some runs; nothing is sent anywhere."""
+        return {"bytes": await asyncio.to_thread(studio.publish, question)}
+
+    @app.get("/studio/site.zip", include_in_schema=False)
+    async def site() -> Response:
+        if not (studio.site / "index.html").exists():
+            raise JaneLMError("there is no site yet: write one first")
+        folder = Path(tempfile.mkdtemp())
+        path = await asyncio.to_thread(_zip_site, studio.site, folder)
+        return FileResponse(path, filename="site.zip", background=BackgroundTask(shutil.rmtree, folder, True))
+
+
+def _zip_site(site: Path, folder: Path) -> Path:
+    """The site and the workflow that publishes it on GitHub Pages, as one zip."""
+    shutil.copytree(site, folder / "all" / "site")
+    workflow = folder / "all" / ".github" / "workflows" / "pages.yml"
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text(WORKFLOW.format(folder="site"), encoding="utf-8")
+    return Path(shutil.make_archive(str(folder / "site"), "zip", folder / "all"))
