@@ -6,7 +6,7 @@
 | fp16         | matrices rounded to fp16                   | fp32: engines widen the weights once, when loading |
 | int8-weights | matrices as int8, one scale to each row or | fp32, likewise                                     |
 |              | column                                     |                                                    |
-| int5-weights | the same in 5 bits instead of 7, for a     | fp32, likewise                                     |
+| int6-weights | the same in 6 bits instead of 7, for a     | fp32, likewise                                     |
 |              | smaller download where the host packs it   |                                                    |
 | int8         | as int8-weights                            | int8 products with activations that are quantised  |
 |              |                                            | on the way, sums and all else in fp32              |
@@ -176,5 +176,5 @@ PRECISIONS: dict[str, Callable[[onnx.ModelProto, Weights], None]] = {
     "fp16": _fp16,
     "int8-weights": _int8_weights,
     "int8": _int8,
-    "int5-weights": partial(_int8_weights, precision="int5-weights"),
+    "int6-weights": partial(_int8_weights, precision="int6-weights"),
 }

@@ -1,7 +1,7 @@
 """Weights as int8, a quarter of the size.
 
 They keep to 7 bits, -64 to 64. With 8, sums of two products overflow 16 bits on processors without VNNI; and 7 bits
-pack a seventh smaller, at a cost under 0.001 bits per byte. Weights of 5 bits lie in as many bytes and pack a third
+pack a seventh smaller, at a cost under 0.001 bits per byte. Those of 6, -24 to 24, lie in as many bytes and pack a sixth
 smaller than those of 7: see docs/experiments.md for what they cost.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-LARGEST = {"int8": 64, "int8-weights": 64, "int5-weights": 15}  # of the numbers that stand for weights, by precision
+LARGEST = {"int8": 64, "int8-weights": 64, "int6-weights": 24}  # of the numbers that stand for weights, by precision
 
 
 def rounded(weight: np.ndarray, axis: int, precision: str = "int8-weights") -> tuple[np.ndarray, np.ndarray]:

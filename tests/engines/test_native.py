@@ -102,7 +102,7 @@ def test_the_same_seed_writes_the_same_2000_tokens_as_pytorch(run):
     assert texts[0] == texts[1]
 
 
-@pytest.mark.parametrize("precision", ["int8-weights", "int5-weights"])
+@pytest.mark.parametrize("precision", ["int8-weights", "int6-weights"])
 def test_small_weights_write_what_the_page_writes(run, precision):
     sampling = SamplingConfig(temperature=0.8, seed=5)
     graph = quantise(export_graph(run), precision)
