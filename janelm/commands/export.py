@@ -20,10 +20,10 @@ class ExportOptions:
     """Folders of runs, or their names under ./models; the page starts with the first."""
     output: Path = Path("site")
     """The folder to write; an earlier site there is replaced."""
-    precision: Literal["int8-weights", "int6-weights", "int8", "fp16", "fp32"] = "int8-weights"
-    """Weights: int8-weights is a quarter of the size of fp32 and computes as it does, fp16 is half. int6-weights
-    are coarser, and less to download where the host packs files. int8 also multiplies in int8, which is faster on
-    processors made for it, but not in a browser."""
+    precision: Literal["int6-weights", "int8-weights", "int8", "fp16", "fp32"] = "int6-weights"
+    """Weights: int8-weights and int6-weights are a quarter of the size of fp32 and compute as it does; int6 is coarser,
+    and a sixth less to download where the host packs files. fp16 is half. int8 also multiplies in int8, which is faster
+    on processors made for it, but not in a browser."""
     title: str | None = None
     """Title of the page; by default it names the models."""
     prompt: str | None = None

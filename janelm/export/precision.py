@@ -11,8 +11,9 @@
 | int8         | as int8-weights                            | int8 products with activations that are quantised  |
 |              |                                            | on the way, sums and all else in fp32              |
 
-int8-weights is for the web page: every engine then says the same, as it does at full precision, and WebAssembly, which
-has no instructions for int8 products, is no slower for it. int8 is for processors that have them (VNNI).
+int8-weights and int6-weights are for the web page: every engine then says the same, as it does at full precision, and
+WebAssembly, which has no instructions for int8 products, is no slower for it. int8 is for processors that have them
+(VNNI).
 
 Vectors (biases, scales) stay fp32: they are a thousandth of the file.
 """

@@ -1,8 +1,8 @@
 """Weights as int8, a quarter of the size.
 
 They keep to 7 bits, -64 to 64. With 8, sums of two products overflow 16 bits on processors without VNNI; and 7 bits
-pack a seventh smaller, at a cost under 0.001 bits per byte. Those of 6, -24 to 24, lie in as many bytes and pack a sixth
-smaller than those of 7: see docs/experiments.md for what they cost.
+pack a seventh smaller, at a cost under 0.001 bits per byte. Those of 6 bits, -24 to 24, lie in as many bytes and pack
+smaller by a sixth again: docs/experiments.md says what they cost.
 """
 
 from __future__ import annotations
