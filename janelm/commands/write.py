@@ -65,9 +65,9 @@ class WriteOptions:
     """What runs the model; auto takes native where there is a C++ compiler (some seconds once), else ONNX Runtime where
     it is installed, both faster on a CPU, else torch; for many samples ONNX Runtime before native. torch-compiled needs
     up to half a minute at each start."""
-    precision: Literal["fp32", "int8", "int8-weights"] = "fp32"
-    """Weights: int8-weights (native and onnx) is a quarter of the size and a little less exact, and writes what an
-    exported page writes unless asked otherwise; int8 (onnx) also multiplies in int8."""
+    precision: Literal["fp32", "int8", "int8-weights", "int6-weights"] = "fp32"
+    """Weights: int8-weights (native and onnx) is a quarter of the size and a little less exact; int6-weights write
+    what an exported page writes unless asked otherwise; int8 (onnx) also multiplies in int8."""
     stream: bool = True
     """Show the text while it is written; else all at once at the end."""
     interactive: bool = False

@@ -28,7 +28,7 @@ from ..runs.loaded import LoadedRun
 from .base import Engine, default_threads
 
 SOURCE = Path(__file__).with_name("native") / "step.cpp"
-PRECISIONS = ("fp32", "int8-weights")
+PRECISIONS = ("fp32", "int8-weights", "int6-weights")
 ALIGNMENT = 64  # bytes: a vector that crosses two of the processor's cache lines takes it twice as long
 
 
@@ -74,10 +74,10 @@ class NativeState:
 class NativeEngine(Engine):
     """A model stepped by a library that is compiled for this processor.
 
-    `precision` is "fp32" or "int8-weights": then matrices are held in int8, a scale to each row, and widened as they
-    are multiplied. `threads` divide each product among them: by default two, or one where there is but one core.
-    A text says the same to the bit alone and beside others, read at once and in parts. Raises JaneLMError where there
-    is no C++ compiler, or it fails.
+    `precision` is "fp32", or "int8-weights" or "int6-weights": then matrices are held in int8, a scale to each row, and
+    widened as they are multiplied. `threads` divide each product among them: by default two, or one where there is but
+    one core. A text says the same to the bit alone and beside others, read at once and in parts. Raises JaneLMError
+    where there is no C++ compiler, or it fails.
     """
 
     precisions = PRECISIONS
@@ -118,7 +118,7 @@ class NativeEngine(Engine):
         rows, columns = weight.shape
         if precision == "fp32":
             return _Matrix(self._pointer(weight), None, rows, columns)
-        small, scales = rounded(weight, axis=-1)
+        small, scales = rounded(weight, -1, precision)
         return _Matrix(self._pointer(small), self._pointer(scales), rows, columns)
 
     def _pointer(self, array: np.ndarray) -> int:

@@ -6,11 +6,14 @@
 | fp16         | matrices rounded to fp16                   | fp32: engines widen the weights once, when loading |
 | int8-weights | matrices as int8, one scale to each row or | fp32, likewise                                     |
 |              | column                                     |                                                    |
-| int8         | the same                                   | int8 products with activations that are quantised  |
+| int6-weights | the same in 6 bits instead of 7, for a     | fp32, likewise                                     |
+|              | smaller download where the host packs it   |                                                    |
+| int8         | as int8-weights                            | int8 products with activations that are quantised  |
 |              |                                            | on the way, sums and all else in fp32              |
 
-int8-weights is for the web page: every engine then says the same, as it does at full precision, and WebAssembly, which
-has no instructions for int8 products, is no slower for it. int8 is for processors that have them (VNNI).
+int8-weights and int6-weights are for the web page: every engine then says the same, as it does at full precision, and
+WebAssembly, which has no instructions for int8 products, is no slower for it. int8 is for processors that have them
+(VNNI).
 
 Vectors (biases, scales) stay fp32: they are a thousandth of the file.
 """
@@ -18,6 +21,7 @@ Vectors (biases, scales) stay fp32: they are a thousandth of the file.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import onnx
@@ -66,12 +70,12 @@ def _fp16(model: onnx.ModelProto, weights: Weights) -> None:
         model.graph.node.insert(place, helper.make_node("Cast", [f"{name}_fp16"], [name], to=TensorProto.FLOAT))
 
 
-def _int8_weights(model: onnx.ModelProto, weights: Weights) -> None:
+def _int8_weights(model: onnx.ModelProto, weights: Weights, precision: str = "int8-weights") -> None:
     graph, make = model.graph, helper.make_node
     by_column = {node.input[1] for node in graph.node if node.op_type == "MatMul"}
     for place, tensor in enumerate(outside(model)):
         name = tensor.name
-        rows, scale = rounded(weights.pop(name), axis=0 if name in by_column else -1)
+        rows, scale = rounded(weights.pop(name), 0 if name in by_column else -1, precision)
         _set(weights, tensor, f"{name}_int8", rows)
         graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
         graph.node.insert(2 * place, make("Cast", [f"{name}_int8"], [f"{name}_float"], to=TensorProto.FLOAT))
@@ -175,4 +179,5 @@ PRECISIONS: dict[str, Callable[[onnx.ModelProto, Weights], None]] = {
     "fp16": _fp16,
     "int8-weights": _int8_weights,
     "int8": _int8,
+    "int6-weights": partial(_int8_weights, precision="int6-weights"),
 }

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -68,6 +69,21 @@ def library(source: Path, made_by: tuple[str, ...], wrong: Callable[[Path], str]
             f"what {' '.join(made_by)} makes of {source.name} is wrong here ({verdict.read_text().strip()})"
         )
     return path
+
+
+def keep_what_torch_compiles() -> None:
+    """Let torch.compile keep its work in the cache folder, so that only the first training of a kind pays for it.
+
+    torch's own place is one for temporary files: it is gone when the machine starts anew, and where another user has
+    made it first, what torch unpickles there is theirs. Each kind of processor has a folder of its own. A place that
+    the environment names is kept to; a cache folder that cannot be written leaves torch its own.
+    """
+    kind = hashlib.sha256(_instructions().encode()).hexdigest()[:16]
+    folder = cache_folder() / "compiled" / f"torch-{kind}"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def _make(

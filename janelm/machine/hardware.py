@@ -18,7 +18,7 @@ import torch
 
 from ..config import TrainingConfig
 from ..errors import UsageError
-from .compiler import compiler, compiles
+from .compiler import compiler, compiles, keep_what_torch_compiles
 from .cores import cores
 
 # The budgets from which torch.compile pays: for batches of one shape, and for those of many, which take it a minute.
@@ -137,6 +137,7 @@ def compiled(function: Callable, many_shapes: bool, **options: Any) -> Callable:
     """`function` by torch.compile, for arguments of one shape or of many, with these options of the compiler."""
     # The processor says which vector instructions it has; torch would also compile programs to try each: ten seconds.
     os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
+    keep_what_torch_compiles()
     if "cpp.march" not in torch._inductor.list_options():  # an older torch
         options.pop("cpp.march", None)
     return torch.compile(_own_copy(function), dynamic=many_shapes, options=options or None)

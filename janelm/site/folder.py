@@ -45,7 +45,7 @@ STYLES = ("style.css", "views.css", "screens.css")  # a later one overrules an e
 class SiteOptions:
     """How a site is made."""
 
-    precision: str = "int8-weights"
+    precision: str = "int6-weights"
     title: str | None = None
     prompt: str | None = None
     cdn: bool = False

@@ -51,7 +51,7 @@ from janelm.site.vendor import Package, fetch
 TOKENS, ROUNDS, VISITS, FILL = 100, 7, 7, 300
 LSTM_SHAPE = LSTMConfig(layers=3, width=512)
 SMALLEST = {"TOKENS": 8, "ROUNDS": 1, "VISITS": 1, "FILL": 8, "LSTM_SHAPE": LSTMConfig(layers=3, width=32)}
-SMALL = "int8-weights"  # of the smaller weights, those that a page has unless asked otherwise
+SMALL = "int6-weights"  # of the smaller weights, those that a page has unless asked otherwise
 PEER = Package(
     name="@huggingface/transformers",
     version="4.3.1",

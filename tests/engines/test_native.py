@@ -115,10 +115,11 @@ def test_the_same_seed_writes_the_same_2000_tokens_as_pytorch(run):
     assert texts[0] == texts[1]
 
 
-def test_int8_weights_write_what_the_page_writes(run):
+@pytest.mark.parametrize("precision", ["int8-weights", "int6-weights"])
+def test_small_weights_write_what_the_page_writes(run, precision):
     sampling = SamplingConfig(temperature=0.8, seed=5)
-    graph = quantise(export_graph(run), "int8-weights")
-    engines = [OnnxEngine(graph, threads=1), NativeEngine(run, "int8-weights")]
+    graph = quantise(export_graph(run), precision)
+    engines = [OnnxEngine(graph, threads=1), NativeEngine(run, precision)]
     first, second = (generate_tokens(run, "The", 2000, sampling, engine=engine) for engine in engines)
     assert first == second != generate_tokens(run, "The", 2000, sampling, engine=NativeEngine(run))
 

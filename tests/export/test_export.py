@@ -49,7 +49,7 @@ def matrix_elements(run):
     return sum(parameter.numel() for parameter in run.model.parameters() if parameter.ndim > 1)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-weights", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-weights", "int6-weights", "int8"])
 def test_the_checker_passes_and_the_opsets_are_those_the_browser_has(kind, precision):
     _, graph = exported(kind)
     graph = graph if precision == "fp32" else quantise(graph, precision)
@@ -91,7 +91,7 @@ def test_the_lstms_inputs_and_outputs_are_the_contract():
     assert signature(graph.graph.output) == {"logits": logits, "next_hidden": state, "next_cell": state}
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-weights", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-weights", "int6-weights", "int8"])
 def test_the_description_is_complete_whatever_the_precision(kind, precision):
     run, graph = exported(kind, "tiktoken")
     graph = graph if precision == "fp32" else quantise(graph, precision)
@@ -142,7 +142,8 @@ def weights_in_torch(model, tokens, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("precision", "tolerance"), [("fp32", 1e-5), ("fp16", 0.01), ("int8-weights", 0.1), ("int8", 0.3)]
+    ("precision", "tolerance"),
+    [("fp32", 1e-5), ("fp16", 0.01), ("int8-weights", 0.1), ("int6-weights", 0.3), ("int8", 0.3)],
 )
 def test_attention_can_be_looked_at_and_is_the_models_own(precision, tolerance, monkeypatch):
     """Beyond the context, in steps of several sizes: a slot's weight is that of the position it holds."""
@@ -180,7 +181,7 @@ def test_tied_weights_are_stored_once_in_every_precision(kind):
         assert elements(quantise(graph, precision), TensorProto.INT8) == expected
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8-weights", "int8"])
+@pytest.mark.parametrize("precision", ["fp16", "int8-weights", "int6-weights", "int8"])
 def test_no_matrix_is_left_at_full_precision(kind, precision):
     assert elements(quantise(exported(kind)[1], precision), TensorProto.FLOAT) == 0
 
@@ -196,8 +197,8 @@ def test_int8_weights_are_about_a_quarter(kind, precision):
     assert sizes[1] < 0.33 * sizes[0]
 
 
-@pytest.mark.parametrize("precision", ["int8-weights", "int8"])
-def test_int8_weights_keep_to_seven_bits(kind, precision):
+@pytest.mark.parametrize(("precision", "most"), [("int8-weights", 64), ("int8", 64), ("int6-weights", 24)])
+def test_int8_weights_keep_to_seven_bits_and_int6_weights_to_six(kind, precision, most):
     """With eight, processors without VNNI overflow and write another text than the browser."""
     small = quantise(exported(kind)[1], precision)
     largest = [
@@ -205,7 +206,7 @@ def test_int8_weights_keep_to_seven_bits(kind, precision):
         for tensor in small.graph.initializer
         if tensor.data_type == TensorProto.INT8 and tensor.dims
     ]
-    assert len(largest) > LAYERS and max(largest) == 64
+    assert len(largest) > LAYERS and max(largest) == most
 
 
 def test_the_lstm_is_one_operator_to_a_layer_and_int8_reaches_it():

@@ -153,7 +153,7 @@ def test_the_manifest_tells_of_each_run_what_its_own_files_say(site, runs):
         assert curves["validation"] == [row["validation_bits_per_byte"] for row in rows]
         assert {len(column) for column in curves.values()} == {len(rows)}
         engine = OnnxEngine(site / entry["file"], threads=1)
-        assert engine.description == entry["description"] and entry["precision"] == "int8-weights"
+        assert engine.description == entry["description"] and entry["precision"] == "int6-weights"
         assert entry["titles"] == []
 
 

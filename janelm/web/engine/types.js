@@ -47,7 +47,7 @@
  * @typedef {object} ModelEntry
  * @property {string} name
  * @property {string} kind  "transformer", "lstm" or "gpt2"
- * @property {string} precision  "fp32", "fp16", "int8-weights" or "int8"
+ * @property {string} precision  "fp32", "fp16", "int8-weights", "int6-weights" or "int8"
  * @property {string} file  address relative to the page; its name holds a hash of the contents
  * @property {number} bytes
  * @property {string} sha256  hexadecimal
