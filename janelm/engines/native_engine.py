@@ -46,7 +46,7 @@ class _Model(ctypes.Structure):
         ("biases", ctypes.POINTER(ctypes.c_void_p)),
         ("layers", ctypes.c_int32),
         ("heads", ctypes.c_int32),
-        ("rotary_base", ctypes.c_double),
+        ("frequencies", ctypes.c_void_p),
         ("pool", ctypes.c_void_p),
     ]
 
@@ -97,7 +97,7 @@ class NativeEngine(Engine):
             ),
             layers=self.config.layers,
             heads=getattr(self.config, "heads", 0),
-            rotary_base=getattr(self.config, "rotary_base", 0.0),
+            frequencies=self._pointer(_frequencies(self.config)),
             pool=functions.start_threads(threads or default_threads()),
         )
         weakref.finalize(self, functions.stop_threads, self._model.pool)
@@ -140,9 +140,17 @@ class NativeEngine(Engine):
         logits = np.empty((B, self.vocab_size), np.float32)
         first, second = (array.ctypes.data for array in state.arrays)
         start = ctypes.byref(self._model), tokens.ctypes.data, B, T
-        self._step_of(*start, state.position, first, second, state.slots, logits.ctypes.data)
+        self._step_of(*start, state.position, first, second, state.slots, state.slots, logits.ctypes.data, None)
         state.position += T
         return logits, state
+
+
+def _frequencies(config: ModelConfig) -> np.ndarray:
+    """Of the rotary angles, in float64: (E / 2), or none."""
+    if not isinstance(config, TransformerConfig):
+        return np.empty(0)
+    size = config.width // config.heads
+    return config.rotary_base ** (-2.0 * np.arange(size // 2) / size)
 
 
 # Of a kind: the names of its matrices and of its biases, those of a sum together, in the order of step.cpp, and what
@@ -199,7 +207,7 @@ def _load(path: Path) -> ctypes.CDLL:
     start = [ctypes.POINTER(_Model), place, count, count]
     for kind in KINDS:
         step = getattr(functions, kind)
-        step.argtypes, step.restype = [*start, ctypes.c_int64, place, place, count, place], None
+        step.argtypes, step.restype = [*start, ctypes.c_int64, place, place, count, count, place, place], None
     functions.start_threads.argtypes, functions.start_threads.restype = [count], place
     functions.stop_threads.argtypes, functions.stop_threads.restype = [place], None
     return functions
