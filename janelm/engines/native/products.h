@@ -72,8 +72,8 @@ void product_of(const Matrix& matrix, const float* x, int N, Pool& pool, Store s
 // the product.
 template <class Store>
 void product(const Matrix& matrix, const float* x, int N, Pool& pool, Store store) {
-    if (matrix.scales)
-        product_of<int8_t>(matrix, x, N, pool, store);
-    else
-        product_of<float>(matrix, x, N, pool, store);
+#if !defined(__wasm__)  // a page widens its weights once, when it loads them: see page.cpp
+    if (matrix.scales) return product_of<int8_t>(matrix, x, N, pool, store);
+#endif
+    product_of<float>(matrix, x, N, pool, store);
 }

@@ -11,12 +11,7 @@
 #if defined(__AVX512F__)
 constexpr int LANES = 16, ROWS = 6, AT_ONCE = 4;
 #elif defined(__wasm__)
-#ifndef LN
-#define LN 4
-#define RW 6
-#define AO 2
-#endif
-constexpr int LANES = LN, ROWS = RW, AT_ONCE = AO;
+constexpr int LANES = 4, ROWS = 6, AT_ONCE = 2;
 #else
 constexpr int LANES = 8, ROWS = 6, AT_ONCE = 2;
 #endif

@@ -42,8 +42,8 @@ export function initialState(session, description, memory) {
 
 const KEPT_STATES = 256;
 
-/** States that each step returns whole. They are small, so the last ones are kept to go back to. */
-class ReplacedState {
+/** States that each step changes whole. They are small, so the last ones are kept to go back to. */
+export class ReplacedState {
   position = 0;
   longestChunk = Infinity;
   #names;
