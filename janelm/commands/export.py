@@ -28,7 +28,10 @@ class ExportOptions:
     prompt: str | None = None
     """Start of the example text; by default the first words of a paragraph that the model never saw."""
     cdn: bool = False
-    """Leave the runtime to a public CDN, pinned by hash, instead of putting it into the folder."""
+    """Leave third-party code to a public CDN, pinned by hash, instead of putting it into the folder."""
+    runtime: Literal["native", "onnxruntime"] = "native"
+    """What runs the models in the browser: native, the page's own step, or onnxruntime, ONNX Runtime, which is larger.
+    Models that the page's own step cannot run take ONNX Runtime by themselves."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
@@ -42,7 +45,7 @@ def export_command(arguments: list[str], program: str) -> int:
     from ..site.folder import SiteOptions, write_site
     from ..site.workflow import write_workflow
 
-    site = SiteOptions(options.precision, options.title, options.prompt, options.cdn)
+    site = SiteOptions(options.precision, options.title, options.prompt, options.cdn, options.runtime)
     write_site([find_run(name) for name in options.runs], options.output, site, say)
     if options.workflow:
         say(f"{write_workflow(options.output)} publishes it on GitHub Pages: commit it together with {options.output}")
