@@ -1,4 +1,4 @@
-"""The page's third-party packages, ONNX Runtime where it is asked for: fetched once by npm, pinned by hash, kept in the cache folder."""
+"""The page's third-party packages: fetched once by npm, pinned by hash, kept in the cache folder."""
 
 from __future__ import annotations
 

@@ -53,7 +53,8 @@ export function readTensors(file) {
 function readTensor(message) {
   /** @type {number[]} */
   const dims = [];
-  let [name, code, raw] = ["", 0, new Uint8Array()];
+  let [name, code] = ["", 0];
+  let raw = /** @type {Uint8Array} */ (new Uint8Array());
   for (const [field, value] of fields(message)) {
     if (field === TENSOR.dims) dims.push(...(typeof value === "number" ? [value] : varints(value)));
     else if (field === TENSOR.type) code = number(value);

@@ -11,7 +11,7 @@
 
 import { product } from "./session.js";
 
-/** @typedef {Record<string, HeapTensor<any>>} Inputs */
+/** @typedef {Record<string, any>} Inputs  tensors in the memory of what runs the model: HeapTensor, or Room */
 /** @typedef {Record<string, Output>} Outputs */
 
 /**
@@ -53,7 +53,7 @@ export class ReplacedState {
   #kept = new Map();
 
   /**
-   * @param {Pick<Session, "tensor">} session
+   * @param {{tensor: (type: "float32", dims: number[]) => any}} session
    * @param {Description} description
    */
   constructor(session, description) {
