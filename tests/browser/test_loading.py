@@ -46,7 +46,7 @@ def test_progress_is_true_and_ends_at_the_total(page, engine_address):
     assert found["loaded"]["bytes"] == total and not found["loaded"]["cached"]
     assert {step["total"] for step in found["told"]} == {total}
     loaded = [step["loaded"] for step in found["told"]]
-    assert loaded == sorted(loaded) and loaded[-1] == total and len(set(loaded)) > 3
+    assert loaded == sorted(loaded) and loaded[-1] == total and len(set(loaded)) >= 3  # before, in between, and all
     assert [step["stage"] for step in found["told"]][-1] == "start"
     again = page.evaluate(LOAD, "transformer-character")
     assert again["told"][-1]["total"] < 1e6  # the runtime is there
@@ -252,7 +252,7 @@ def test_a_device_without_enough_memory_is_told(launch, small_site):
     folder, address = small_site
     large = random_run(LSTMConfig(layers=1, width=1024))
     put(folder, *model_entry("lstm-character", large, export_graph(large)))
-    browser = launch("--js-flags=--wasm-max-mem-pages=600")  # of 64 KB: 39 MB, of which the weights would take 34
+    browser = launch("--js-flags=--wasm-max-mem-pages=500")  # of 64 KB: 33 MB, and the weights take 34
     page = browser.new_page()
     open_engine(page, address)
     failure = page.evaluate("() => fails(engine.load('lstm-character'))")
