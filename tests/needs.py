@@ -19,6 +19,7 @@ THINGS = {
     "chromium": ("Chromium", "apt-get install chromium, or python -m playwright install chromium"),
     "npm": ("npm", "apt-get install npm"),
     "compiler": ("a C++ compiler", "apt-get install g++"),
+    "clang": ("clang-14 and lld-14", "apt-get install clang-14 lld-14"),
     "novels": ("the novels", "once a network that reaches their repository, or apt-get and dpkg"),
 }
 
@@ -35,6 +36,10 @@ def chromium() -> str | None:
     return path if Path(path).exists() else None
 
 
+def _clang() -> bool:
+    return bool(shutil.which("clang-14") and shutil.which("wasm-ld-14"))
+
+
 def _novels() -> bool:
     try:
         return bool(load_sources(("austen",)))
@@ -45,7 +50,13 @@ def _novels() -> bool:
 @cache
 def is_there(thing: str) -> bool:
     """Whether this machine has one of the THINGS."""
-    find = {"chromium": chromium, "npm": partial(shutil.which, "npm"), "compiler": compiler, "novels": _novels}
+    find = {
+        "chromium": chromium,
+        "npm": partial(shutil.which, "npm"),
+        "compiler": compiler,
+        "clang": _clang,
+        "novels": _novels,
+    }
     return bool(find[thing]())
 
 

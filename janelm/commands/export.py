@@ -48,10 +48,13 @@ class ExportOptions:
     prompt: str | None = None
     """Start of the example text; by default the first words of a paragraph that the model never saw."""
     cdn: bool = False
-    """Leave the runtime to a public CDN, pinned by hash, instead of putting it into the folder."""
+    """Leave third-party code to a public CDN, pinned by hash, instead of putting it into the folder."""
     read: Literal["auto", "text", "figures", "none"] = "auto"
     """What the room Read shows of the text: the text itself, word for word; figures, frequent words and names; or
     nothing. By default the text itself only where it is austen or bible."""
+    runtime: Literal["native", "onnxruntime"] = "native"
+    """What runs the models in the browser: native, the page's own step, or onnxruntime, ONNX Runtime, which is larger.
+    Models that the page's own step cannot run take ONNX Runtime by themselves."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
@@ -87,7 +90,8 @@ def _page(options: ExportOptions) -> int:
     from ..site.workflow import write_workflow
 
     output = options.output or Path("site")
-    site = SiteOptions(options.precision or "int6-weights", options.title, options.prompt, options.cdn, options.read)
+    precision = options.precision or "int6-weights"
+    site = SiteOptions(precision, options.title, options.prompt, options.cdn, options.read, options.runtime)
     write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:
         say(f"{write_workflow(output)} publishes it on GitHub Pages: commit it together with {output}")

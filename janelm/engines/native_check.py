@@ -64,7 +64,7 @@ def _random_model(config: ModelConfig, precision: str) -> LanguageModel:
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.3)
         if precision != "fp32" and weight.ndim == 2:
-            small, scale = rounded(weight.detach().numpy(), axis=-1)
+            small, scale = rounded(weight.detach().numpy(), -1, precision)
             weight.data = torch.from_numpy(small * scale)
     return model
 

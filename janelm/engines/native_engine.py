@@ -47,7 +47,7 @@ class _Model(ctypes.Structure):
         ("biases", ctypes.POINTER(ctypes.c_void_p)),
         ("layers", ctypes.c_int32),
         ("heads", ctypes.c_int32),
-        ("rotary_base", ctypes.c_double),
+        ("frequencies", ctypes.c_void_p),
         ("pool", ctypes.c_void_p),
     ]
 
@@ -58,6 +58,7 @@ class _Text(ctypes.Structure):
         ("values", ctypes.c_void_p),
         ("stride", ctypes.c_int64),
         ("position", ctypes.c_int64),
+        ("window", ctypes.c_int32),
         ("slots", ctypes.c_int32),
     ]
 
@@ -109,7 +110,7 @@ class NativeEngine(Engine):
             ),
             layers=self.config.layers,
             heads=getattr(self.config, "heads", 0),
-            rotary_base=getattr(self.config, "rotary_base", 0.0),
+            frequencies=self._pointer(_frequencies(self.config)),
             pool=functions.start_threads(threads or default_threads()),
         )
         weakref.finalize(self, functions.stop_threads, self._model.pool)
@@ -149,7 +150,7 @@ class NativeEngine(Engine):
         first, second = (array.ctypes.data for array in state.arrays)
         start = ctypes.byref(self._model), tokens.ctypes.data, *tokens.shape
         with self._one_step_at_a_time:
-            self._step_of(*start, state.position, first, second, state.slots, logits.ctypes.data)
+            self._step_of(*start, state.position, first, second, state.slots, state.slots, logits.ctypes.data, None)
         state.position += tokens.shape[1]
         return logits, state
 
@@ -159,7 +160,7 @@ class NativeEngine(Engine):
             texts = (_Text * len(states))(*map(_text_of, states))
             start = ctypes.byref(self._model), tokens.ctypes.data, *tokens.shape
             with self._one_step_at_a_time:
-                self._each(*start, texts, logits.ctypes.data)
+                self._each(*start, texts, logits.ctypes.data, None)
         else:  # what is carried of a text is little: it is laid together and apart again
             hidden, cell = (np.concatenate([state.arrays[i] for state in states], axis=1) for i in (0, 1))
             logits, _ = self._step(tokens[:, None], NativeState((hidden, cell), states[0].slots))
@@ -179,7 +180,15 @@ class NativeEngine(Engine):
 
 def _text_of(state: NativeState) -> _Text:
     keys, values = state.arrays
-    return _Text(keys.ctypes.data, values.ctypes.data, keys[0].size, state.position, state.slots)
+    return _Text(keys.ctypes.data, values.ctypes.data, keys[0].size, state.position, state.slots, state.slots)
+
+
+def _frequencies(config: ModelConfig) -> np.ndarray:
+    """Of the rotary angles, in float64: (E / 2), or none."""
+    if not isinstance(config, TransformerConfig):
+        return np.empty(0)
+    size = config.width // config.heads
+    return config.rotary_base ** (-2.0 * np.arange(size // 2) / size)
 
 
 # Of a kind: the names of its matrices and of its biases, those of a sum together, in the order of step.cpp, and what
@@ -212,7 +221,7 @@ def checked_library(say: Callable[[str], None]) -> Path:
     made_by = compiler()
     if made_by is None:
         raise JaneLMError("the engine native needs a C++ compiler: install g++, or take engine onnx or torch")
-    return library(SOURCE, made_by, _wrong, say)
+    return library(SOURCE, made_by, _wrong, say, (Path(__file__).with_name("native_check.py"), Path(__file__)))
 
 
 def _wrong(made: Path) -> str:
@@ -236,9 +245,9 @@ def _load(path: Path) -> ctypes.CDLL:
     start: list[Any] = [ctypes.POINTER(_Model), place, count, count]
     for kind in KINDS:
         step = getattr(functions, kind)
-        step.argtypes, step.restype = [*start, ctypes.c_int64, place, place, count, place], None
+        step.argtypes, step.restype = [*start, ctypes.c_int64, place, place, count, count, place, place], None
     each = functions.transformer_each
-    each.argtypes, each.restype = [*start, ctypes.POINTER(_Text), place], None
+    each.argtypes, each.restype = [*start, ctypes.POINTER(_Text), place, place], None
     functions.start_threads.argtypes, functions.start_threads.restype = [count], place
     functions.stop_threads.argtypes, functions.stop_threads.restype = [place], None
     return functions

@@ -51,14 +51,21 @@ def compiles(command: tuple[str, ...]) -> bool:
         return False
 
 
-def library(source: Path, made_by: tuple[str, ...], wrong: Callable[[Path], str], say: Callable[[str], None]) -> Path:
+def library(
+    source: Path,
+    made_by: tuple[str, ...],
+    wrong: Callable[[Path], str],
+    say: Callable[[str], None],
+    asked_by: tuple[Path, ...] = (),
+) -> Path:
     """The file of the library that the command `made_by` makes of `source` and the headers beside it, at first use; it
     is kept in the cache folder, and beside it what was found when it was checked.
 
     `wrong` says what is wrong with what a library computes, or nothing; one that computes wrong numbers is never used,
-    and `say` hears of it. Raises JaneLMError where the compiler fails or whatever it makes is wrong.
+    and `say` hears of it. Where one of the files `asked_by` changes, by which it judges, it is asked anew. Raises
+    JaneLMError where the compiler fails or whatever it makes is wrong.
     """
-    texts = [path.read_text(encoding="utf-8") for path in (source, *sorted(source.parent.glob("*.h")))]
+    texts = [path.read_text(encoding="utf-8") for path in (source, *sorted(source.parent.glob("*.h")), *asked_by)]
     key = hashlib.sha256(repr((texts, made_by, FLAGS, TARGETS, _instructions())).encode()).hexdigest()
     path = cache_folder() / "compiled" / f"{source.stem}-{key[:16]}.so"
     verdict = path.with_suffix(".txt")

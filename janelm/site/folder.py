@@ -2,7 +2,7 @@
 
     index.html  manifest.json  service_worker.js  LICENSES.txt
     app-<hash>/      the page's own modules and style
-    vendor/          the runtime and the chart library, unless a CDN has them
+    vendor/          the chart library and, where it runs the models, ONNX Runtime, unless a CDN has them
     models/          one ONNX file for each model
     rooms/           what the rooms show, fetched when one is opened
 
@@ -18,12 +18,12 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from string import Template
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import UsageError
 from ..machine.files import check_replaceable, replace_folder
@@ -32,11 +32,13 @@ from ..text.corpora import display_name
 from ..version import __version__
 from .models import SiteModel, make_model
 from .rooms import Rooms, Shown, make_rooms
-from .vendor import CDN, CHARTS, PACKAGES, RUNTIME, Package, fetch
+from .vendor import CDN, CHARTS, RUNTIME, Package, fetch
 
 FORMAT = 1
 ENTRY = "main.js"  # where the page's modules start
 NOT_SHIPPED = re.compile(r"(^|/)(\.|__pycache__|node_modules/|README|tsconfig)|\.d\.ts$|\.py$")
+STEP = "engine/step.wasm"  # of engines/native/, for the page
+STEPS = ("transformer", "lstm")  # the kinds of models that it runs
 AT_THE_ROOT = ("index.html", "service_worker.js")
 STYLES = ("style.css", "views.css", "screens.css")  # a later one overrules an earlier one
 
@@ -50,6 +52,7 @@ class SiteOptions:
     prompt: str | None = None
     cdn: bool = False
     read: Shown = "auto"
+    runtime: Literal["native", "onnxruntime"] = "native"  # the page's own step, or ONNX Runtime
 
 
 def write_site(
@@ -68,16 +71,30 @@ def write_site(
     if len(set(names)) < len(names):
         raise UsageError(f"two of the runs have the same name ({', '.join(names)}): rename a folder")
     check_replaceable(output, "manifest.json", "a site")
-    vendor = {} if options.cdn else _vendor(say)
+    options = with_runtime(options, [run.config().model.kind for run in runs], say)
+    vendor = {} if options.cdn else _vendor(options, say)
     models = [make_model(run, options.precision, options.prompt, say) for run in runs]
     replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say)))
+
+
+def with_runtime(options: SiteOptions, kinds: list[str], say: Callable[[str], None]) -> SiteOptions:
+    """The same with ONNX Runtime, which runs all that can be exported, where the page's own step lacks something."""
+    lacking = [f"a model of kind {kind}" for kind in kinds if kind not in STEPS]
+    if options.precision == "int8":
+        lacking.append("products in int8")
+    if options.runtime == "onnxruntime" or not lacking:
+        return options
+    say(f"the page comes with ONNX Runtime, since its own step has no {lacking[0].removeprefix('a ')}")
+    return replace(options, runtime="onnxruntime")
 
 
 def site_files(
     models: list[SiteModel], vendor: dict[str, bytes], options: SiteOptions, rooms: Rooms | None = None
 ) -> dict[str, bytes]:
-    """Every file of the site by its path."""
+    """Every file of the site by its path, where `options` name a runtime that runs the models."""
     web = _web()
+    if options.runtime == "onnxruntime":
+        del web[STEP]
     app = f"app-{_digest(web)[:8]}"
     title = options.title or _title([model.entry for model in models])
     rooms = rooms or Rooms()
@@ -87,7 +104,7 @@ def site_files(
         "janelm": __version__,
         "title": title,
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        **_third_parties(options.cdn),
+        **_runtime_and_charts(options, app, web),
         "app": sorted(path for path in kept if path.startswith(app)),
         "files": [
             {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **_room(path)}
@@ -96,9 +113,14 @@ def site_files(
         "models": [model.entry for model in models],
         **rooms.entry,
     }
-    index = Template(web["index.html"].decode()).substitute(_placeholders(manifest, app, web, options.cdn))
+    index = Template(web["index.html"].decode()).substitute(_placeholders(manifest, app, web, options))
     listing = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
-    site = {"index.html": index.encode(), "manifest.json": listing, "LICENSES.txt": _licences(), ".nojekyll": b""}
+    site = {
+        "index.html": index.encode(),
+        "manifest.json": listing,
+        "LICENSES.txt": _licences(options),
+        ".nojekyll": b"",
+    }
     site["service_worker.js"] = web["service_worker.js"]
     return site | kept | {model.path: model.graph for model in models}
 
@@ -121,9 +143,13 @@ def _web() -> dict[str, bytes]:
     return {path: content for path, content in sorted(found.items()) if not NOT_SHIPPED.search(path)}
 
 
-def _vendor(say: Callable[[str], None]) -> dict[str, bytes]:
+def _packages(options: SiteOptions) -> list[Package]:
+    return [CHARTS] if options.runtime == "native" else [RUNTIME, CHARTS]
+
+
+def _vendor(options: SiteOptions, say: Callable[[str], None]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for package in PACKAGES:
+    for package in _packages(options):
         found |= {_place(package, path): content for path, content in fetch(package, say).items()}
         found[f"vendor/{package.folder}/LICENSE"] = package.licence.encode()
     return found
@@ -134,26 +160,24 @@ def _place(package: Package, path: str, cdn: bool = False) -> str:
     return package.address(path) if cdn else f"vendor/{package.folder}/{PurePosixPath(path).name}"
 
 
-def _third_parties(cdn: bool) -> dict[str, Any]:
+def _runtime_and_charts(options: SiteOptions, app: str, web: dict[str, bytes]) -> dict[str, Any]:
     """The manifest's entries `runtime` and `charts`."""
-    roles = {
-        "runtime": (RUNTIME, {"glue": ".mjs", "wasm": ".wasm"}),
-        "charts": (CHARTS, {"module": ".js", "style": ".css"}),
-    }
-    entries: dict[str, Any] = {}
-    for name, (package, endings) in roles.items():
-        entry: dict[str, Any] = {"name": package.name, "version": package.version}
-        for role, ending in endings.items():
-            path = next(path for path in package.files if path.endswith(ending))
-            entry[role] = _place(package, path, cdn)
-            if role == "wasm":
-                entry["wasm_bytes"] = package.files[path][0]
-        hashes = {_place(package, path, cdn): f"sha384-{digest}" for path, (_, digest) in package.files.items()}
-        entries[name] = entry | {"integrity": hashes if cdn else None}
-    return entries
+    charts = _third_party(CHARTS, {"module": ".js", "style": ".css"}, options.cdn)
+    if options.runtime == "onnxruntime":
+        runtime = _third_party(RUNTIME, {"glue": ".mjs", "wasm": ".wasm"}, options.cdn)
+        return {"runtime": runtime | {"wasm_bytes": RUNTIME.files[RUNTIME.path(".wasm")][0]}, "charts": charts}
+    own = {"name": "JaneLM's step", "version": __version__, "wasm": f"{app}/{STEP}", "wasm_bytes": len(web[STEP])}
+    return {"runtime": own | {"integrity": None}, "charts": charts}
 
 
-def _placeholders(manifest: dict[str, Any], app: str, web: dict[str, bytes], cdn: bool) -> dict[str, str]:
+def _third_party(package: Package, roles: dict[str, str], cdn: bool) -> dict[str, Any]:
+    """A package's entry, with the address of its file for each role, known by its ending."""
+    hashes = {_place(package, path, cdn): f"sha384-{digest}" for path, (_, digest) in package.files.items()}
+    addresses = {role: _place(package, package.path(ending), cdn) for role, ending in roles.items()}
+    return {"name": package.name, "version": package.version, **addresses, "integrity": hashes if cdn else None}
+
+
+def _placeholders(manifest: dict[str, Any], app: str, web: dict[str, bytes], options: SiteOptions) -> dict[str, str]:
     """What stands for each placeholder of index.html, escaped.
 
     `app` is the folder of the modules, `links` are the style sheets and what to load early, `example` is a text that
@@ -162,7 +186,7 @@ def _placeholders(manifest: dict[str, Any], app: str, web: dict[str, bytes], cdn
     first = manifest["models"][0]
     values = {
         "title": manifest["title"],
-        "policy": content_security_policy(cdn),
+        "policy": content_security_policy(options),
         "app": app,
         "model": first["name"],
         "prompt": first["example"]["prompt"],
@@ -171,9 +195,10 @@ def _placeholders(manifest: dict[str, Any], app: str, web: dict[str, bytes], cdn
     return {name: escape(value) for name, value in values.items()} | {"links": _links(manifest, app, web)}
 
 
-def content_security_policy(cdn: bool) -> str:
+def content_security_policy(options: SiteOptions) -> str:
     """What the page may load: itself alone, or with `cdn` that one host and the modules that came from it."""
-    host, blob = (f" {CDN}", " blob:") if cdn else ("", "")
+    host = f" {CDN}" if options.cdn else ""
+    blob = " blob:" if options.cdn and options.runtime == "onnxruntime" else ""
     return (
         f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{blob}; worker-src 'self'; connect-src 'self'{host}; "
         f"style-src 'self'{host}; img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'"
@@ -216,9 +241,9 @@ def _title(models: list[dict[str, Any]]) -> str:
     return f"Written by a small model of {of}" if of else "Written by a small model"
 
 
-def _licences() -> bytes:
+def _licences(options: SiteOptions) -> bytes:
     own = "JaneLM, this page's own code, is under the MIT License."
-    return "\n\n".join([own, *(package.licence.strip() for package in PACKAGES)]).encode() + b"\n"
+    return "\n\n".join([own, *(package.licence.strip() for package in _packages(options))]).encode() + b"\n"
 
 
 def _digest(contents: dict[str, bytes]) -> str:

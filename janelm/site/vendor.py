@@ -1,4 +1,4 @@
-"""The page's two third-party packages: fetched once by npm, pinned by hash, kept in the cache folder."""
+"""The page's third-party packages: fetched once by npm, pinned by hash, kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ class Package:
     def licence(self) -> str:
         return MIT.format(name=self.name, version=self.version, holder=self.holder)
 
+    def path(self, ending: str) -> str:
+        """The path of the one file that ends so."""
+        return next(path for path in self.files if path.endswith(ending))
+
     def address(self, path: str) -> str:
         """Where the CDN has one of the files."""
         return f"{CDN}/npm/{self.name}@{self.version}/{path}"
@@ -85,7 +89,6 @@ CHARTS = Package(
         "dist/uPlot.min.css": (1857, "IfV0B7MIOYuO95kO9G5ySKPz/85zqFNOAs8iy4tkK5zd9izhJAB8b7lHrwYqqmYE"),
     },
 )
-PACKAGES = (RUNTIME, CHARTS)
 
 
 def fetch(package: Package, say: Callable[[str], None] = lambda line: None) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from needs import chromium
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from small import quiet, write_text
 
-from browser.engine_site import open_engine, write_engine_site
+from browser.engine_site import with_all_models, write_engine_site
 from browser.servers import served
 from janelm.config import (
     CharacterTokenizerConfig,
@@ -163,19 +163,38 @@ def engine_address(host) -> str:
     return f"{host[1]}/an/engine/"
 
 
+@pytest.fixture(scope="session")
+def onnx_engine_address(host) -> str:
+    """The same with ONNX Runtime."""
+    write_engine_site(host[0] / "an" / "onnx-engine", runtime="onnxruntime")
+    return f"{host[1]}/an/onnx-engine/"
+
+
 @pytest.fixture(scope="module")
 def engine(browser, engine_address):
     """A page whose engine has every model loaded."""
-    page = browser.new_page()
-    open_engine(page, engine_address)
-    page.evaluate("async () => { for (const { name } of manifest.models) await engine.load(name); }")
-    yield page
-    page.close()
+    yield from with_all_models(browser, engine_address)
+
+
+@pytest.fixture(scope="module")
+def onnx_engine(browser, onnx_engine_address):
+    """The same with ONNX Runtime, which runs int8 too."""
+    yield from with_all_models(browser, onnx_engine_address)
 
 
 @pytest.fixture
 def small_site(host, request):
     """A site of one LSTM that a test may change: its folder and its address."""
+    return _small_site(host, request, "native")
+
+
+@pytest.fixture
+def small_onnx_site(host, request):
+    """The same with ONNX Runtime."""
+    return _small_site(host, request, "onnxruntime")
+
+
+def _small_site(host: tuple[Path, str], request: pytest.FixtureRequest, runtime: str) -> tuple[Path, str]:
     folder = host[0] / "small" / re.sub(r"\W", "-", request.node.name)
-    write_engine_site(folder, ["lstm-character"])
+    write_engine_site(folder, ["lstm-character"], runtime=runtime)
     return folder, f"{host[1]}/small/{folder.name}/"

@@ -153,12 +153,19 @@ def model_entry(name: str, run, graph) -> tuple[bytes, dict]:
 
 
 def write_engine_site(
-    folder: Path, names: list[str] | None = None, app_change: str = "", rooms: Rooms | None = None
+    folder: Path,
+    names: list[str] | None = None,
+    app_change: str = "",
+    rooms: Rooms | None = None,
+    runtime: str = "native",
 ) -> None:
-    """A site of these models; `app_change` makes the page's own files those of another version."""
-    models = {name: model for name, model in site_models().items() if names is None or name in names}
+    """A site of these models, of all that the runtime runs by default; `app_change` makes the page's own files those of
+    another version."""
+    every = {name: model for name, model in site_models().items() if runtime != "native" or not name.endswith("-int8")}
+    models = {name: model for name, model in every.items() if names is None or name in names}
     entries = [SiteModel(*model_entry(name, *model)) for name, model in models.items()]
-    files = site_files(entries, _vendor(lambda line: None), SiteOptions(), rooms)
+    options = SiteOptions(runtime=runtime)
+    files = site_files(entries, _vendor(options, lambda line: None), options, rooms)
     if app_change:
         old = json.loads(files["manifest.json"])["app"][0].split("/")[0]
         new = f"app-{hashlib.sha256(app_change.encode()).hexdigest()[:8]}"
@@ -193,6 +200,15 @@ def open_engine(page, address: str) -> None:
     page.goto(address + "LICENSES.txt")
     app = json.loads(page.evaluate("fetch('manifest.json').then(response => response.text())"))["app"][0]
     page.evaluate(START, [app.split("/")[0], True])
+
+
+def with_all_models(browser, address: str):
+    """A page whose engine has every model loaded, for a fixture."""
+    page = browser.new_page()
+    open_engine(page, address)
+    page.evaluate("async () => { for (const { name } of manifest.models) await engine.load(name); }")
+    yield page
+    page.close()
 
 
 def sampling(**options) -> dict:

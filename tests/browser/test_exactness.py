@@ -23,6 +23,7 @@ from browser.engine_site import (
     sampling,
     site_models,
     tokens,
+    with_all_models,
     write,
 )
 from janelm.config import SamplingConfig
@@ -35,6 +36,12 @@ from janelm.text.tokenizers import (
 )
 from janelm.writing.generation import Limits, generate_samples
 from janelm.writing.sampling import adjusted, weights
+
+
+@pytest.fixture(scope="module", params=["engine_address", "onnx_engine_address"], ids=["native", "onnxruntime"])
+def engine(browser, request):
+    """A page whose engine has every model loaded, with either runtime."""
+    yield from with_all_models(browser, request.getfixturevalue(request.param))
 
 
 @KINDS
@@ -189,7 +196,7 @@ def test_settings_that_make_no_sense_are_named(engine, change, word):
 
 @KINDS
 @BOTH
-def test_int8_agrees_with_onnx_runtime_in_python(engine, kind, tokenizer):
+def test_int8_agrees_with_onnx_runtime_in_python(onnx_engine, kind, tokenizer):
     """To the last bits, until a number that is quantised on the way falls on the other side of a boundary between two
     integers. From there on both err, each by less than int8 itself does."""
     name = f"{kind}-{tokenizer}"
@@ -198,7 +205,7 @@ def test_int8_agrees_with_onnx_runtime_in_python(engine, kind, tokenizer):
     differences, errors = [], []
     for seed in range(6):
         text = write_text(30, seed=seed)[seed : seed + 30]
-        ours = engine.evaluate(STEPS, [f"{name}-int8", text])
+        ours = onnx_engine.evaluate(STEPS, [f"{name}-int8", text])
         state, true_state = exact.initial_state(1), full.initial_state(1)
         for token, step in zip(run.tokenizer.encode(text).tolist(), ours, strict=True):
             logits, state = exact.step(np.array([[token]]), state)
@@ -461,7 +468,7 @@ def test_a_changed_text_is_read_from_the_change_on(engine, kind, tokenizer):
 
 
 @KINDS
-def test_an_int8_model_reads_a_text_the_same_however_it_grew(engine, kind):
+def test_an_int8_model_reads_a_text_the_same_however_it_grew(onnx_engine, kind):
     """Or a seed would write another text after a prompt that was typed than after the same one from a link."""
     grows = """async ([name, text]) => {
         const logits = [];
@@ -476,7 +483,7 @@ def test_an_int8_model_reads_a_text_the_same_however_it_grew(engine, kind):
         }
         return logits;
     }"""
-    whole, *others = engine.evaluate(grows, [f"{kind}-character-int8", write_text(3)[:90]])
+    whole, *others = onnx_engine.evaluate(grows, [f"{kind}-character-int8", write_text(3)[:90]])
     for logits in others:
         np.testing.assert_allclose(logits, whole, atol=1e-5)
 

@@ -37,7 +37,7 @@ def cdn(tmp_path, monkeypatch):
     with served(tmp_path, Foreign) as origin:
         for module in (vendor, folder):
             monkeypatch.setattr(module, "CDN", origin)
-        for package in vendor.PACKAGES:
+        for package in (vendor.RUNTIME, vendor.CHARTS):
             for path, content in vendor.fetch(package).items():
                 file = tmp_path / package.address(path).removeprefix(f"{origin}/")
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -46,18 +46,18 @@ def cdn(tmp_path, monkeypatch):
 
 
 def test_with_a_cdn_the_page_runs_on_the_pinned_files_of_that_host(page, host, runs, complaints, cdn):
-    folder.write_site(runs[1:2], host[0] / "some" / "cdn", folder.SiteOptions(cdn=True))
+    folder.write_site(runs[1:2], host[0] / "some" / "cdn", folder.SiteOptions(cdn=True, runtime="onnxruntime"))
     page.goto(f"{host[1]}/some/cdn/")
     expect(page.locator("#facts")).to_contain_text("ready in", timeout=30_000)
     page.get_by_role("tab", name="Compare").click()
     expect(page.locator(".uplot canvas").first).to_be_visible(timeout=30_000)
-    pinned = {package.address(path) for package in vendor.PACKAGES for path in package.files}
+    pinned = {package.address(path) for package in (vendor.RUNTIME, vendor.CHARTS) for path in package.files}
     assert {line.removeprefix("asked for ") for line in complaints} <= pinned
     complaints.clear()
 
 
 def test_another_file_than_the_pinned_one_does_not_run(page, host, runs, complaints, cdn):
-    folder.write_site(runs[1:2], host[0] / "some" / "damaged", folder.SiteOptions(cdn=True))
+    folder.write_site(runs[1:2], host[0] / "some" / "damaged", folder.SiteOptions(cdn=True, runtime="onnxruntime"))
     module = next(cdn.rglob("ort-wasm-simd-threaded.mjs"))
     module.write_bytes(module.read_bytes() + b"\n")
     page.goto(f"{host[1]}/some/damaged/")

@@ -133,7 +133,9 @@ def test_speed_size_and_load_time_are_shown(desk, address):
     expect(desk.page.locator(".status")).to_contain_text(
         re.compile(r"\d+ tokens · [\d,.]+ tokens/s · [\d.]+ ms per token")
     )
-    expect(desk.page.locator("#facts")).to_contain_text(re.compile(r"[\d.]+ MB over the network, ready in [\d.]+ m?s"))
+    expect(desk.page.locator("#facts")).to_contain_text(
+        re.compile(r"[\d.]+ [kM]B over the network, ready in [\d.]+ m?s")
+    )
 
 
 def test_stop_keeps_what_was_written(desk, address):

@@ -20,10 +20,10 @@ START = """async ([session, runtime, model]) => {
 
 
 @pytest.fixture
-def memory(engine):
+def memory(onnx_engine):
     """A page with a runtime of its own, outside a worker."""
-    engine.evaluate(START, [module(engine, name) for name in ("session.js", "runtime.js", "model.js")])
-    return engine
+    onnx_engine.evaluate(START, [module(onnx_engine, name) for name in ("session.js", "runtime.js", "model.js")])
+    return onnx_engine
 
 
 def test_a_tensor_stays_what_it_is_while_memory_grows(memory):

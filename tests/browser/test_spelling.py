@@ -31,7 +31,9 @@ def leaning_site(leaning, host):
     graph, entry = model_entry("leaning", leaning, export_graph(leaning))
     text = "".join(generate(leaning, "The", 150, SAMPLING))
     entry["example"] = {"prompt": "The", "text": text, "seed": 3, "temperature": 1.0, "num_tokens": 150}
-    for path, content in site_files([SiteModel(graph, entry)], _vendor(lambda line: None), SiteOptions()).items():
+    for path, content in site_files(
+        [SiteModel(graph, entry)], _vendor(SiteOptions(), lambda line: None), SiteOptions()
+    ).items():
         (host[0] / "leaning" / path).parent.mkdir(parents=True, exist_ok=True)
         (host[0] / "leaning" / path).write_bytes(content)
     return f"{host[1]}/leaning/", "The" + text

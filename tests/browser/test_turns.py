@@ -33,7 +33,7 @@ def test_a_writing_stops_at_once_and_keeps_its_text(engine):
 def test_a_writing_stops_while_its_prompt_is_read(engine):
     stops = """async options => {
         let frames = 0;
-        const written = engine.write("lstm-character-int8", options, () => frames++);
+        const written = engine.write("lstm-character-int8-weights", options, () => frames++);
         written.stop();
         const { reason, tokens } = await written.done;
         return { reason, tokens, frames };

@@ -1,5 +1,6 @@
 """The exported folder from Python's side: what stands in it, what it says, and what it never touches."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -31,7 +32,7 @@ from janelm.measuring.evaluation import cold_losses
 from janelm.runs import Run
 from janelm.site import folder, vendor
 from janelm.site.change import measure
-from janelm.site.folder import SiteOptions, _title, modules, write_site
+from janelm.site.folder import SiteOptions, _title, modules, with_runtime, write_site
 from janelm.site.models import _read_text, make_model, slug
 from janelm.site.server import make_server
 from janelm.site.workflow import write_workflow
@@ -120,16 +121,52 @@ def test_the_page_sets_a_strict_policy_and_has_relative_addresses_only(runs, tmp
         "style-src 'self'; img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'"
     )
     listed = manifest(tmp_path / "page")
-    for entry, part in ((listed["runtime"], "glue"), (listed["charts"], "module")):
+    assert "glue" not in listed["runtime"] and listed["runtime"]["integrity"] is None
+    check_packages(tmp_path / "page", {"charts": "module"})
+    write_site(runs[1:], tmp_path / "larger", SiteOptions(runtime="onnxruntime"))
+    assert Addresses((tmp_path / "larger/index.html").read_text(encoding="utf-8")).policy == page.policy
+    check_packages(tmp_path / "larger", {"runtime": "glue", "charts": "module"})
+
+
+def check_packages(place: Path, parts: dict[str, str]) -> None:
+    """Each third party's file is there, with its licence, and no other is."""
+    for name, part in parts.items():
+        entry = manifest(place)[name]
         assert entry["integrity"] is None
-        assert (tmp_path / "page" / entry[part]).read_bytes() == b"content"
-        assert "MIT License" in (tmp_path / "page" / entry[part]).with_name("LICENSE").read_text()
+        assert (place / entry[part]).read_bytes() == b"content"
+        assert "MIT License" in (place / entry[part]).with_name("LICENSE").read_text()
+    assert len(list((place / "vendor").iterdir())) == len(parts)
 
 
-def test_with_a_cdn_every_foreign_file_is_pinned_and_the_policy_names_that_host_alone(site):
+def test_the_pages_own_step_comes_with_it_and_a_larger_page_leaves_it_out(runs, site, tmp_path):
+    runtime, path = manifest(site)["runtime"], "engine/step.wasm"
+    content = (site / runtime["wasm"]).read_bytes()
+    assert runtime["wasm"].endswith(path) and runtime["wasm_bytes"] == len(content)
+    assert len(gzip.compress(content)) < 80_000
+    write_site(runs[1:], tmp_path / "page", replace(LEAN, runtime="onnxruntime"))
+    assert not list((tmp_path / "page").rglob("step.wasm"))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "precision", "lacking"),
+    [(["lstm"], "int8-weights", None), (["lstm", "mamba"], "fp32", "kind mamba"), (["lstm"], "int8", "int8")],
+)
+def test_what_the_pages_own_step_lacks_takes_onnx_runtime_and_says_so_in_one_line(kinds, precision, lacking):
+    said = []
+    runtime = with_runtime(SiteOptions(precision), kinds, said.append).runtime
+    assert runtime == ("onnxruntime" if lacking else "native") and len(said) == bool(lacking)
+    assert all(lacking in line for line in said)
+    assert with_runtime(SiteOptions(precision, runtime="onnxruntime"), kinds, said.append).runtime == "onnxruntime"
+    assert len(said) == bool(lacking)  # whoever asks for it is not told
+
+
+@pytest.mark.parametrize("runtime", ["native", "onnxruntime"])
+def test_with_a_cdn_every_foreign_file_is_pinned_and_the_policy_names_that_host_alone(runs, runtime, tmp_path):
+    site = tmp_path / "page"
+    write_site(runs[1:], site, replace(LEAN, runtime=runtime))
     listed = manifest(site)
     assert not (site / "vendor").exists()
-    for entry in (listed["runtime"], listed["charts"]):
+    for entry in (listed[name] for name in ("runtime", "charts") if name == "charts" or runtime == "onnxruntime"):
         addresses = {entry[role] for role in ("module", "glue", "wasm", "style") if role in entry}
         assert set(entry["integrity"]) == addresses
         assert all(address.startswith(vendor.CDN) for address in addresses)
@@ -137,7 +174,8 @@ def test_with_a_cdn_every_foreign_file_is_pinned_and_the_policy_names_that_host_
     html = (site / "index.html").read_text(encoding="utf-8")
     policy = Addresses(html).policy
     assert set(re.findall(r"https?://[^ ;]+", policy)) == {vendor.CDN}
-    assert "script-src 'self' 'wasm-unsafe-eval' blob:;" in policy
+    blob = " blob:" if runtime == "onnxruntime" else ""
+    assert f"script-src 'self' 'wasm-unsafe-eval'{blob};" in policy
     style = listed["charts"]["style"]
     assert f'href="{style}" integrity="{listed["charts"]["integrity"][style]}" crossorigin="anonymous"' in html
 

@@ -2,6 +2,21 @@
 
 #pragma once
 
+#if defined(__wasm__)
+
+// A page has one thread, since most hosts allow no more.
+class Pool {
+  public:
+    static constexpr int threads = 1;
+
+    template <class Work>
+    void share(int pieces, const Work& work) {
+        for (int piece = 0; piece < pieces; ++piece) work(piece);
+    }
+};
+
+#else
+
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -74,3 +89,5 @@ class Pool {
     std::atomic<bool> open_{false}, ended_{false};
     std::vector<std::thread> workers_;
 };
+
+#endif

@@ -7,12 +7,11 @@
 // W slots of the ring of keys and values, V vocabulary. Everything is float32 but for weights, which may be int8, one
 // scale to each row.
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <limits>
-#include <vector>
+#include <float.h>
+#include <stdint.h>
 
+#include "functions.h"
+#include "memory.h"
 #include "pool.h"
 #include "products.h"
 
@@ -23,40 +22,28 @@ struct Model {
     const Matrix* matrices;  // table, head, and then those of each layer
     const float* const* biases;  // LSTM: of the head, and then of each layer; null for the transformer
     int32_t layers, heads;
-    double rotary_base;
+    const double* frequencies;  // of the rotary angles (E / 2); null for the LSTM
     Pool* pool;
-};
-
-// What is carried of one text of a transformer, and where it stands. native_engine.py has the same structure.
-struct Text {
-    float *keys, *values;  // (layers, H, W, E), a layer `stride` numbers after the other
-    int64_t stride, position;
-    int32_t slots;  // W
 };
 
 // ---- The smaller parts ----
 
-typedef std::vector<float> Floats;
-
-// Rows of the table: (N, D).
-Floats embed(const Matrix& table, const int64_t* tokens, int N) {
+// Rows of the table -> x (N, D).
+void embed(const Matrix& table, const int64_t* tokens, int N, float* x) {
     const int D = table.columns;
     const auto* floats = static_cast<const float*>(table.weights);
     const auto* bytes = static_cast<const int8_t*>(table.weights);
-    Floats x(int64_t(N) * D);
     for (int n = 0; n < N; ++n)
         for (int d = 0; d < D; ++d) {
             const int64_t place = tokens[n] * D + d;
             x[int64_t(n) * D + d] = table.scales ? bytes[place] * table.scales[tokens[n]] : floats[place];
         }
-    return x;
 }
 
 // Scale each of `count` vectors to a root mean square of one.
 void rms_norm(const float* x, float* out, int64_t count, int size) {
-    const float epsilon = std::numeric_limits<float>::epsilon();
     for (int64_t i = 0; i < count; ++i, x += size, out += size) {
-        const float scale = 1 / std::sqrt(dot(x, x, size) / size + epsilon);
+        const float scale = 1 / __builtin_sqrtf(dot(x, x, size) / size + FLT_EPSILON);
         for (int d = 0; d < size; ++d) out[d] = x[d] * scale;
     }
 }
@@ -71,61 +58,104 @@ void rotate(float* x, const float* table, int E) {
     }
 }
 
-// The same for T positions from `position` on: (T, E). Float64 keeps angles exact however far the text is.
-Floats rotary_table(int64_t position, int T, int E, double base) {
-    Floats table(int64_t(T) * E);
+// The same for T positions from `position` on -> table (T, E). Float64 keeps angles exact however far the text is.
+void rotary_table(int64_t position, int T, int E, const double* frequencies, float* table) {
     for (int t = 0; t < T; ++t)
-        for (int i = 0; i < E / 2; ++i) {
-            const double angle = (position + t) * std::pow(base, -2.0 * i / E);
-            table[t * E + i] = std::cos(angle);
-            table[t * E + E / 2 + i] = std::sin(angle);
-        }
-    return table;
+        for (int i = 0; i < E / 2; ++i)
+            turn((position + t) * frequencies[i], table[t * E + i], table[t * E + E / 2 + i]);
 }
 
-// One head of one token: query (E), the first `seen` slots of keys and values (W, E) -> out (E).
-void attend(const float* query, const float* keys, const float* values, int seen, int E, float* weights, float* out) {
-    const float scale = 1 / std::sqrt(float(E));
-    float largest = -std::numeric_limits<float>::infinity(), total = 0;
-    for (int s = 0; s < seen; ++s) {
-        weights[s] = dot(query, keys + int64_t(s) * E, E) * scale;
-        largest = std::max(largest, weights[s]);
+// query (E) by keys (count, E), times scale -> weights (count).
+void score(const float* query, const float* keys, int count, int E, float scale, float* weights) {
+    const auto store = [&](int s, int, float value) { weights[s] = value * scale; };
+    int s = 0;
+    for (; s + ROWS <= count; s += ROWS, keys += ROWS * E, weights += ROWS) tile<ROWS, 1>(keys, query, E, store);
+    for (; s < count; ++s, keys += E, ++weights) tile<1, 1>(keys, query, E, store);
+}
+
+// PARTS vectors of out (E) += weights (count) by those of values (count, E).
+template <int PARTS>
+void mix(const float* weights, const float* values, int count, int E, float* out) {
+    Lanes sums[PARTS];
+    for (int p = 0; p < PARTS; ++p) sums[p] = load(out + p * LANES);
+    for (int s = 0; s < count; ++s)
+        for (int p = 0; p < PARTS; ++p)
+            sums[p] = multiply_add(Lanes{} + weights[s], load(values + int64_t(s) * E + p * LANES), sums[p]);
+    for (int p = 0; p < PARTS; ++p) store(out + p * LANES, sums[p]);
+}
+
+void add_mixed(const float* weights, const float* values, int count, int E, float* out) {
+    int e = 0;
+    for (; e + 4 * LANES <= E; e += 4 * LANES) mix<4>(weights, values + e, count, E, out + e);
+    for (; e + LANES <= E; e += LANES) mix<1>(weights, values + e, count, E, out + e);
+    for (; e < E; ++e)
+        for (int s = 0; s < count; ++s) out[e] = multiply_add(weights[s], values[int64_t(s) * E + e], out[e]);
+}
+
+// What a token sees of a ring: the slots from `first` on, `before` of them, and then the first `after` of the ring.
+struct Seen {
+    int first, before, after;
+
+    Seen(int64_t position, int window, int slots) {
+        const int count = smaller<int64_t>(position + 1, window);
+        first = (position + 1 - count) % slots;
+        before = smaller(count, slots - first);
+        after = count - before;
     }
-    for (int s = 0; s < seen; ++s) {
-        weights[s] = std::exp(weights[s] - largest);
-        total += weights[s];
-    }
-    std::fill(out, out + E, 0.0f);
-    for (int s = 0; s < seen; ++s)
-        for (int e = 0; e < E; ++e) out[e] = multiply_add(weights[s], values[int64_t(s) * E + e], out[e]);
-    for (int e = 0; e < E; ++e) out[e] /= total;
+};
+
+// One head of one token: query (E), a ring of keys and values (slots, E) -> weights of what is seen, oldest first, and
+// out (E).
+void attend(const float* query, const float* keys, const float* values, Seen seen, int E, float* weights, float* out) {
+    const float scale = 1 / __builtin_sqrtf(float(E));
+    const int count = seen.before + seen.after;
+    const int64_t first = int64_t(seen.first) * E;
+    score(query, keys + first, seen.before, E, scale, weights);
+    score(query, keys, seen.after, E, scale, weights + seen.before);
+    float largest = weights[0];
+    for (int s = 1; s < count; ++s) largest = larger(largest, weights[s]);
+    each(weights, count, [&](Lanes score) { return exponential(score - largest); });
+    float total = 0;
+    for (int s = 0; s < count; ++s) total += weights[s];
+    const float share = 1 / total;
+    for (int s = 0; s < count; ++s) weights[s] *= share;
+    for (int e = 0; e < E; ++e) out[e] = 0;
+    add_mixed(weights, values + first, seen.before, E, out);
+    add_mixed(weights + seen.before, values, seen.after, E, out);
 }
 
 // ---- The two architectures ----
 
-// A token's keys and values replace those that have just gone out of its sight, so the ring needs no mask: all that is
-// in it is seen. qkv (N, 3D) and the angles of all texts (N, E) -> out (N, D).
-void attention(const Model& model, float* qkv, const Floats& angles, const Text* texts, int B, int T, int layer,
-               float* out, int D) {
+// What is carried of one text of a transformer, and where it stands. native_engine.py has the same structure.
+struct Text {
+    float *keys, *values;  // (layers, H, slots, E), a layer `stride` numbers after the other
+    int64_t stride, position;  // of its first new token
+    int32_t window, slots;  // tokens that a token sees, itself among them; and those that there is room for, as many or more
+};
+
+// qkv (N, 3D) and the angles of all texts (N, E); the texts' keys and values take in the new ones -> out (N, D), and
+// weights (B, H, window) with which each text's last token sees others, oldest first.
+void attention(const Model& model, float* qkv, const float* angles, const Text* texts, int B, int T, int layer,
+               float* weights, int window, float* out, int D) {
     const int H = model.heads, E = D / H;
     model.pool->share(B * H, [&](int head) {
-        const int b = head / H, h = head % H, W = texts[b].slots;
-        const int64_t ring = layer * texts[b].stride + int64_t(h) * W * E, position = texts[b].position;
-        float *own_keys = texts[b].keys + ring, *own_values = texts[b].values + ring;
-        const float* table = &angles[int64_t(b) * T * E];
-        Floats weights(W);
+        const int b = head / H, h = head % H;
+        const Text& text = texts[b];
+        const int64_t ring = layer * text.stride + int64_t(h) * text.slots * E;
+        float *own_keys = text.keys + ring, *own_values = text.values + ring;
         for (int t = 0; t < T; ++t) {
             float* query = qkv + (int64_t(b) * T + t) * 3 * D + h * E;
             float *key = query + D, *value = query + 2 * D;
-            for (float* part : {query, key}) {
+            float* const turned[] = {query, key};
+            for (float* part : turned) {
                 rms_norm(part, part, 1, E);
-                rotate(part, table + int64_t(t) * E, E);
+                rotate(part, angles + (int64_t(b) * T + t) * E, E);
             }
-            const int64_t slot = (position + t) % W;
-            std::copy(key, key + E, own_keys + slot * E);
-            std::copy(value, value + E, own_values + slot * E);
-            const int seen = std::min<int64_t>(position + t + 1, W);
-            attend(query, own_keys, own_values, seen, E, weights.data(), out + (int64_t(b) * T + t) * D + h * E);
+            const int64_t position = text.position + t, slot = position % text.slots;
+            __builtin_memcpy(own_keys + slot * E, key, E * sizeof(float));
+            __builtin_memcpy(own_values + slot * E, value, E * sizeof(float));
+            attend(query, own_keys, own_values, Seen(position, text.window, text.slots), E,
+                   weights + int64_t(head) * window, out + (int64_t(b) * T + t) * D + h * E);
         }
     });
 }
@@ -134,66 +164,71 @@ void attention(const Model& model, float* qkv, const Floats& angles, const Text*
 
 extern "C" {
 
+#if !defined(__wasm__)
 Pool* start_threads(int32_t threads) { return new Pool(threads); }
 
 void stop_threads(Pool* pool) { delete pool; }
+#endif
 
 // tokens (B, T), of which the first of each row is the next of its text; the keys and values of the texts, which the
-// step changes -> logits (B, V) of each text's last token.
-void transformer_each(const Model* given, const int64_t* tokens, int32_t B, int32_t T, const Text* texts,
-                      float* logits) {
+// step changes -> logits (B, V) of each text's last token; and unless `looks` is null there the weights (layers, B, H,
+// window) with which it sees others, oldest first.
+void transformer_each(const Model* given, const int64_t* tokens, int32_t B, int32_t T, const Text* texts, float* logits,
+                      float* looks) {
     const Model& model = *given;
     const Matrix *table = model.matrices, *head = table + 1, *of_layer = table + 2;
-    const int N = B * T, D = table->columns, V = table->rows;
-    Floats angles;
-    for (int b = 0; b < B; ++b) {
-        const Floats own = rotary_table(texts[b].position, T, D / model.heads, model.rotary_base);
-        angles.insert(angles.end(), own.begin(), own.end());
-    }
-    Floats x = embed(*table, tokens, N), normed(x.size()), found(x.size()), qkv(3 * x.size()), wide(4 * x.size());
+    const int N = B * T, D = table->columns, V = table->rows, E = D / model.heads;
+    int window = 0;
+    for (int b = 0; b < B; ++b) window = larger(window, texts[b].window);
+    const int64_t size = int64_t(N) * D, of_looks = int64_t(B) * model.heads * window;
+    Floats x(size), normed(size), found(size), qkv(3 * size), wide(4 * size), weights(of_looks), angles(int64_t(N) * E);
+    for (int b = 0; b < B; ++b)
+        rotary_table(texts[b].position, T, E, model.frequencies, angles + int64_t(b) * T * E);
+    embed(*table, tokens, N, x);
     auto add = [&](int row, int n, float value, float scale) {
         float& sum = x[int64_t(n) * D + row];
         sum = multiply_add(value, scale, sum);
     };
-    rms_norm(x.data(), x.data(), N, D);
+    rms_norm(x, x, N, D);
     for (int layer = 0; layer < model.layers; ++layer, of_layer += 4) {
-        rms_norm(x.data(), normed.data(), N, D);
-        product(of_layer[0], normed.data(), N, *model.pool,
+        rms_norm(x, normed, N, D);
+        product(of_layer[0], normed, N, *model.pool,
                 [&](int row, int n, float value, float scale) { qkv[int64_t(n) * 3 * D + row] = value * scale; });
-        attention(model, qkv.data(), angles, texts, B, T, layer, found.data(), D);
-        product(of_layer[1], found.data(), N, *model.pool, add);
-        rms_norm(x.data(), normed.data(), N, D);
-        product(of_layer[2], normed.data(), N, *model.pool, [&](int row, int n, float value, float scale) {
-            const float positive = std::max(value * scale, 0.0f);
+        attention(model, qkv, angles, texts, B, T, layer, looks ? looks + layer * of_looks : weights, window, found, D);
+        product(of_layer[1], found, N, *model.pool, add);
+        rms_norm(x, normed, N, D);
+        product(of_layer[2], normed, N, *model.pool, [&](int row, int n, float value, float scale) {
+            const float positive = larger(value * scale, 0.0f);
             wide[int64_t(n) * 4 * D + row] = positive * positive;
         });
-        product(of_layer[3], wide.data(), N, *model.pool, add);
+        product(of_layer[3], wide, N, *model.pool, add);
     }
-    for (int b = 0; b < B; ++b) rms_norm(&x[(int64_t(b) * T + T - 1) * D], &normed[int64_t(b) * D], 1, D);
-    product(*head, normed.data(), B, *model.pool,
+    for (int b = 0; b < B; ++b) rms_norm(x + (int64_t(b) * T + T - 1) * D, normed + int64_t(b) * D, 1, D);
+    product(*head, normed, B, *model.pool,
             [&](int row, int b, float value, float scale) { logits[int64_t(b) * V + row] = value * scale; });
 }
 
-// The same for texts that stand at the same position: keys and values (layers, B, H, W, E).
+// The same for texts that stand at the same position: keys and values (layers, B, H, slots, E).
 void transformer(const Model* model, const int64_t* tokens, int32_t B, int32_t T, int64_t position, float* keys,
-                 float* values, int32_t W, float* logits) {
-    const int64_t size = int64_t(W) * model->matrices->columns;
-    std::vector<Text> texts;
-    for (int b = 0; b < B; ++b) texts.push_back({keys + b * size, values + b * size, B * size, position, W});
-    transformer_each(model, tokens, B, T, texts.data(), logits);
+                 float* values, int32_t window, int32_t slots, float* logits, float* looks) {
+    const int64_t size = int64_t(slots) * model->matrices->columns;
+    Room<Text> texts(B);
+    for (int b = 0; b < B; ++b) texts[b] = {keys + b * size, values + b * size, B * size, position, window, slots};
+    transformer_each(model, tokens, B, T, texts, logits, looks);
 }
 
 // tokens (B, T); hidden and cell (layers, B, D), which the step changes -> logits (B, V) of each text's last token.
-// A position and slots are given to all, but an LSTM has no use for them.
+// What else a step is given is of no use to an LSTM.
 void lstm(const Model* given, const int64_t* tokens, int32_t B, int32_t T, int64_t, float* hidden, float* cell, int32_t,
-          float* logits) {
+          int32_t, float* logits, float*) {
     const Model& model = *given;
     const Matrix *table = model.matrices, *head = table + 1, *of_layer = table + 2;
     const int N = B * T, D = table->columns, V = table->rows;
-    Floats x = embed(*table, tokens, N), gates(4 * x.size());
+    Floats x(int64_t(N) * D), gates(4 * int64_t(N) * D);
+    embed(*table, tokens, N, x);
     for (int layer = 0; layer < model.layers; ++layer, of_layer += 2, hidden += B * D, cell += B * D) {
         const float* bias = model.biases[1 + layer];
-        product(of_layer[0], x.data(), N, *model.pool, [&](int row, int n, float value, float scale) {
+        product(of_layer[0], x, N, *model.pool, [&](int row, int n, float value, float scale) {
             gates[int64_t(n) * 4 * D + row] = multiply_add(value, scale, bias[row]);
         });
         for (int t = 0; t < T; ++t) {
@@ -205,12 +240,15 @@ void lstm(const Model* given, const int64_t* tokens, int32_t B, int32_t T, int64
             model.pool->share(B * parts, [&](int piece) {
                 const int64_t b = piece / parts, part = piece % parts, n = b * T + t;
                 // torch orders the gates i, f, g, o
-                const float *write = &gates[n * 4 * D], *keep = write + D, *fresh = keep + D, *show = fresh + D;
-                float *h = hidden + b * D, *c = cell + b * D, *out = &x[n * D];
-                for (int d = D * part / parts; d < D * (part + 1) / parts; ++d) {
-                    c[d] = c[d] / (1 + std::exp(-keep[d])) + std::tanh(fresh[d]) / (1 + std::exp(-write[d]));
-                    out[d] = h[d] = std::tanh(c[d]) / (1 + std::exp(-show[d]));
-                }
+                float *write = gates + n * 4 * D, *keep = write + D, *fresh = keep + D, *show = fresh + D;
+                float *h = hidden + b * D, *c = cell + b * D, *out = x + n * D;
+                const int first = D * part / parts, end = D * (part + 1) / parts, size = end - first;
+                float* const gates_of_text[] = {write, keep, show};
+                for (float* gate : gates_of_text) each(gate + first, size, logistic);
+                each(fresh + first, size, tanh);
+                for (int d = first; d < end; ++d) h[d] = c[d] = c[d] * keep[d] + fresh[d] * write[d];
+                each(h + first, size, tanh);
+                for (int d = first; d < end; ++d) out[d] = h[d] *= show[d];
             });
         }
     }

@@ -229,7 +229,8 @@ export class Engine {
       event.preventDefault();
       this.#stop(asEngineError(event.message ?? "its script does not load", "the engine stopped"));
     };
-    this.#send({ call: "runtime", addresses: { glue: absolute(runtime.glue), integrity: runtime.integrity } });
+    const glue = runtime.glue && absolute(runtime.glue);
+    this.#send({ call: "runtime", addresses: { glue, integrity: runtime.integrity } });
     /** @type {StartingRuntime} */
     const starting = { compiled: Promise.resolve(), started: false, arrived: 0, listeners: new Set() };
     const count = (/** @type {number} */ bytes) => {

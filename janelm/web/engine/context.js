@@ -3,8 +3,11 @@
  * what the model's state does not hold.
  *
  * @import { Alternative } from "./types.js"
- * @import { Model } from "./model.js"
+ * @import { Model as Graph } from "./model.js"
+ * @import { NativeModel } from "./native.js"
  */
+
+/** @typedef {Graph | NativeModel} Model */
 
 const CHUNK = 64; // tokens of a text that are read at once: a stop waits for no more than that
 

@@ -33,7 +33,8 @@ export function asEngineError(error, what) {
       `${capital(what)} because this device has too little memory free: close other tabs or apps, then reload the page.`,
     );
   }
-  if (/SIMD is not supported|WebAssembly is not defined/i.test(reason)) return withoutWebAssembly();
+  if (/SIMD is not supported/i.test(reason)) return withoutSIMD();
+  if (/WebAssembly is not defined/i.test(reason)) return withoutWebAssembly();
   return new EngineError("failed", `${capital(what)} (${reason.slice(0, 200)}): reload the page to try again.`);
 }
 
@@ -43,6 +44,14 @@ export function withoutWebAssembly() {
     "no-webassembly",
     "This browser does not run WebAssembly, which the models need: " +
       "switch it on in the browser's settings, or open the page in a current browser.",
+  );
+}
+
+/** @returns {EngineError} */
+export function withoutSIMD() {
+  return new EngineError(
+    "no-webassembly",
+    "This browser's WebAssembly has no SIMD, which the models need: open the page in a browser of 2023 or later.",
   );
 }
 

@@ -7,7 +7,12 @@
  * @import { ModelEntry, Runtime } from "./types.js"
  */
 
-import { EngineError } from "./errors.js";
+import { EngineError, withoutSIMD } from "./errors.js";
+
+// a module whose one function makes a vector of zeros: 16 bytes, splat and popcnt
+const SIMD = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+);
 
 /** @typedef {(bytes: number) => void} Count  is told of bytes as they come */
 
@@ -78,7 +83,7 @@ export async function compileRuntime(runtime, base, count) {
     if (!(await bytes)) throw corrupted(what);
     return compiled;
   } catch (error) {
-    if (error instanceof WebAssembly.CompileError) throw corrupted(what);
+    if (error instanceof WebAssembly.CompileError) throw WebAssembly.validate(SIMD) ? corrupted(what) : withoutSIMD();
     await bytes; // where the connection broke, it says so
     throw error;
   }

@@ -3,8 +3,7 @@
  * bits per byte are those of its twin janelm/measuring/scoring.py: tests/browser/test_exactness.py compares them.
  *
  * @import { Look, ReadOptions, Reading, Score, TokenInfo } from "./types.js"
- * @import { Context, Expectation } from "./context.js"
- * @import { Model } from "./model.js"
+ * @import { Context, Expectation, Model } from "./context.js"
  * @import { Task } from "./generation.js"
  */
 

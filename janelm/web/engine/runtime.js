@@ -9,12 +9,12 @@ import { ERRORS_ONLY, lastError } from "./session.js";
 
 /**
  * @typedef {object} Addresses  absolute; with an integrity hash they may be of another host
- * @property {string} glue
+ * @property {string} [glue]  of ONNX Runtime; there is none where the page's own step runs the models
  * @property {Record<string, string> | null} integrity  by address
  */
 
 /**
- * @param {Addresses} addresses
+ * @param {Addresses & {glue: string}} addresses
  * @param {Promise<WebAssembly.Module>} wasm
  * @returns {Promise<Runtime>}
  */

@@ -12,7 +12,7 @@
 import { product } from "./session.js";
 import { WindowState } from "./window_state.js";
 
-/** @typedef {Record<string, HeapTensor<any>>} Inputs */
+/** @typedef {Record<string, any>} Inputs  tensors in the memory of what runs the model: HeapTensor, or Room */
 /** @typedef {Record<string, Output>} Outputs */
 
 /**
@@ -46,8 +46,8 @@ export function initialState(session, description, memory) {
 
 const KEPT_STATES = 256;
 
-/** States that each step returns whole. They are small, so the last ones are kept to go back to. */
-class ReplacedState {
+/** States that each step changes whole. They are small, so the last ones are kept to go back to. */
+export class ReplacedState {
   position = 0;
   longestChunk = Infinity;
   #names;
@@ -57,7 +57,7 @@ class ReplacedState {
   #kept = new Map();
 
   /**
-   * @param {Pick<Session, "tensor">} session
+   * @param {{tensor: (type: "float32", dims: number[]) => any}} session
    * @param {Description} description
    */
   constructor(session, description) {

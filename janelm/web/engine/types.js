@@ -25,11 +25,12 @@
 /** @typedef {{figures: Packed, text: Packed | null}} TextShown  null: the text itself is not published */
 
 /**
- * @typedef {object} Runtime  onnxruntime-web; addresses are relative to the page, or absolute with `--cdn`
+ * @typedef {object} Runtime  the page's own step, or onnxruntime-web; addresses are relative to the page, or absolute
+ *   with `--cdn`
  * @property {string} name
  * @property {string} version
- * @property {string} glue  ort-wasm-simd-threaded.mjs
- * @property {string} wasm  ort-wasm-simd-threaded.wasm
+ * @property {string} [glue]  ort-wasm-simd-threaded.mjs, of onnxruntime-web alone
+ * @property {string} wasm  step.wasm, or ort-wasm-simd-threaded.wasm
  * @property {number} wasm_bytes
  * @property {Record<string, string> | null} integrity  "sha384-…" of each address, with `--cdn`
  */

@@ -5,16 +5,18 @@
  * Messages in: {id, call, …}; out: {id, event: "progress" | "frame" | "result" | "error", value}.
  *
  * @import { Question, Call } from "./protocol.js"
- * @import { Runtime } from "./session.js"
+ * @import { Addresses } from "./runtime.js"
+ * @import { Model } from "./context.js"
+ * @import { Description } from "./types.js"
  */
 
 import { Context, Expectation } from "./context.js";
 import { asEngineError, EngineError } from "./errors.js";
 import { write } from "./generation.js";
-import { Model } from "./model.js";
 import { look, read, Scoring } from "./reading.js";
-import { startRuntime } from "./runtime.js";
 import { Turns } from "./turns.js";
+
+/** @typedef {{model: (bytes: Uint8Array, description: Description) => Promise<Model>}} Runner  what runs the models */
 
 /** A model, and the texts it has read last. */
 class Desk {
@@ -81,8 +83,8 @@ const turns = new Turns();
 const desks = new Map();
 /** @type {Map<number, {stopped: boolean}>} */
 const writings = new Map();
-/** @type {Promise<Runtime>} */
-let runtime;
+/** @type {Promise<Runner>} */
+let runner;
 /** @type {PromiseWithResolvers<WebAssembly.Module>} */
 const wasm = withResolvers();
 
@@ -111,16 +113,32 @@ async function answer(call, tell) {
   );
 }
 
+/**
+ * The page's own step, or ONNX Runtime where the page comes with that.
+ * @param {Addresses} addresses
+ * @param {Promise<WebAssembly.Module>} wasm
+ * @returns {Promise<Runner>}
+ */
+async function startRunner({ glue, integrity }, wasm) {
+  if (!glue) {
+    const { startStep } = await import("./native.js");
+    return startStep(await wasm);
+  }
+  const [{ startRuntime }, { Model }] = await Promise.all([import("./runtime.js"), import("./model.js")]);
+  const runtime = await startRuntime({ glue, integrity }, wasm);
+  return { model: (bytes, description) => Model.create(runtime, bytes, description) };
+}
+
 /** @param {Extract<Call, {call: "load"}>} call */
 async function load({ name, bytes, description }) {
   let started;
   try {
-    started = await runtime;
+    started = await runner;
   } catch (error) {
     throw asEngineError(error, "the runtime that models need could not be started");
   }
   try {
-    desks.set(name, new Desk(await Model.create(started, bytes, description)));
+    desks.set(name, new Desk(await started.model(bytes, description)));
   } catch (error) {
     throw asEngineError(error, `the model “${name}” could not be started`);
   }
@@ -129,8 +147,8 @@ async function load({ name, bytes, description }) {
 /** @param {MessageEvent<Call>} event */
 self.onmessage = async ({ data: call }) => {
   if (call.call === "runtime") {
-    runtime = startRuntime(call.addresses, wasm.promise);
-    runtime.catch(() => {});
+    runner = startRunner(call.addresses, wasm.promise);
+    runner.catch(() => {});
   } else if (call.call === "wasm") {
     wasm.resolve(call.module);
   } else if (call.call === "stop") {

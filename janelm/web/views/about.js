@@ -218,7 +218,8 @@ function keys() {
 
 /** @param {import("../engine/types.js").Manifest} manifest */
 function thirdParties(manifest) {
-  const names = [manifest.runtime, manifest.charts].map(({ name, version }) => `${name} ${version}`);
+  const packages = manifest.runtime.glue ? [manifest.runtime, manifest.charts] : [manifest.charts];
+  const names = packages.map(({ name, version }) => `${name} ${version}`);
   const licences = make("a", { href: "LICENSES.txt" }, "The licences");
   return make(
     "section",

@@ -1,0 +1,182 @@
+/**
+ * A model run by the page's own step, step.wasm, which is janelm/engines/native/ compiled for browsers. Its twin is
+ * janelm/engines/native_engine.py: tests/browser/test_native_step.py compares their logits.
+ *
+ * @import { Description } from "./types.js"
+ * @import { State } from "./states.js"
+ * @import { Room, StepExports } from "./memory.js"
+ */
+
+import { Memory } from "./memory.js";
+import { ReplacedState } from "./states.js";
+import { tokenizerFromJSON } from "./tokenizer.js";
+import { layOut } from "./weights.js";
+
+/** @param {WebAssembly.Module} compiled */
+export async function startStep(compiled) {
+  const { exports } = await WebAssembly.instantiate(compiled, {});
+  const step = /** @type {StepExports} */ (/** @type {unknown} */ (exports));
+  return {
+    /**
+     * @param {Uint8Array} bytes  of the ONNX file
+     * @param {Description} description
+     */
+    async model(bytes, description) {
+      return new NativeModel(step, bytes, description);
+    },
+  };
+}
+
+export class NativeModel {
+  /** Milliseconds that the last step spent inside the WebAssembly. */
+  lastRun = 0;
+  #memory;
+  #step;
+  #model;
+  #logits;
+  /** @type {Room<"int64">} */
+  #tokens;
+
+  /**
+   * @param {StepExports} step
+   * @param {Uint8Array} bytes  of the ONNX file
+   * @param {Description} description
+   */
+  constructor(step, bytes, description) {
+    this.description = description;
+    this.tokenizer = tokenizerFromJSON(description.tokenizer);
+    this.#memory = new Memory(step);
+    this.#step = description.kind === "transformer" ? step.transformer : step.lstm;
+    this.#model = layOut(step, this.#memory, bytes, description);
+    this.#logits = this.#memory.tensor("float32", [1, description.vocab_size]);
+    this.#tokens = this.#memory.tensor("int64", [1]);
+  }
+
+  /**
+   * @param {number} [memory]
+   * @returns {State}
+   */
+  initialState(memory) {
+    if (this.description.ring) return new Ring(this.#memory, this.description, memory);
+    return new ReplacedState(this.#memory, this.description);
+  }
+
+  /**
+   * Read tokens and bring the state up to date.
+   * @param {number[]} tokens
+   * @param {State} state
+   * @param {string[]} [more]  of the description's `attention`: then all of them are given
+   * @returns {Record<string, {data: Float32Array, dims: number[]}>}  these (1, H, 1, tokens seen, oldest first), and
+   *   "logits" (1, V) of the last token
+   */
+  step(tokens, state, more = []) {
+    const { config, vocab_size } = this.description;
+    const [count, wrong] = [tokens.length, tokens.find((token) => !(token >= 0 && token < vocab_size))];
+    if (wrong !== undefined) throw new Error(`${wrong} is not one of the ${vocab_size} tokens`); // memory would be read there
+    if (count > this.#tokens.dims[0]) {
+      this.#tokens.free();
+      this.#tokens = this.#memory.tensor("int64", [count]);
+    }
+    this.#tokens.data.set(tokens.map(BigInt));
+    const { position } = state;
+    const given = state instanceof Ring ? state : null;
+    const { window, slots } = given ?? { window: 0, slots: 0 };
+    const [first, second] = given ? [given.keys, given.values] : Object.values(state.inputs(count));
+    const looks = more.length ? this.#memory.tensor("float32", [config.layers, config.heads, window]) : null;
+    const began = performance.now();
+    this.#step(
+      this.#model, this.#tokens.address, 1, count, BigInt(position), first.address, second.address, window, slots,
+      this.#logits.address, looks?.address ?? 0,
+    );
+    this.lastRun = performance.now() - began;
+    const outputs = this.description.states.map(({ name, output }) => [output, state.inputs(0)[name]]);
+    state.update(Object.fromEntries(outputs), count);
+    const seen = Math.min(position + count, window);
+    const further = looks ? more.map((name, layer) => [name, looksOf(looks, layer, seen)]) : [];
+    looks?.free();
+    const { dims, data } = this.#logits;
+    return { ...Object.fromEntries(further), logits: { dims, data: data.slice() } };
+  }
+}
+
+/**
+ * A layer's weights.
+ * @param {Room<"float32">} looks  (L, H, window)
+ * @param {number} layer
+ * @param {number} seen  how many of a row are set
+ */
+function looksOf({ data, dims: [, heads, window] }, layer, seen) {
+  const rows = new Float32Array(heads * seen);
+  for (let head = 0; head < heads; head++) {
+    const begin = (layer * heads + head) * window;
+    rows.set(data.subarray(begin, begin + seen), head * seen);
+  }
+  return { data: rows, dims: [1, heads, 1, seen] };
+}
+
+/**
+ * A transformer's keys and values, with room for twice as many tokens as a token sees: so the state can go back as far
+ * as it looks back, and nothing was overwritten.
+ */
+class Ring {
+  position = 0;
+  longestChunk;
+  reach;
+  #longestAgo = 0; // the earliest position that `rewind` reaches
+  #furthest = 0; // where the ring was written last
+
+  /**
+   * @param {Memory} memory
+   * @param {Description} description
+   * @param {number} [looksBack]  tokens
+   */
+  constructor(memory, { ring, config }, looksBack = Infinity) {
+    this.longestChunk = Math.min(looksBack, ring?.memory ?? 0);
+    this.reach = config.layers * this.longestChunk + 1;
+    this.window = this.longestChunk + 1;
+    this.slots = 2 * this.window;
+    const dims = [config.layers, config.heads, this.slots, config.width / config.heads];
+    this.keys = memory.tensor("float32", dims);
+    this.values = memory.tensor("float32", dims);
+  }
+
+  /** @returns {Record<string, Room<any>>} */
+  inputs() {
+    return { keys: this.keys, values: this.values };
+  }
+
+  /**
+   * @param {unknown} outputs  none: the step writes into the ring
+   * @param {number} count
+   */
+  update(outputs, count) {
+    this.position += count;
+    this.#furthest = Math.max(this.#furthest, this.position);
+    this.#longestAgo = Math.max(this.#longestAgo, this.#furthest - this.slots + this.window - 1);
+  }
+
+  /** @param {number} position */
+  rewind(position) {
+    if (position < this.#longestAgo) position = this.#longestAgo = this.#furthest = 0;
+    this.position = position;
+    return position;
+  }
+
+  /** @param {number} count */
+  passOver(count) {
+    this.position += count;
+    this.#furthest = this.position;
+    this.#longestAgo = this.position + this.reach; // what is read before that is not right
+  }
+
+  /** Which positions the last step's token looked at, oldest first. */
+  columns() {
+    const first = Math.max(0, this.position - this.window);
+    return Array.from({ length: this.position - first }, (_, i) => first + i);
+  }
+
+  free() {
+    this.keys.free();
+    this.values.free();
+  }
+}
