@@ -11,7 +11,7 @@
 #if defined(__AVX512F__)
 constexpr int LANES = 16, ROWS = 6, AT_ONCE = 4;
 #elif defined(__wasm__)
-// Of its vectors of four, so many at once that a row is read from end to end: two rows in turns take half as long again.
+// Of its vectors of four, so many at once that a row is read from end to end: two rows in turns took twice the time.
 constexpr int LANES = 16, ROWS = 1, AT_ONCE = 2;
 #else
 constexpr int LANES = 8, ROWS = 6, AT_ONCE = 2;
