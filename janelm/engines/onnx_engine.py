@@ -111,7 +111,8 @@ class OnnxEngine(Engine):
 
     def copied(self, state: OnnxState) -> OnnxState:
         arrays = {name: array.copy() for name, array in state.arrays.items()}
-        return OnnxState(arrays, state.slots.copy(), state.position)
+        window = None if state.window is None else state.window.copy()
+        return OnnxState(arrays, state.slots.copy(), state.position, window=window)
 
     def _longest_chunk(self, state: OnnxState) -> int | None:
         return len(state.slots) if self._ring else None

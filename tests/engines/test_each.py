@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from small import exported, in_chunks, random_run, random_tokens
+from small import SHAPES, exported, in_chunks, random_run, random_tokens
 
 from janelm.engines import NativeEngine, OnnxEngine, TorchEngine
+from janelm.engines.native_engine import KINDS
 
 ENGINES = {
     "torch": lambda run: TorchEngine(run.model),
@@ -15,11 +16,13 @@ ENGINES = {
 
 
 NEEDS = {name: pytest.mark.needs("compiler") if "native" in name else () for name in ENGINES}
+CASES = [(name, kind) for name in ENGINES for kind in SHAPES if "native" not in name or kind in KINDS]
 
 
-@pytest.fixture(params=[pytest.param(name, marks=marks) for name, marks in NEEDS.items()])
-def engine(request, shape):
-    return ENGINES[request.param](random_run(shape))
+@pytest.fixture(params=[pytest.param(case, marks=NEEDS[case[0]], id="-".join(case)) for case in CASES])
+def engine(request):
+    name, kind = request.param
+    return ENGINES[name](random_run(SHAPES[kind]))
 
 
 def test_texts_that_join_and_leave_say_to_the_bit_what_they_say_alone(engine):
