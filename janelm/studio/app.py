@@ -61,7 +61,7 @@ class RunChange(Question):
 class SiteQuestion(Question):
     runs: list[Name] = Field(min_length=1, max_length=8)
     title: Annotated[str, Field(max_length=200)] | None = None
-    precision: Literal["int8-weights", "int8", "fp16", "fp32"] = "int8-weights"
+    precision: Literal["int6-weights", "int8-weights", "int8", "fp16", "fp32"] = "int6-weights"
 
 
 class Studio:

@@ -19,7 +19,7 @@ from small import SHAPES, exported, random_run, write_text
 from janelm.config import SamplingConfig, TiktokenTokenizerConfig
 from janelm.export.graphs import _compact, export_graph, read_description
 from janelm.export.precision import quantise
-from janelm.site.folder import SiteOptions, _vendor, site_files
+from janelm.site.folder import STEPS, SiteOptions, _vendor, site_files
 from janelm.site.models import SiteModel
 from janelm.site.rooms import Rooms
 from janelm.text.tokenizers import (
@@ -161,7 +161,13 @@ def write_engine_site(
 ) -> None:
     """A site of these models, of all that the runtime runs by default; `app_change` makes the page's own files those of
     another version."""
-    every = {name: model for name, model in site_models().items() if runtime != "native" or not name.endswith("-int8")}
+    every = site_models()
+    if runtime == "native":
+        every = {
+            name: (run, graph)
+            for name, (run, graph) in every.items()
+            if not name.endswith("-int8") and run.config.model.kind in STEPS
+        }
     models = {name: model for name, model in every.items() if names is None or name in names}
     entries = [SiteModel(*model_entry(name, *model)) for name, model in models.items()]
     options = SiteOptions(runtime=runtime)

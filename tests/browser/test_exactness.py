@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import onnx
 import pytest
-from small import SHAPES, write_text
+from small import write_text
 
 from browser.engine_site import (
     BOTH,
@@ -106,12 +106,12 @@ def test_a_shorter_memory_writes_what_python_writes(engine, memory):
     assert tokens(write(engine, "transformer-tiktoken", prompt, 100, sampling(), memory=memory)) == theirs[0]
 
 
-def test_a_text_of_many_chunks_and_an_empty_one_start_as_in_python(engine):
+@KINDS
+def test_a_text_of_many_chunks_and_an_empty_one_start_as_in_python(engine, kind):
+    run, graph = model_run(kind, "character")
     for prompt in ("", write_text(40)):
-        for kind in SHAPES:
-            run, graph = model_run(kind, "character")
-            theirs = python_tokens(run, OnnxEngine(graph, threads=1), prompt, 50, sampling())
-            assert tokens(write(engine, f"{kind}-character", prompt, 50, sampling())) == theirs[0]
+        theirs = python_tokens(run, OnnxEngine(graph, threads=1), prompt, 50, sampling())
+        assert tokens(write(engine, f"{kind}-character", prompt, 50, sampling())) == theirs[0]
 
 
 @pytest.mark.parametrize("stop", [["e"], ["zz", "the l"], ["o", "of"], [" a", "\n"]])

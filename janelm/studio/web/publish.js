@@ -9,7 +9,7 @@ import { row } from "./train.js";
 export function publishRoom(panel) {
   const boxes = make("fieldset", { class: "fields" });
   const title = make("input", { id: "site-title", autocomplete: "off" });
-  const precision = make("select", { id: "site-precision" }, ...["int8-weights", "fp16", "fp32", "int8"].map((value) => make("option", { value }, value)));
+  const precision = make("select", { id: "site-precision" }, ...["int6-weights", "int8-weights", "fp16", "fp32", "int8"].map((value) => make("option", { value }, value)));
   const done = make("div", { class: "column" });
   let shown = "";
   const make_it = doer("Make the page", async () => {

@@ -10,7 +10,7 @@
 
 import { damaged, readTensors } from "./onnx.js";
 
-const ENDINGS = { fp32: "", fp16: "_fp16", "int8-weights": "_int8" };
+const ENDINGS = { fp32: "", fp16: "_fp16", "int8-weights": "_int8", "int6-weights": "_int8" };
 const WIDEN = /** @type {const} */ ({ float32: "widen_floats", float16: "widen_halves", int8: "widen_bytes" });
 const ONNX_GATES = [0, 2, 3, 1]; // where the file has what the step wants first, second, third and fourth
 
