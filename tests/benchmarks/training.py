@@ -79,7 +79,8 @@ def ours(shape: ModelConfig, vocab: int = VOCAB, **settings: object) -> Step:
     """One step of this package's trainer, which knows nothing of the text but its size."""
     torch.manual_seed(0)
     model = build_model(shape, vocab)
-    data = SimpleNamespace(batches_per_epoch=10**6, train_tokens=10**6 * TOKENS, tokens_per_step=TOKENS)
+    sizes = {"train_tokens": 10**6 * TOKENS, "tokens_per_step": TOKENS}
+    data = SimpleNamespace(batches_per_epoch=10**6, many_shapes=False, **sizes)
     config = TrainingConfig(steps=10**6, learning_rate=1e-4, matrix_learning_rate=1e-4, **settings)
     trainer = Trainer(model, data, config, Run(Path("unused")), say=lambda line: None)
     inputs, targets = batch(shape.context_length, vocab)
