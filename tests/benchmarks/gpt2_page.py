@@ -76,7 +76,8 @@ def main() -> None:
     content, entry = model_entry(NAME, run, graph)
     figures: dict[str, float] = {"parameters": entry["parameters"], "MB of the file": len(content) / 1e6}
     with tempfile.TemporaryDirectory() as folder:
-        files = site_files([SiteModel(content, entry)], _vendor(lambda line: None), SiteOptions())
+        site = SiteOptions(runtime="onnxruntime")  # the page's own step runs no GPT-2
+        files = site_files([SiteModel(content, entry)], _vendor(site, lambda line: None), site)
         for path, data in files.items():
             (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(folder) / path).write_bytes(data)

@@ -128,7 +128,7 @@ def site_models() -> dict[str, tuple]:
         for tokenizer in ("character", "tiktoken"):
             run, graph = model_run(kind, tokenizer)
             models[f"{kind}-{tokenizer}"] = run, graph
-            for precision in ("int8", "int8-weights"):
+            for precision in ("int8", "int8-weights", "int6-weights"):
                 models[f"{kind}-{tokenizer}-{precision}"] = run, quantise(graph, precision)
     return models | {"documents": model_run("lstm", "character", documents=True)}
 

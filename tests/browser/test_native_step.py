@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 from small import generate_tokens, write_text
 
-from browser.engine_site import KINDS, LOAD, model_entry, module, open_engine, sampling, site_models, tokens, write
+from browser.engine_site import LOAD, model_entry, module, open_engine, sampling, site_models, tokens, write
 from janelm.config import SamplingConfig
 from janelm.engines import NativeEngine, OnnxEngine
 from janelm.engines.native_engine import SOURCE
 from janelm.export.precision import quantise
 from janelm.site.folder import STEP, STEPS, _web
 
+KINDS = pytest.mark.parametrize("kind", STEPS)
 PRECISIONS = pytest.mark.parametrize("precision", NativeEngine.precisions)
 
 START = """async ([native, memory, onnx, step]) => {
