@@ -35,14 +35,13 @@ class ExportOptions:
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Folders of runs, or their names under ./models; the page starts with the first."""
     output: Path | None = None
-    """The folder to write; an earlier export there is replaced. By default site, or the run's name and the format."""
+    """The folder to write, by default site; an earlier export there is replaced."""
     format: Literal["page", "huggingface", "gguf"] = "page"
-    """A web page; or one model for other people's programs: a folder that transformers opens, or a GGUF for
-    llama.cpp with a Modelfile for Ollama."""
+    """A web page; or one model as a folder for transformers, or as a GGUF for llama.cpp and
+    Ollama."""
     precision: Literal["int6-weights", "int8-weights", "int8", "fp16", "fp32"] | None = None
-    """Weights: int8-weights and int6-weights, the page's default, are a quarter of the size of fp32 and compute as it
-    does; int6 is coarser, and a sixth less to download where the host packs files. fp16 is half. int8 also multiplies
-    in int8, which is faster on processors made for it, but not in a browser. Other formats are fp32, or fp16."""
+    """int6-weights and int8-weights are a quarter of the size and compute as fp32 does, fp16 is
+    half; int8 also multiplies in int8. By default int6-weights on a page, else fp32."""
     title: str | None = None
     """Title of the page; by default it names the models."""
     prompt: str | None = None
@@ -50,11 +49,11 @@ class ExportOptions:
     cdn: bool = False
     """Leave third-party code to a public CDN, pinned by hash, instead of putting it into the folder."""
     read: Literal["auto", "text", "figures", "none"] = "auto"
-    """What the room Read shows of the text: the text itself, word for word; figures, frequent words and names; or
-    nothing. By default the text itself only where it is austen or bible."""
+    """What the room Read shows: the text itself, figures, or nothing; by default the text itself
+    only of austen or bible."""
     runtime: Literal["native", "onnxruntime"] = "native"
-    """What runs the models in the browser: native, the page's own step, or onnxruntime, ONNX Runtime, which is larger.
-    Models that the page's own step cannot run take ONNX Runtime by themselves."""
+    """What runs the models in the browser: the page's own step, or ONNX Runtime, which is larger
+    and runs all models."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 

@@ -42,7 +42,7 @@ def models():
 
 def test_they_write_on_the_page_what_torch_writes(models, host, browser, monkeypatch):
     monkeypatch.setattr(engine_site, "site_models", lambda: models)
-    write_engine_site(host[0] / "own")
+    write_engine_site(host[0] / "own", runtime="onnxruntime")
     page = browser.new_page()
     open_engine(page, f"{host[1]}/own/")
     settings = sampling(temperature=1.1, seed=3)

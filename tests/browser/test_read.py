@@ -93,7 +93,7 @@ def test_what_a_first_visitor_waits_for_has_not_grown(host, sites):
     index = (folder / "index.html").read_text()
     eager = re.findall(r'(?:href|src)="(app-[^"]+)"', index)
     assert not [path for path in eager if "/read/" in path]
-    assert sum((folder / path).stat().st_size for path in set(eager)) + len(index) < 214_000
+    assert sum((folder / path).stat().st_size for path in set(eager)) + len(index) < 218_000
 
 
 def test_the_whole_room_is_small(host, sites):

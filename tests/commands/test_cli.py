@@ -211,7 +211,7 @@ def test_what_is_written_to_a_file_is_utf8_whatever_the_terminal_says(capsys):
         ("train --minuts 3", "there is no option --minuts: did you mean --minutes? --help-all lists all of them"),
         ("train --steps 3.5", "steps is 3.5, but must be a whole number"),
         ("train --minutes ten", "minutes is ten, but must be a number"),
-        ("train --architecture gru", "architecture is gru, but must be transformer or lstm"),
+        ("train --architecture gru", "architecture is gru, but must be transformer, lstm or gpt2"),
         ("train --resume yes", "'yes' is one word too many: a text with blanks needs quotes around it"),
         ("train --data", "data names no text: give a file, a folder of files, or a corpus by name"),
         ("write --seed", "--seed lacks its value: --seed N"),
