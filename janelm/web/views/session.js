@@ -140,7 +140,7 @@ export class Session extends EventTarget {
     const { origin, text } = this.notebook;
     if (this.busy || !origin) return;
     const same = /** @type {(keyof Settings)[]} */ (Object.keys(samplingOf(this.settings))).every(
-      (name) => origin.settings[name] === this.settings[name],
+      (name) => String(origin.settings[name]) === String(this.settings[name]), // some are lists
     );
     if (same && origin.model === this.name && origin.settings.memory === this.settings.memory) {
       this.change({ seed: this.settings.seed + 1 });
