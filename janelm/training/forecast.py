@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TypedDict, cast
 
 import torch
@@ -36,7 +37,8 @@ def measured_speed(model: ModelConfig, training: TrainingConfig, vocab_size: int
     tokens = torch.randint(vocab_size, (rows, model.context_length + 1), device=device)
     batch = tokens[:, :-1], tokens[:, 1:]
     plain = replace(training, compile="off")
-    stepper = Stepper(network, cast(Dataset, None), plain, Team(), None, _silent)
+    data = cast(Dataset, SimpleNamespace(many_shapes=False))  # all that a step asks of it besides its batches
+    stepper = Stepper(network, data, plain, Team(), None, _silent)
     stepper.take(batch, 0, 0.0)  # the first also warms up
     began, steps = time.perf_counter(), 0
     while steps < STEPS or time.perf_counter() - began < SECONDS:

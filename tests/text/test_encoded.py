@@ -101,7 +101,7 @@ def test_byte_pairs_of_a_long_text_are_learnt_from_blocks_spread_over_it(small_b
     monkeypatch.setattr(data, "TOKENIZER_TEXT", 1000)
     seen = []
     monkeypatch.setattr(
-        data, "train_tokenizer", lambda config, texts: seen.extend(texts) or train_tokenizer(config, seen)
+        data, "train_tokenizer", lambda config, texts, documents: seen.extend(texts) or train_tokenizer(config, seen)
     )
     text = write_text(300)
     data.load_dataset(
