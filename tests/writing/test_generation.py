@@ -147,8 +147,8 @@ def test_as_many_samples_at_a_time_as_fit_into_memory():
 
 
 def test_less_memory_gives_other_text_for_the_transformer_and_the_same_for_the_lstm():
-    for kind, shape in SHAPES.items():
-        run = random_run(shape)
+    for kind in ("transformer", "lstm"):  # a random GPT-2 repeats one token, whatever it sees
+        run = random_run(SHAPES[kind])
         texts = [generate_tokens(run, "The old", 60, GREEDY, memory=memory) for memory in (None, 15, 2)]
         assert texts[0] == texts[1]
         assert (texts[0] == texts[2]) == (kind == "lstm")
