@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -14,6 +15,9 @@ from hypothesis import settings
 from small import SHAPES, write_text
 
 from janelm.training import finish, pipeline
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytest_plugins = ["needs"]
 
@@ -76,3 +80,21 @@ def short_samples():
         patch.setattr(finish, "SAMPLE_TOKENS", 40)
         patch.setattr(pipeline, "PROGRESS_TOKENS", 8)
         yield
+
+
+@pytest.fixture(scope="session")
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Starts Chromium, without a window and with further flags; one process has but one Playwright."""
+    from needs import chromium
+    from playwright.sync_api import sync_playwright
+
+    path = chromium()
+    with sync_playwright() as playwright:
+        yield lambda *flags: playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *flags])
+
+
+@pytest.fixture(scope="session")
+def browser(launch) -> Iterator[Browser]:
+    browser = launch()
+    yield browser
+    browser.close()

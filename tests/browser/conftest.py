@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from needs import chromium
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from small import quiet, write_text
 
 from browser.engine_site import with_all_models, write_engine_site
@@ -108,21 +107,6 @@ def exact_address(runs: list[Run], host: tuple[Path, str]) -> str:
     """The address of the same models at full precision."""
     write_site(runs, host[0] / "some" / "exact", SiteOptions("fp32"))
     return f"{host[1]}/some/exact/"
-
-
-@pytest.fixture(scope="session")
-def launch() -> Iterator[Callable[..., Browser]]:
-    """Starts Chromium, without a window and with further flags."""
-    path = chromium()
-    with sync_playwright() as playwright:
-        yield lambda *flags: playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *flags])
-
-
-@pytest.fixture(scope="session")
-def browser(launch) -> Iterator[Browser]:
-    browser = launch()
-    yield browser
-    browser.close()
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ import httpx
 import pytest
 from browser.servers import served
 from browser.test_page import AXE
-from needs import chromium
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from small import write_text
 
 from janelm.site.vendor import fetch
@@ -49,14 +48,6 @@ def _end_trainings(folder: Path) -> None:
         for (process,) in file.execute("select process from trainings where state = 'running'"):
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
