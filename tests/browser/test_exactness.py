@@ -510,13 +510,14 @@ def test_writing_on_does_not_read_the_text_again(engine, kind):
         const told = [];
         const options = { text: "The miller" + first.text, num_tokens: 60, sampling, onProgress: p => told.push(p) };
         const second = await write(name, options);
+        const again = told.length;
         engine.read(name, "Nobody");
         const anew = await write(name, options);
-        return [told.length, second.tokens, anew.tokens];
+        return [again, told.length, second.tokens, anew.tokens];
     }"""
-    told, second, anew = engine.evaluate(continues, [f"{kind}-character", sampling()])
+    again, told, second, anew = engine.evaluate(continues, [f"{kind}-character", sampling()])
     assert [info["token"] for info in second] == [info["token"] for info in anew]
-    assert told == 1  # the second time alone
+    assert again == 0 and told > 0  # a busy machine tells more than once
 
 
 @pytest.mark.parametrize("kind", ["transformer", "gpt2"])

@@ -62,6 +62,7 @@ def sites(host, parted) -> dict[str, str]:
 
 def enter(page: Page, address: str, view: str = "Books") -> Page:
     page.goto(address)
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)  # before that a click may be too early
     page.get_by_role("tab", name="Read", exact=True).click()
     expect(page.get_by_role("tab", name="Books", exact=True)).to_be_visible(timeout=WAIT)
     page.get_by_role("tab", name=view, exact=True).click()
