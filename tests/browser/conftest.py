@@ -38,9 +38,8 @@ def _can_be(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    lacking = [item for item in items if not _can_be(item)]
-    config.hook.pytest_deselected(items=lacking)
-    items[:] = [item for item in items if _can_be(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not _can_be(item)])
+    items[:] = filter(_can_be, items)
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker("browser")
