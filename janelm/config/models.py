@@ -95,6 +95,7 @@ class GPT2Config:
         return shapes if self.tied else shapes | {"head.weight": (vocab_size, D)}
 
     def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
         found = _shape_problems(self)
         if not positive(self.epsilon):
             found.append(f"epsilon is {self.epsilon}, but must be a number above 0")

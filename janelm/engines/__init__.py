@@ -21,10 +21,9 @@ from .onnx_engine import OnnxEngine
 
 # From so many texts side by side on, ONNX Runtime outdoes native, whose products are made for one or few. Milliseconds
 # of processor time for a step of 16 texts, native and ONNX Runtime with one thread each: transformer of 10.6 million
-# parameters 12.7 and 13.0 (with two threads 6.95 and 5.19 by the clock, see
-# docs/measurements.md), LSTM 10.1 and 5.3; for 4 texts
-# 5.5 and 5.8, 4.4 and 3.4. With int8 weights: transformer 9.9 and 12.9, LSTM 7.0 and 5.1; for 4 texts 3.4 and 5.6, 2.8
-# and 3.3.
+# parameters 12.7 and 13.0 (with two threads 6.95 and 5.19 by the clock, see docs/measurements.md), LSTM 10.1 and 5.3;
+# for 4 texts 5.5 and 5.8, 4.4 and 3.4. With int8 weights: transformer 9.9 and 12.9, LSTM 7.0 and 5.1; for 4 texts 3.4
+# and 5.6, 2.8 and 3.3.
 ONNX_FROM = {("transformer", "fp32"): 8, ("lstm", "fp32"): 4, ("lstm", "int8-weights"): 8}
 
 AUTHORED = {*KINDS, "gpt2"}  # whose graphs export/graphs.py writes by hand; it takes long to import

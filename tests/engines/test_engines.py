@@ -8,9 +8,9 @@ import pytest
 import torch
 from small import CONTEXT, SHAPES, exported, in_chunks, random_run, random_tokens
 
-from janelm.engines import NativeEngine, OnnxEngine, TorchEngine, choose_engine
+from janelm.engines import AUTHORED, NativeEngine, OnnxEngine, TorchEngine, choose_engine
 from janelm.errors import JaneLMError, UsageError
-from janelm.export.graphs import export_apart, read_description, write_description
+from janelm.export.graphs import EXPORTERS, export_apart, read_description, write_description
 from janelm.export.precision import quantise, quantise_apart
 
 BOTH = pytest.mark.parametrize("tokenizer", ["character", "tiktoken"])
@@ -307,3 +307,8 @@ def test_without_a_compiler_compiled_steps_are_refused_in_one_sentence(monkeypat
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(JaneLMError, match="needs a C"):
         choose_engine(random_run(SHAPES["lstm"]), "torch-compiled")
+
+
+def test_the_engines_know_whose_graphs_are_written_by_hand():
+    """By a list of their own, since whoever only writes text does not import the exporters."""
+    assert set(EXPORTERS) == AUTHORED
