@@ -19,7 +19,7 @@ THINGS = {
     "chromium": ("Chromium", "apt-get install chromium, or python -m playwright install chromium"),
     "npm": ("npm", "apt-get install npm"),
     "compiler": ("a C++ compiler", "apt-get install g++"),
-    "clang": ("clang-14 and lld-14", "apt-get install clang-14 lld-14"),
+    "clang": ("clang-16 and lld-16", "apt-get install clang-16 lld-16"),
     "novels": ("the novels", "once a network that reaches their repository, or apt-get and dpkg"),
 }
 
@@ -37,7 +37,7 @@ def chromium() -> str | None:
 
 
 def _clang() -> bool:
-    return bool(shutil.which("clang-14") and shutil.which("wasm-ld-14"))
+    return bool(shutil.which("clang-16") and shutil.which("wasm-ld-16"))
 
 
 def _novels() -> bool:

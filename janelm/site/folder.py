@@ -37,7 +37,7 @@ from .vendor import CDN, CHARTS, RUNTIME, Package, fetch
 FORMAT = 1
 ENTRY = "main.js"  # where the page's modules start
 NOT_SHIPPED = re.compile(r"(^|/)(\.|__pycache__|node_modules/|README|tsconfig)|\.d\.ts$|\.py$")
-STEP = "engine/step.wasm"  # of engines/native/, for the page
+STEP, RELAXED_STEP = "engine/step.wasm", "engine/step-relaxed.wasm"  # of engines/native/, for the page
 STEPS = ("transformer", "lstm")  # the kinds of models that it runs
 AT_THE_ROOT = ("index.html", "service_worker.js")
 STYLES = ("style.css", "views.css", "screens.css")  # a later one overrules an earlier one
@@ -94,7 +94,7 @@ def site_files(
     """Every file of the site by its path, where `options` name a runtime that runs the models."""
     web = _web()
     if options.runtime == "onnxruntime":
-        del web[STEP]
+        del web[STEP], web[RELAXED_STEP]
     app = f"app-{_digest(web)[:8]}"
     title = options.title or _title([model.entry for model in models])
     rooms = rooms or Rooms()
@@ -166,8 +166,9 @@ def _runtime_and_charts(options: SiteOptions, app: str, web: dict[str, bytes]) -
     if options.runtime == "onnxruntime":
         runtime = _third_party(RUNTIME, {"glue": ".mjs", "wasm": ".wasm"}, options.cdn)
         return {"runtime": runtime | {"wasm_bytes": RUNTIME.files[RUNTIME.path(".wasm")][0]}, "charts": charts}
-    own = {"name": "JaneLM's step", "version": __version__, "wasm": f"{app}/{STEP}", "wasm_bytes": len(web[STEP])}
-    return {"runtime": own | {"integrity": None}, "charts": charts}
+    built, relaxed = ({"wasm": f"{app}/{path}", "wasm_bytes": len(web[path])} for path in (STEP, RELAXED_STEP))
+    own = {"name": "JaneLM's step", "version": __version__, **built, "relaxed": relaxed, "integrity": None}
+    return {"runtime": own, "charts": charts}
 
 
 def _third_party(package: Package, roles: dict[str, str], cdn: bool) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from janelm.config import SamplingConfig
 from janelm.engines import NativeEngine, OnnxEngine
 from janelm.engines.native_engine import SOURCE
 from janelm.export.precision import quantise
-from janelm.site.folder import STEP, STEPS, _web
+from janelm.site.folder import RELAXED_STEP, STEP, STEPS, _web
 
 KINDS = pytest.mark.parametrize("kind", STEPS)
 PRECISIONS = pytest.mark.parametrize("precision", NativeEngine.precisions)
@@ -52,9 +52,10 @@ def step(engine):
 @pytest.mark.needs("clang")
 def test_the_committed_webassembly_is_what_the_source_makes_to_the_byte():
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "step.wasm"
-        subprocess.run([SOURCE.with_name("build.sh"), made], check=True)
-        assert made.read_bytes() == _web()[STEP], "run janelm/engines/native/build.sh and commit what it makes"
+        subprocess.run([SOURCE.with_name("build.sh"), folder], check=True)
+        for path in (STEP, RELAXED_STEP):
+            made = Path(folder, Path(path).name).read_bytes()
+            assert made == _web()[path], "run janelm/engines/native/build.sh and commit what it makes"
 
 
 def test_the_step_has_a_function_for_each_kind_and_asks_for_nothing(step):
@@ -71,6 +72,42 @@ def test_the_same_seed_writes_the_same_2000_tokens_as_the_engine_in_python(engin
     assert tokens(write(engine, name, "The", 2000, sampling(seed=5))) == theirs
 
 
+@KINDS
+def test_a_browser_without_relaxed_simd_writes_the_same_2000_tokens(context, engine_address, kind):
+    page, asked = context.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.add_init_script("WebAssembly.validate = bytes => bytes.length !== 37")  # those that ask for relaxed SIMD
+    open_engine(page, engine_address)
+    page.evaluate(LOAD, f"{kind}-character")
+    run, _ = site_models()[f"{kind}-character"]
+    theirs = generate_tokens(run, "The", 2000, SamplingConfig(seed=6), engine=NativeEngine(run))
+    assert tokens(write(page, f"{kind}-character", "The", 2000, sampling(seed=6))) == theirs
+    assert [url for url in asked if url.endswith("/step.wasm")] and not [url for url in asked if "relaxed" in url]
+
+
+@KINDS
+@PRECISIONS
+def test_a_browser_that_rounds_once_says_what_the_engine_in_python_says_to_the_bit(step, engine, kind, precision):
+    """Any processor with fused products, and any length of its vectors: sums are added up in one order."""
+    name = f"{kind}-character" + ("" if precision == "fp32" else f"-{precision}")
+    run, _ = site_models()[name]
+    steps = """async ([address, name, chunks]) => {
+        const bytes = await (await fetch(address)).arrayBuffer();
+        const { exports } = (await WebAssembly.instantiate(bytes, {})).instance;
+        const model = new NativeModel(exports, await fileOf(name), describe(name));
+        const state = model.initialState();
+        return chunks.map(tokens => Array.from(model.step(tokens, state).logits.data));
+    }"""
+    rng = np.random.default_rng(1)
+    chunks = [rng.integers(0, run.tokenizer.vocab_size, size).tolist() for size in (1, 7, 1, 40, 1, 1)]
+    found = step.evaluate(steps, [module(engine, "step-relaxed.wasm"), name, chunks])
+    native = NativeEngine(run, precision, threads=1)
+    state = native.initial_state(1)
+    for ours, tokens_read in zip(found, chunks, strict=True):
+        theirs, state = native.step(np.array([tokens_read]), state)
+        np.testing.assert_array_equal(np.array(ours, np.float32), theirs[0])
+
+
 def test_float16_weights_are_widened_to_the_bit(step):
     """Among them the smallest, which float16 writes in another way, and what is no number."""
     halves = np.arange(2**16, dtype=np.uint16)
@@ -79,7 +116,7 @@ def test_float16_weights_are_widened_to_the_bit(step):
         const memory = new Memory(exported);
         const [from, to] = [memory.tensor("int8", [2 * 65536]), memory.tensor("float32", [65536])];
         new Uint16Array(memory.buffer, from.address, 65536).forEach((_, i, halves) => { halves[i] = i; });
-        exported.widen_halves(from.address, 0, 256, 256, false, to.address);
+        exported.lay_halves(from.address, 256, 256, false, to.address);
         return Array.from(new Uint32Array(memory.buffer, to.address, 65536));
     }"""
     found = np.array(step.evaluate(widen), np.uint32).view(np.float32)

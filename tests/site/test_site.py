@@ -139,12 +139,13 @@ def check_packages(place: Path, parts: dict[str, str]) -> None:
 
 
 def test_the_pages_own_step_comes_with_it_and_a_larger_page_leaves_it_out(runs, site, tmp_path):
-    runtime, path = manifest(site)["runtime"], "engine/step.wasm"
-    content = (site / runtime["wasm"]).read_bytes()
-    assert runtime["wasm"].endswith(path) and runtime["wasm_bytes"] == len(content)
-    assert len(gzip.compress(content)) < 80_000
+    runtime = manifest(site)["runtime"]
+    for built, path in ((runtime, "engine/step.wasm"), (runtime["relaxed"], "engine/step-relaxed.wasm")):
+        content = (site / built["wasm"]).read_bytes()
+        assert built["wasm"].endswith(path) and built["wasm_bytes"] == len(content)
+        assert len(gzip.compress(content)) < 80_000
     write_site(runs[1:], tmp_path / "page", replace(LEAN, runtime="onnxruntime"))
-    assert not list((tmp_path / "page").rglob("step.wasm"))
+    assert not list((tmp_path / "page").rglob("step*.wasm"))
 
 
 @pytest.mark.parametrize(

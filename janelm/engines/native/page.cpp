@@ -1,5 +1,6 @@
 // The step for a web page, and what JavaScript asks besides: memory, and weights as the step wants them. build.sh makes
-// janelm/web/engine/step.wasm of this; janelm/web/engine/native.js loads it.
+// janelm/web/engine/step.wasm of this, and step-relaxed.wasm for browsers that can round a * b + c once;
+// janelm/web/engine/native.js loads one of them.
 
 #include "step.cpp"
 
@@ -16,19 +17,17 @@ struct Half {  // float16
     }
 };
 
-// from (rows, columns), or (columns, rows) where they are `turned` -> to (rows, columns), each row times its scale, where
-// it has one. In squares that fit the cache's lines.
-template <class Number>
-void widen(const Number* from, const float* scales, int rows, int columns, bool turned, float* to) {
+// from (rows, columns), or (columns, rows) where they are `turned` -> to (rows, columns). In squares that fit the
+// cache's lines.
+template <class From, class To>
+void lay_out(const From* from, int rows, int columns, bool turned, To* to) {
     constexpr int SQUARE = 16;
     const int64_t by_row = turned ? 1 : columns, by_column = turned ? rows : 1;
     for (int top = 0; top < rows; top += SQUARE)
         for (int left = 0; left < columns; left += SQUARE)
             for (int row = top; row < smaller(top + SQUARE, rows); ++row)
-                for (int column = left; column < smaller(left + SQUARE, columns); ++column) {
-                    const float value = from[row * by_row + column * by_column];
-                    to[int64_t(row) * columns + column] = scales ? value * scales[row] : value;
-                }
+                for (int column = left; column < smaller(left + SQUARE, columns); ++column)
+                    to[int64_t(row) * columns + column] = from[row * by_row + column * by_column];
 }
 
 }  // namespace
@@ -40,16 +39,16 @@ void* allocate(size_t bytes) { return take(bytes); }
 
 void release(void* memory) { give_back(memory); }
 
-void widen_floats(const float* from, const float* scales, int32_t rows, int32_t columns, bool turned, float* to) {
-    widen(from, scales, rows, columns, turned, to);
+void lay_floats(const float* from, int32_t rows, int32_t columns, bool turned, float* to) {
+    lay_out(from, rows, columns, turned, to);
 }
 
-void widen_halves(const Half* from, const float* scales, int32_t rows, int32_t columns, bool turned, float* to) {
-    widen(from, scales, rows, columns, turned, to);
+void lay_halves(const Half* from, int32_t rows, int32_t columns, bool turned, float* to) {
+    lay_out(from, rows, columns, turned, to);
 }
 
-void widen_bytes(const int8_t* from, const float* scales, int32_t rows, int32_t columns, bool turned, float* to) {
-    widen(from, scales, rows, columns, turned, to);
+void lay_bytes(const int8_t* from, int32_t rows, int32_t columns, bool turned, int8_t* to) {
+    lay_out(from, rows, columns, turned, to);
 }
 
 }  // extern "C"

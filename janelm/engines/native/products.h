@@ -13,33 +13,49 @@ struct Matrix {
     int32_t rows, columns;
 };
 
-// R rows of weights by N inputs, each weight read once. Whatever R and N are, a sum is added up in the same order: a
-// text says the same alone and beside others, in one chunk and in many.
-template <int R, int N, class Weight, class Store>
-inline void tile(const Weight* weights, const float* x, int columns, Store store) {
-    Lanes sums[R][N] = {}, inputs[N];
+// Rows of weights by N inputs -> totals (R, N), each weight read once. Whatever R and N are, a sum is added up in the
+// same order: a text says the same alone and beside others, in one chunk and in many.
+template <int R, int N, class Weight>
+inline void totals_together(const Weight* weights, const float* x, int columns, float* totals) {
+    Step sums[R][N] = {}, inputs[N];
     auto add = [&](int c) {
         for (int r = 0; r < R; ++r) {
-            const Lanes row = load(weights + r * columns + c);
+            const Step row = load_step(weights + r * columns + c);
             for (int n = 0; n < N; ++n) sums[r][n] = multiply_add(row, inputs[n], sums[r][n]);
         }
     };
-    for (int c = 0; c + LANES <= columns; c += LANES) {
-        for (int n = 0; n < N; ++n) inputs[n] = load(x + n * columns + c);
+    for (int c = 0; c + STEP <= columns; c += STEP) {
+        for (int n = 0; n < N; ++n) inputs[n] = load_step(x + n * columns + c);
         add(c);
     }
-    const int rest = columns % LANES, whole = columns >= LANES;
-    if (rest && whole) {  // the last vector of weights once more, but of the inputs only what was not there yet
+    const int rest = columns % STEP, whole = columns >= STEP;
+    if (rest && whole) {  // the last step of weights once more, but of the inputs only what was not there yet
         for (int n = 0; n < N; ++n) inputs[n] = load_rest(x + (n + 1) * columns, rest);
-        add(columns - LANES);
+        add(columns - STEP);
     }
     for (int r = 0; r < R; ++r)
         for (int n = 0; n < N; ++n) {
             float total = sum(sums[r][n]);
             for (int c = 0; c < rest && !whole; ++c)
-                total = multiply_add(float(weights[r * columns + c]), x[n * columns + c], total);
-            store(r, n, total);
+                total = multiply_add(number(weights[r * columns + c]), x[n * columns + c], total);
+            totals[r * N + n] = total;
         }
+}
+
+template <int R, int N, class Weight>
+APART void totals_of(const Weight* weights, const float* x, int columns, float* totals) {
+    constexpr int AT_A_TIME = R % TOGETHER ? 1 : TOGETHER;
+    for (int r = 0; r < R; r += AT_A_TIME)
+        totals_together<AT_A_TIME, N>(weights + r * columns, x, columns, totals + r * N);
+}
+
+// The same -> store(r, n, total).
+template <int R, int N, class Weight, class Store>
+inline void tile(const Weight* weights, const float* x, int columns, Store store) {
+    float totals[R * N];
+    totals_of<R, N>(weights, x, columns, totals);
+    for (int r = 0; r < R; ++r)
+        for (int n = 0; n < N; ++n) store(r, n, totals[r * N + n]);
 }
 
 template <int R, class Weight, class Store>
@@ -47,7 +63,7 @@ inline void rows_by_all(const Matrix& matrix, int row, const float* x, int N, St
     const Weight* weights = static_cast<const Weight*>(matrix.weights) + int64_t(row) * matrix.columns;
     auto scaled = [&](int first) {
         return [=](int r, int n, float value) {
-            store(row + r, first + n, value, matrix.scales ? matrix.scales[row + r] : 1);
+            store(row + r, first + n, value, matrix.scales ? matrix.scales[row + r] * (1 / LOADED) : 1);
         };
     };
     int n = 0;
@@ -72,8 +88,6 @@ void product_of(const Matrix& matrix, const float* x, int N, Pool& pool, Store s
 // the product.
 template <class Store>
 void product(const Matrix& matrix, const float* x, int N, Pool& pool, Store store) {
-#if !defined(__wasm__)  // a page widens its weights once, when it loads them: see page.cpp
     if (matrix.scales) return product_of<int8_t>(matrix, x, N, pool, store);
-#endif
     product_of<float>(matrix, x, N, pool, store);
 }

@@ -17,7 +17,7 @@
  */
 
 import { asEngineError, EngineError, withoutWebAssembly } from "./errors.js";
-import { compileRuntime, fetchModel, forgetOthers } from "./loader.js";
+import { compileRuntime, fetchModel, forgetOthers, wasmOf } from "./loader.js";
 import { Sampler } from "./sampler.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
 
@@ -265,7 +265,7 @@ export class Engine {
     if (typeof WebAssembly !== "object") throw withoutWebAssembly();
     if (!this.#runtime) this.#start();
     const runtime = /** @type {StartingRuntime} */ (this.#runtime);
-    const runtimeBytes = runtime.started ? 0 : this.#manifest.runtime.wasm_bytes;
+    const runtimeBytes = runtime.started ? 0 : wasmOf(this.#manifest.runtime).wasm_bytes;
     const total = entry.bytes + runtimeBytes;
     let arrived = 0;
     const report = () => {

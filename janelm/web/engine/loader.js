@@ -13,6 +13,11 @@ import { EngineError, withoutSIMD } from "./errors.js";
 const SIMD = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 );
+// and one whose function multiplies and adds, rounding once where the processor can
+const RELAXED = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2,
+  253, 133, 2, 11,
+);
 
 /** @typedef {(bytes: number) => void} Count  is told of bytes as they come */
 
@@ -64,6 +69,14 @@ export async function forgetOthers(entries, base) {
 }
 
 /**
+ * The runtime's WebAssembly for this browser.
+ * @param {Runtime} runtime
+ */
+export function wasmOf(runtime) {
+  return runtime.relaxed && WebAssembly.validate(RELAXED) ? runtime.relaxed : runtime;
+}
+
+/**
  * The runtime's WebAssembly, compiled while it arrives.
  * @param {Runtime} runtime
  * @param {string | URL} base
@@ -72,9 +85,9 @@ export async function forgetOthers(entries, base) {
  */
 export async function compileRuntime(runtime, base, count) {
   const what = "the runtime that models need";
-  const options = { integrity: runtime.integrity?.[runtime.wasm] ?? "" };
-  const response = await get(new URL(runtime.wasm, base).href, what, options);
-  const bytes = readAll(response.clone(), runtime.wasm_bytes, count);
+  const { wasm, wasm_bytes } = wasmOf(runtime);
+  const response = await get(new URL(wasm, base).href, what, { integrity: runtime.integrity?.[wasm] ?? "" });
+  const bytes = readAll(response.clone(), wasm_bytes, count);
   try {
     const streams = response.headers.get("content-type") === "application/wasm"; // not every host says so
     const compiled = streams

@@ -1,5 +1,5 @@
 /**
- * The memory of step.wasm, in which weights, states and all that a step reads and writes lie.
+ * The memory of step.wasm (or step-relaxed.wasm), in which weights, states and all that a step reads and writes lie.
  */
 
 /**
@@ -9,9 +9,9 @@
  * @property {(address: number) => void} release
  * @property {Step} transformer
  * @property {Step} lstm
- * @property {Widen} widen_floats
- * @property {Widen} widen_halves
- * @property {Widen} widen_bytes
+ * @property {Lay} lay_floats
+ * @property {Lay} lay_halves
+ * @property {Lay} lay_bytes
  */
 
 /**
@@ -20,7 +20,7 @@
  */
 
 /**
- * @typedef {(from: number, scales: number, rows: number, columns: number, turned: boolean, to: number) => void} Widen
+ * @typedef {(from: number, rows: number, columns: number, turned: boolean, to: number) => void} Lay
  */
 
 const TYPES = { int8: Int8Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array, int64: BigInt64Array };

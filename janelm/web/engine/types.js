@@ -32,6 +32,7 @@
  * @property {string} [glue]  ort-wasm-simd-threaded.mjs, of onnxruntime-web alone
  * @property {string} wasm  step.wasm, or ort-wasm-simd-threaded.wasm
  * @property {number} wasm_bytes
+ * @property {{wasm: string, wasm_bytes: number}} [relaxed]  of the page's own step, for browsers with relaxed SIMD
  * @property {Record<string, string> | null} integrity  "sha384-…" of each address, with `--cdn`
  */
 

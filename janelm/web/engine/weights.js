@@ -11,7 +11,7 @@
 import { damaged, readTensors } from "./onnx.js";
 
 const ENDINGS = { fp32: "", fp16: "_fp16", "int8-weights": "_int8", "int6-weights": "_int8" };
-const WIDEN = /** @type {const} */ ({ float32: "widen_floats", float16: "widen_halves", int8: "widen_bytes" });
+const LAY = /** @type {const} */ ({ float32: "lay_floats", float16: "lay_halves", int8: "lay_bytes" });
 const ONNX_GATES = [0, 2, 3, 1]; // where the file has what the step wants first, second, third and fourth
 
 class Weights {
@@ -51,18 +51,17 @@ class Weights {
     const tensor = this.#find(name + this.#ending, [...first, ...(turned ? [columns, rows] : [rows, columns])]);
     const sizes = [...first, ...(turned ? [1, rows] : [rows, 1])];
     const scales = tensor.type === "int8" ? this.floats(`${name}_scale`, sizes) : null;
-    const place = this.#memory.allocate(4 * rows * columns);
-    const parts = gates ? ONNX_GATES : [0];
-    const [height, length] = [rows / parts.length, tensor.bytes.length / parts.length];
-    for (const [to, from] of parts.entries()) {
-      const bytes = tensor.bytes.subarray(from * length, (from + 1) * length);
-      const given = [bytes, scales && asBytes(scales.subarray(from * height, (from + 1) * height))];
-      const addresses = given.map((part) => (part ? this.#copied(part) : 0));
-      const target = place + 4 * to * height * columns;
-      this.#step[WIDEN[tensor.type]](addresses[0], addresses[1], height, columns, turned, target);
-      for (const address of addresses) if (address) this.#memory.release(address);
+    const size = scales ? 1 : 4; // int8 stays, float16 becomes float32
+    const place = this.#memory.allocate(size * rows * columns);
+    const order = gates ? ONNX_GATES : [0];
+    const [height, length] = [rows / order.length, tensor.bytes.length / order.length];
+    for (const [to, from] of order.entries()) {
+      const address = this.#copied(tensor.bytes.subarray(from * length, (from + 1) * length));
+      this.#step[LAY[tensor.type]](address, height, columns, turned, place + size * to * height * columns);
+      this.#memory.release(address);
     }
-    const matrix = [place, 0, rows, columns];
+    const inOrder = scales && order.flatMap((from) => [...scales.subarray(from * height, (from + 1) * height)]);
+    const matrix = [place, inOrder ? this.#memory.put("float32", inOrder) : 0, rows, columns];
     this.#matrices.set(name, matrix);
     return matrix;
   }
@@ -96,11 +95,6 @@ class Weights {
     new Uint8Array(this.#memory.buffer, address, bytes.length).set(bytes);
     return address;
   }
-}
-
-/** @param {Float32Array} numbers */
-function asBytes(numbers) {
-  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
 /**
