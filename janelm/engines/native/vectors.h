@@ -40,9 +40,11 @@ inline Lanes load(const float* from) {
     return lanes;
 }
 
-// This many times the numbers: a browser puts a byte highest into a word and spares shifting it down.
-#if defined(__wasm__)
+// So many times the numbers: a browser puts a byte highest into a number and spares shifting it down.
+#if defined(__wasm_relaxed_simd__)
 constexpr float LOADED = 0x1p24f;
+#elif defined(__wasm__)
+constexpr float LOADED = 0x1p16f;
 #else
 constexpr float LOADED = 1;
 #endif
@@ -52,16 +54,33 @@ inline Lanes load(const int8_t* from) {
     return (Lanes)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)from)));
 #elif defined(__AVX2__)
     return (Lanes)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)from)));
-#elif defined(__wasm__)
+#elif defined(__wasm_relaxed_simd__)
     typedef signed char Bytes __attribute__((vector_size(16)));
     constexpr signed char O = -1;  // nothing from nowhere
-    constexpr Bytes PLACES[] = {{O, O, O, 0, O, O, O, 1, O, O, O, 2, O, O, O, 3},
-                                {O, O, O, 4, O, O, O, 5, O, O, O, 6, O, O, O, 7},
-                                {O, O, O, 8, O, O, O, 9, O, O, O, 10, O, O, O, 11},
-                                {O, O, O, 12, O, O, O, 13, O, O, O, 14, O, O, O, 15}};
+    static const Bytes PLACES[] = {{O, O, O, 0, O, O, O, 1, O, O, O, 2, O, O, O, 3},
+                                   {O, O, O, 4, O, O, O, 5, O, O, O, 6, O, O, O, 7},
+                                   {O, O, O, 8, O, O, O, 9, O, O, O, 10, O, O, O, 11},
+                                   {O, O, O, 12, O, O, O, 13, O, O, O, 14, O, O, O, 15}};
+    const Bytes* places = PLACES;
+    asm("" : "+r"(places));  // else they are constants, which a browser makes anew for each use: twice the time
     Bytes bytes, words[4];
     __builtin_memcpy(&bytes, from, sizeof bytes);
-    for (int i = 0; i < 4; ++i) words[i] = __builtin_wasm_swizzle_i8x16(bytes, PLACES[i]);
+    for (int i = 0; i < 4; ++i) words[i] = __builtin_wasm_relaxed_swizzle_i8x16(bytes, places[i]);
+    Whole whole;
+    __builtin_memcpy(&whole, words, sizeof whole);
+    return __builtin_convertvector(whole, Lanes);
+#elif defined(__wasm__)
+    typedef signed char Bytes __attribute__((vector_size(8)));
+    typedef int16_t Halves __attribute__((vector_size(16)));
+    const Halves zeros = {};
+    Halves words[4];
+    for (int i = 0; i < 4; i += 2, from += 8) {
+        Bytes bytes;
+        __builtin_memcpy(&bytes, from, sizeof bytes);
+        const Halves halves = __builtin_convertvector(bytes, Halves);
+        words[i] = __builtin_shufflevector(zeros, halves, 0, 8, 1, 9, 2, 10, 3, 11);
+        words[i + 1] = __builtin_shufflevector(zeros, halves, 4, 12, 5, 13, 6, 14, 7, 15);
+    }
     Whole whole;
     __builtin_memcpy(&whole, words, sizeof whole);
     return __builtin_convertvector(whole, Lanes);
