@@ -115,7 +115,9 @@ export class Sampler {
     let earliest = Infinity;
     for (let i = 0; i < p.length; i++) {
       if (p[i] === 0) continue;
-      const time = -Math.log((splitmix32(word, i + 1) + 0.5) / 2 ** 32) / p[i];
+      const z = (splitmix32(word, i + 1) + 0.5) / 2 ** 32;
+      if (0.999 * (1 - z) > earliest * p[i]) continue; // -log z is 1 - z or more: most are too late without a logarithm
+      const time = -Math.log(z) / p[i];
       if (time < earliest) [first, earliest] = [i, time];
     }
     return first;
