@@ -91,6 +91,12 @@ def test_gpt2_page():
 
 
 @pytest.mark.browser
+@pytest.mark.needs("chromium", "npm", "compiler")
+def test_site_growth():
+    assert has_figures(run("site_growth", "--smallest"), "context 8")
+
+
+@pytest.mark.browser
 @pytest.mark.needs("chromium", "npm")
 def test_site(text):
     training = TrainingConfig(
