@@ -228,6 +228,36 @@ def test_a_mailbox_is_what_each_sender_wrote():
     assert documents("in.mbox", MBOX, author=("Ann Ä",)) == ["It rained all café.\n\nFrom here it looks so."]
 
 
+ATTACHED = """From a@x.example Wed Jan  4 19:05:00 2023
+From: Ann
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=B
+
+--B
+Content-Type: text/plain; charset=x-unknown
+Content-Disposition: attachment; filename=a.txt
+
+Not written here.
+--B
+Content-Type: multipart/alternative; boundary=C
+
+--C
+Content-Type: text/html
+
+<p>As a page.
+--C
+Content-Type: text/plain; charset=x-unknown
+
+As text é.
+--C--
+--B--
+"""
+
+
+def test_of_a_letter_in_parts_the_plain_text_is_read_and_nothing_attached():
+    assert documents("in.mbox", ATTACHED) == ["As text é."]
+
+
 def test_tables_have_one_document_for_each_cell():
     """Header, quotes and line breaks used to be learnt as text."""
     rows = [["id", "Text"], ["1", 'He said "hi"\nand left, "twice"'], ["2", "Ünt"], ["3", ""]]

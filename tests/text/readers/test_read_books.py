@@ -159,6 +159,21 @@ def test_a_hyphen_stays_in_a_word_that_has_one_elsewhere():
     assert text.count("well-known") == 2
 
 
+@pytest.mark.parametrize(
+    ("shown", "read"),
+    [
+        (["םיצעה 12 לעו garden-ה לע ,םיה לא הכלה הדליהו", ".(דואמ ךורא) התוחא לא"],
+         "והילדה הלכה אל הים, על ה-garden ועל 12 העצים אל אחותה (ארוך מאוד).\n"),
+        (["".join(reversed("וְהַשֶּׁמֶשׁ שָׁקְעָה."))], "וְהַשֶּׁמֶשׁ שָׁקְעָה.\n"),
+        (["ﺔﻨﺴﻟا ﻲﻓ 12.5% ،ﺎﻬﻧﻷ ﺐﺘﻛ"], "كتب لأنها، 12.5% في السنة\n"),
+        (["An old word, םולש, for all of those who came."], "An old word, שלום, for all of those who came.\n"),
+    ],
+)  # fmt: skip
+def test_letters_of_a_pdf_from_right_to_left_stand_as_they_are_read(shown, read):
+    """They used to stand as they are drawn, from left to right: whole books backwards."""
+    assert source("a.pdf", files.pdf_as_shown(shown)).text == clean(read)[0]
+
+
 def test_the_lines_of_a_poem_stay():
     verse = ["Rain on the wall,", "a letter for all,", "nobody there", "to climb up the stair."]
     rows = [(30, 20 + 30 * stanza + 5 * row, line) for stanza in range(3) for row, line in enumerate(verse)]
