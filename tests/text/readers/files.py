@@ -5,8 +5,13 @@
 from __future__ import annotations
 
 import io
+import json
 import unicodedata
 import zipfile
+from pathlib import Path
+
+from janelm.config import DataConfig
+from janelm.text.corpora import read_source
 
 CONTAINER = (
     '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
@@ -25,6 +30,15 @@ CHAPTER = (
 )
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 ODF = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+
+
+def source(name: str, raw, **options):
+    """A file of that name, as it is read."""
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    if not isinstance(raw, (str, bytes)):
+        raw = json.dumps(raw)
+    Path(name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
+    return read_source(Path(name), DataConfig(**options))
 
 
 def zipped(members: dict[str, str | bytes]) -> bytes:

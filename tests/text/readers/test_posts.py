@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from text.readers import files
+from text.readers.files import source
 
 from janelm.config import DataConfig
 from janelm.errors import JaneLMError, UsageError
@@ -18,14 +19,6 @@ from janelm.text.readers import read_file
 
 def documents(name: str, raw, **options) -> list[str]:
     return source(name, raw, **options).documents
-
-
-def source(name: str, raw, **options):
-    Path(name).parent.mkdir(parents=True, exist_ok=True)
-    if not isinstance(raw, (str, bytes)):
-        raw = json.dumps(raw)
-    Path(name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
-    return read_source(Path(name), DataConfig(**options))
 
 
 def tweet(number: int, text: str, **more) -> dict:
