@@ -63,6 +63,14 @@ def test_control_characters_are_removed_but_tabs_stay(tmp_path):
     assert source.text == "a\tbc\n" and "2 control" in source.report[0]
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", " \n"])
+def test_a_blank_page_is_a_text_and_that_it_is_blank_is_said(tmp_path, blank):
+    path = tmp_path / "blank.txt"
+    path.write_text(blank * 5000)
+    source = read_source(path)
+    assert source.text == blank * 5000 and source.report == ["has nothing but white space"]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -111,6 +111,31 @@ def test_of_a_page_kept_and_removed_are_the_whole():
     assert reading.kept == dense(reading.text) and reading.kept + reading.removed == dense(seen)
 
 
+MENUS = [
+    '<div class="menu"><p>Where to go from here</p></div>',
+    '<ul id="site-nav"><li>Home<li>Mills</ul>',
+    "<div><a href='/'>Home</a> | <a href='/mills'>Mills</a> | <a href='/owls'>Owls</a></div>",
+    "<table><tr><td><a href='/'>Home</a><td><a href='/mills'>Mills</a><td><a href='/owls'>Owls</a></table>",
+    '<section class="cookie-banner">We count your visits.</section>',
+]
+
+
+@pytest.mark.parametrize("menu", MENUS)
+def test_a_menu_that_only_its_name_or_its_links_betray_is_left_out_and_counted(menu):
+    """Pages without <nav> used to begin with their menus."""
+    body = "<p>An <a href='x'>owl</a> sat there.<p>It <a href='y'>slept</a>.<div class='has-sidebar'>All day.</div>"
+    reading = read_html(File("a.html", f"<html><body>{menu}{body}{menu}</body></html>".encode(), DataConfig()))
+    assert reading.text == "An owl sat there.\n\nIt slept.\n\nAll day."
+    assert reading.removed == 2 * dense(re.sub("<[^>]*>", "", menu))
+
+
+def test_a_page_that_is_hardly_more_than_a_menu_keeps_it():
+    page = "<html><body><div class='left-sidebar'>" + "<p>An owl sat there.</p>" * 20 + "</div><p>x</p></body></html>"
+    assert source("a.html", page).text.count("owl") == 20
+    links = "<html><ul>" + "".join(f"<li><a href='{n}'>Owl {n}</a>" for n in range(9)) + "</ul></html>"
+    assert source("a.html", links).text.count("Owl") == 9
+
+
 @pytest.mark.parametrize(
     "html", ["<nav>never closed <p>text", "<p>a</b></i></p>", "<main></main><p>x", "<" * 5000, "&#x110000;"]
 )
@@ -223,6 +248,10 @@ def test_names_in_an_archive_that_lead_out_of_it_write_nothing():
 PIECES = st.lists(
     st.sampled_from(
         [
+            "<div class='menu'>",
+            "</div>",
+            "<a href=''>",
+            "</a>",
             "<p>",
             "</p>",
             "<nav>",
@@ -245,12 +274,12 @@ PIECES = st.lists(
 )
 
 
-@given(PIECES)
-def test_of_any_page_what_is_kept_is_clean_and_kept_and_removed_are_the_whole(pieces):
+@given(PIECES, st.booleans())
+def test_of_any_page_what_is_kept_is_clean_and_kept_and_removed_are_the_whole(pieces, menus):
     """And to clean it once more changes nothing."""
     said = "".join(piece for piece in pieces if not piece.startswith("<") and piece not in ("-->", "&amp;"))
     html = "".join(piece for piece in pieces if piece not in ("<!--", "-->", "<b"))
-    text, removed, _ = page_text(html)
+    text, removed, _ = page_text(html, menus)
     assert dense(text) + removed == dense(said) + html.count("&amp;")
     once = clean(text)[0]
     assert clean(once) == (once, [])
