@@ -1,4 +1,4 @@
-"""How fast each reader is, and that a long file is not held in memory: python tests/benchmarks/readers.py [MB] [--long MB]
+"""How fast each reader is, and that a long file is not held in memory: tests/benchmarks/readers.py [MB] [--long MB]
 
 Files are made here, of the size given (8 MB by default), and a long one of at least 134 MB. Prints MB
 of text for each second of the processor, and the peak of Python's own memory while a long file is read piece by piece.
