@@ -174,6 +174,8 @@ LAUGHS = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><FictionBook><body>
         ("a.epub", files.zipped({"mimetype": "application/epub+zip"})),
         ("a.pdf", files.pdf()[:400]),
         ("a.pdf", b"%PDF-1.4 nothing"),
+        ("a.rtf", files.RTF[:60]),
+        ("a.rtf", bytes(range(256))),
         ("a.fb2", HOSTILE),
         ("a.fb2", LAUGHS),
         ("a.fb2", "<FictionBook>" + "<a>" * 100_000),
@@ -198,6 +200,10 @@ def test_a_bad_file_is_one_clear_sentence(name, raw):
         source(name, raw)
     assert "\n" not in str(caught.value) and name in str(caught.value) and "root:" not in str(caught.value)
     assert [path.name for path in Path().iterdir()] == [name], "and nothing is written"
+
+
+def test_a_plain_text_that_is_called_rtf_is_read_as_what_it_is():
+    assert source("a.rtf", "It rained.\n").text == "It rained.\n"
 
 
 def test_a_bomb_stops_at_the_limit(monkeypatch):
