@@ -6,9 +6,10 @@ import zlib
 
 import pytest
 
-from janelm.errors import JaneLMError
+from janelm.errors import JaneLMError, UsageError
 from janelm.text import rdata
 from janelm.text.corpora import AUSTEN_SHA256, load_sources, read_source
+from janelm.text.sources import given_source
 
 POEM = "Über den Café-Tischen\nsaß niemand — nur der Regen.\n"
 
@@ -86,6 +87,19 @@ def test_a_file_that_is_no_text_is_one_clear_sentence(tmp_path, content, says):
     with pytest.raises(JaneLMError, match=says) as caught:
         read_source(path)
     assert "thing.txt" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [5, b"bytes", ["a list"], None])
+def test_a_text_from_python_that_is_none_is_one_clear_sentence(text):
+    """It used to be an AttributeError from within."""
+    with pytest.raises(UsageError, match=f"of the type {type(text).__name__}, but must be a str"):
+        given_source(text)
+
+
+def test_halves_of_characters_in_a_text_from_python_are_replaced_and_said():
+    """They used to be a UnicodeEncodeError once the run was saved."""
+    source = given_source("It rained.\ud83d\n")
+    assert source.text == "It rained.?\n" and "1 lone surrogates" in source.report[0]
 
 
 def test_a_missing_file_names_the_corpora(tmp_path):
