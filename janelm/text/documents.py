@@ -16,6 +16,7 @@ from .sources import Source
 
 TITLE = re.compile(r"<([^<>\t\n]+)>\t")
 COMMON = 0.01  # of all documents: what is copied more often is training text
+QUICK = 1 << 24  # characters up to which a training takes a closer look at its text
 SHINGLE, NEAR = 5, 0.5  # words in a row that are compared, and the share of them from which a document is a near-copy
 
 
@@ -94,16 +95,18 @@ def _split(documents: list[str], groups: list[list[int]], config: DataConfig) ->
 
 
 def describe_copies(parts: Sequence[list[str]]) -> list[str]:
-    """A sentence on copies in the splits, where there are any."""
+    """Sentences on copies and near-copies in the splits, where there are any."""
     documents = [document for part in parts for document in part]
     groups = copies(documents)
-    more = len(documents) - len(groups)
-    if not more:
-        return []
-    training = len(parts[0])
+    more, training, said = len(documents) - len(groups), len(parts[0]), []
     both = sum(group[0] < training <= group[-1] for group in groups)  # the training documents come first
-    where = "stand on both sides, so that the held-out loss tells little" if both else "stay on one side"
-    return [f"{more:,} of {len(documents):,} documents are copies of others, and {where}"]
+    if more:
+        where = "stand on both sides, so that the held-out loss tells little" if both else "stay on one side"
+        said.append(f"{more:,} of {len(documents):,} documents are copies of others, and {where}")
+    near = near_copies(parts[0], documents[training:]) if sum(map(len, documents)) < QUICK and not both else 0
+    if near:
+        said.append(f"{near:,} of {len(documents) - training:,} held-out documents are near-copies of training ones")
+    return said
 
 
 def near_copies(training: list[str], held_out: list[str]) -> int:

@@ -44,10 +44,12 @@ LATIN = {
     "Hungarian": Language("áéőöóíüúű", "a az egy is nem hogy volt de meg csak mint van el ez"),
     "Romanian": Language("ăîâşţșț", "de la un o nu cu pe din ce mai care pentru este au"),
     "Croatian": Language("čšžćđ", "i je se u na da za su od a ne s kao ali koji bi"),
-    "Turkish": Language("ıişğüöçİâî", "bir ve bu da de ne o ile gibi daha en her"),
+    "Turkish": Language("ıişğüöçİâî", "bir ve bu da de ne o ile gibi daha en her ama kadar sonra var yok ben sen"),
     "Estonian": Language("äõüöšž", "ja on ei ta see oli et kui ka ning mis aga"),
-    "Latvian": Language("āīēšūņļčžģķ", "un ir no uz ar par bet kas to tas ka nav"),
-    "Lithuanian": Language("ėųšįžūąčę", "ir yra kad buvo su bet tai per kaip apie jis ji"),
+    "Latvian": Language("āīēšūņļčžģķ", "un ir no uz ar par bet kas to tas ka nav es tu vai bija kad pie pa jau ap"),
+    "Lithuanian": Language(
+        "ėųšįžūąčę", "ir yra kad buvo su bet tai per kaip apie jis ji ant iki prie nuo man tu nes dar jau tik po"
+    ),
     "Vietnamese": Language("đưôơăâêàáạảãếệộốớờữứừ", "cho khi trong con ra anh em ta"),
     "English": Language("éïèçö", "the of and a to in is it that was he she for with his her not on"),
 }

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..config import DataConfig
 from ..errors import JaneLMError
-from .documents import copies, near_copies, read_documents, settled, split_documents
+from .documents import QUICK, copies, near_copies, read_documents, settled, split_documents
 from .encoded import SPLITS, RunningSplits, text_digest
 from .sources import LongSource, Source, blocks
 from .tidying import PERSONAL
@@ -20,7 +20,6 @@ from .tidying import PERSONAL
 RARE, SHOWN = 3, 20  # how often at most a rare character occurs, and how many of them are shown
 REPEATED = 40  # characters from which a line that training has as well is no chance
 BARS = " ▏▎▍▌▋▊▉█"
-QUICK = 1 << 24  # characters up to which a training looks at its text
 
 
 @cache

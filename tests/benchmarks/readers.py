@@ -1,6 +1,6 @@
-"""How fast each reader is, and that a long file is not held in memory: python tests/benchmarks/readers.py [MB]
+"""How fast each reader is, and that a long file is not held in memory: tests/benchmarks/readers.py [MB] [--long MB]
 
-Files are made here, of the size given (8 MB by default; the long one of 32 times that, and at least 134 MB). Prints MB
+Files are made here, of the size given (8 MB by default), and a long one of at least 134 MB. Prints MB
 of text for each second of the processor, and the peak of Python's own memory while a long file is read piece by piece.
 """
 
@@ -102,7 +102,9 @@ def made(size: int) -> dict[str, bytes]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("megabytes", nargs="?", type=float, default=8, help="size of a file")
-    size = int(parser.parse_args().megabytes * 1e6)
+    parser.add_argument("--long", type=float, default=0, help="size of the one that is read piece by piece")
+    options = parser.parse_args()
+    size = int(options.megabytes * 1e6)
     with tempfile.TemporaryDirectory() as folder:
         for name, raw in made(size).items():
             path = Path(folder) / name
@@ -115,16 +117,16 @@ def main() -> None:
             path.unlink()
         path, text = Path(folder) / "long.txt", write_text(20_000).encode()
         with open(path, "wb") as file:
-            while file.tell() <= max(LONG, 32 * size):
+            while file.tell() <= max(LONG, options.long * 1e6):
                 file.write(text)
-        for options in (DataConfig(), DataConfig(unwrap=True, straighten_quotes=True)):
+        for cleaning in (DataConfig(), DataConfig(unwrap=True, straighten_quotes=True)):
             tracemalloc.start()
             began = time.process_time()
-            (source,) = load_sources((str(path),), options)
+            (source,) = load_sources((str(path),), cleaning)
             length = sum(map(len, source.pieces()))
             seconds, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            what = "cleaned as asked" if options.unwrap else "as it is"
+            what = "cleaned as asked" if cleaning.unwrap else "as it is"
             print(f"long, {what}: {length / 1e6:,.0f} MB in {seconds:.0f} s, peak {peak / 1e6:.1f} MB", flush=True)
 
 

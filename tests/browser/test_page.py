@@ -275,6 +275,15 @@ def test_a_copied_link_replays_the_text_wherever_it_was_stopped(desk, context, a
     expect(other.text).to_have_value(text, timeout=WAIT)
 
 
+def test_a_text_too_long_for_a_link_is_said_and_the_address_stays(desk, address):
+    """Three million characters went into the address bar without a word."""
+    desk.open(address).begin("It rained. " * 4000)
+    before = desk.page.url
+    desk.page.get_by_role("button", name="Copy link").click()
+    expect(desk.page.locator(".flash")).to_have_text("The text is too long for a link: Save keeps it")
+    assert desk.page.url == before
+
+
 def test_a_link_to_the_example_writes_the_example(desk, context, exact_address, host):
     told = example(host[0] / "some" / "exact")
     desk.open(exact_address).page.keyboard.press("Shift")

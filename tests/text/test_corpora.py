@@ -6,9 +6,10 @@ import zlib
 
 import pytest
 
-from janelm.errors import JaneLMError
+from janelm.errors import JaneLMError, UsageError
 from janelm.text import rdata
 from janelm.text.corpora import AUSTEN_SHA256, load_sources, read_source
+from janelm.text.sources import given_source
 
 POEM = "Über den Café-Tischen\nsaß niemand — nur der Regen.\n"
 
@@ -63,6 +64,14 @@ def test_control_characters_are_removed_but_tabs_stay(tmp_path):
     assert source.text == "a\tbc\n" and "2 control" in source.report[0]
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", " \n"])
+def test_a_blank_page_is_a_text_and_that_it_is_blank_is_said(tmp_path, blank):
+    path = tmp_path / "blank.txt"
+    path.write_text(blank * 5000)
+    source = read_source(path)
+    assert source.text == blank * 5000 and source.report == ["has nothing but white space"]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -78,6 +87,19 @@ def test_a_file_that_is_no_text_is_one_clear_sentence(tmp_path, content, says):
     with pytest.raises(JaneLMError, match=says) as caught:
         read_source(path)
     assert "thing.txt" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [5, b"bytes", ["a list"], None])
+def test_a_text_from_python_that_is_none_is_one_clear_sentence(text):
+    """It used to be an AttributeError from within."""
+    with pytest.raises(UsageError, match=f"of the type {type(text).__name__}, but must be a str"):
+        given_source(text)
+
+
+def test_halves_of_characters_in_a_text_from_python_are_replaced_and_said():
+    """They used to be a UnicodeEncodeError once the run was saved."""
+    source = given_source("It rained.\ud83d\n")
+    assert source.text == "It rained.?\n" and "1 lone surrogates" in source.report[0]
 
 
 def test_a_missing_file_names_the_corpora(tmp_path):

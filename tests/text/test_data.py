@@ -332,6 +332,9 @@ def test_near_copies_are_counted():
         "a text of its own that has never been seen before",
     ]
     assert near_copies(training, held_out) == 1
+    assert describe_copies((training, held_out, [])) == ["1 of 2 held-out documents are near-copies of training ones"]
+    lines = [f"the miller went to the mill and slept there all night {i}" for i in range(40)]
+    assert "4 of 4 held-out documents are near-copies" in dataset("\n".join(lines), "lines").report[0]
 
 
 @pytest.mark.parametrize("mark", ["<|endoftext|>", "---", "%"])

@@ -12,6 +12,7 @@ from small import press_ctrl_c, write_text
 from janelm.architectures.crossentropy import IGNORED
 from janelm.cli import main
 from janelm.runs import Run
+from janelm.training import distributed
 from janelm.training.distributed import Team
 
 ROOT = Path(__file__).parents[2]
@@ -96,3 +97,14 @@ def test_shares_are_all_rows_once_and_a_process_without_a_row_counts_for_nothing
         assert all(len(inputs) == len(targets) >= 1 for inputs, targets in parts)
         counted = torch.cat([targets for _, targets in parts])
         assert sorted(counted[counted != IGNORED].tolist()) == list(range(count))
+
+
+def test_processes_wait_for_the_first_as_long_as_it_takes(monkeypatch):
+    """torch's own ten or thirty minutes ended the others while the first learned byte pairs of a long text."""
+    asked = {}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(distributed.dist, "is_initialized", lambda: False)
+    monkeypatch.setattr(distributed.dist, "get_rank", lambda: 1)
+    monkeypatch.setattr(distributed.dist, "init_process_group", lambda backend, **given: asked.update(given))
+    distributed.join_team(torch.device("cpu"))
+    assert asked["timeout"].total_seconds() >= 24 * 60 * 60

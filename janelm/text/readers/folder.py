@@ -22,6 +22,7 @@ from .registry import ENDINGS, PLAIN, READERS, reader_of
 
 HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "icon\r"}
 OFFICE = {".docx", ".odt", ".epub"}  # archives that are one text
+BLANK = 4096  # characters of white space that are a blank page, which is a text, and no empty file
 SHOWN = 5  # files passed over for one reason that are named
 # Of an archive's script and data files only these hold what a person wrote.
 WRITTEN = re.compile(r"(?:^|/)(?:tweets?|tweets?-part\d+|community-tweet)\.js$")
@@ -106,7 +107,11 @@ def _source(file: File, reader: str, reading: Reading) -> Source:
     else:
         text, more = (reading.text, []) if reading.clean else clean(reading.text, normal)
         said += [line for line in more if line not in said]
-    if not text.strip():
+        if file.options.author or file.options.speakers:
+            said.append("is not made of messages, so that --author and --speakers do nothing here")
+    if len(text) >= BLANK and reader == PLAIN.name and text.isspace():
+        said.append("has nothing but white space")
+    elif not text.strip():
         told = f" ({'; '.join(said)})" if said else ""
         raise JaneLMError(f"{file.name} is empty{told}: name a file with text in it")
     return Source(file.name, text, said, documents, reader, reading.authors)

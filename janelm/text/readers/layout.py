@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -17,7 +18,7 @@ FEW, FEWEST = 3, 2  # pages that have the same row at an edge, which makes it a 
 SHORT = 6  # pages of such
 NARROW = 0.75  # of a page's width: lines of prose go as far at least
 LEAST = 4  # lines of a column
-SENTENCE_END = re.compile(r"[.!?…:;。！？][”\"»’')\]]*$")
+SENTENCE_END = re.compile(r"[.!?…:;。！？؟۔׃][”\"»’')\]]*$")
 HYPHEN = re.compile(r"([^\W\d_]+)([-‐\xad])$")
 
 
@@ -143,10 +144,10 @@ def _gutter(page: list[Line]) -> float | None:
         return None
     begin, end = min(line.x0 for line in page), max(line.x1 for line in page)
     width = end - begin
-    best = None
+    best, begins, ends = None, sorted(line.x0 for line in page), sorted(line.x1 for line in page)
     for step in range(60, 141):
         place = begin + width * step / 200
-        across = sum(line.x0 < place < line.x1 for line in page)
+        across = bisect_left(begins, place) - bisect_right(ends, place)
         if best is None or (across, abs(step - 100)) < best[0]:
             best = (across, abs(step - 100)), place
     assert best is not None

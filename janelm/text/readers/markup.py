@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 from .base import File, Reading, dense
 
@@ -38,16 +40,45 @@ PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "div", "section", "articl
 PARAGRAPHS |= {"pre", "figure", "hr", "main", "dl", "body", "header", "address", "figcaption", "details", "center"}
 LINES = {"br", "li", "tr", "dt", "dd", "option", "summary"}
 VOID = {"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr"}
+BLOCKS = {"div", "section", "ul", "ol", "dl", "table", "p", "header", "td"}  # what may be a menu
+# A class or an id that says so: menu, site-nav, breadcrumbs; but not has-sidebar, which is of the whole page.
+MENU = re.compile(
+    r"(?:^|\s)(?!has-|no-|with-)(?:[\w-]*[-_])?(?:menu|nav|navbar|navigation|sidebar|breadcrumbs?|footer|pagination|pager"
+    r"|cookies?|newsletter|adverts?|skip)"
+    r"(?:[-_](?:list|items?|links|wrapper|container|inner|bar|banner|notice|link))?(?=\s|$)",
+    re.IGNORECASE,
+)
+MOST = 4  # times the text that is left, which the menus of a page may be
+LINKS, LINKED, LABEL = 3, 0.6, 40  # links of a menu at least, their share of its text, and characters of one at most
 CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 XML_ENCODING = re.compile(rb"\A<\?xml[^>]+encoding\s*=\s*[\"']([\w-]+)")
 FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1\n", re.DOTALL)
 
 
-class _Page(HTMLParser):
-    """Gathers the text of a page: its main part, where it names one, and what is skipped, by its size."""
+class _Block(NamedTuple):
+    """Where an element began: its first part, and the links, their characters and all characters before it."""
 
-    def __init__(self, only: str | None) -> None:
+    tag: str
+    part: int
+    links: int
+    linked: int
+    size: int
+
+
+class _Page(HTMLParser):
+    """Gathers the text of a page: its main part, where it names one, and what is skipped, by its size.
+
+    With `menus`, what names itself a menu, or is hardly more than links, is skipped too.
+    """
+
+    def __init__(self, only: str | None, menus: bool = False) -> None:
         super().__init__(convert_charrefs=True)
+        self.in_menus = 0  # characters
+        self._menus = menus
+        self._blocks: list[_Block] = []  # those that are open...
+        self._open = Counter[str]()  # ...by their tags
+        self._seen = _Block("", 0, 0, 0, 0)  # all so far
+        self._in_link = self._by_name = False
         self.parts: list[str] = []
         self.removed, self.notes = 0, 0
         self._only, self._inside = only, 0
@@ -63,10 +94,23 @@ class _Page(HTMLParser):
         if self._skipping:
             if tag not in VOID:
                 self._skipping.append(tag)
-        elif tag not in VOID and (tag in SKIPPED or kinds & NOTES or hidden):
+        elif tag not in VOID and (tag in SKIPPED or kinds & NOTES or hidden or self._named_menu(tag, given)):
             self.notes += bool(kinds & NOTES)
             self._skipping.append(tag)
-        elif tag in PARAGRAPHS:
+            self._by_name = self._named_menu(tag, given)
+        else:
+            self._begin(tag, given)
+
+    def _begin(self, tag: str, given: dict[str, str]) -> None:
+        if tag == "a" and "href" in given:
+            self._in_link = True
+            self._seen = self._seen._replace(links=self._seen.links + 1)
+        if self._menus and tag in BLOCKS:
+            if tag == "p":
+                self._end_block(tag)  # nobody need close it
+            self._blocks.append(self._seen._replace(tag=tag, part=len(self.parts)))
+            self._open[tag] += 1
+        if tag in PARAGRAPHS:
             self._pre += tag == "pre"
             self.parts.append("\n\n")
         elif tag in LINES:
@@ -83,33 +127,66 @@ class _Page(HTMLParser):
                     pass
             elif tag in ("body", "html"):
                 self._skipping.clear()
-        elif tag in PARAGRAPHS:
-            self._pre = max(0, self._pre - (tag == "pre"))
-            self.parts.append("\n\n")
+        elif tag == "a":
+            self._in_link = False
+        else:
+            self._end_block(tag)
+            if tag in PARAGRAPHS:
+                self._pre = max(0, self._pre - (tag == "pre"))
+                self.parts.append("\n\n")
+
+    def _named_menu(self, tag: str, given: dict[str, str]) -> bool:
+        return self._menus and tag in BLOCKS and bool(MENU.search(f"{given.get('class', '')} {given.get('id', '')}"))
+
+    def _end_block(self, tag: str) -> None:
+        """Leave out a block that is hardly more than links with short labels."""
+        began = None
+        while self._open[tag] and (began is None or began.tag != tag):
+            began = self._blocks.pop()
+            self._open[began.tag] -= 1
+        if began is None:
+            return
+        links, size = self._seen.links - began.links, self._seen.size - began.size
+        if links >= LINKS and self._seen.linked - began.linked > LINKED * size and size < LABEL * links:
+            self.removed += size
+            self.in_menus += size
+            del self.parts[began.part :]
+            self._seen = began
 
     def handle_data(self, data: str) -> None:
+        size = dense(data)
         if self._skipping or (self._only and not self._inside):
-            self.removed += dense(data)
-        elif self._pre:
+            self.removed += size
+            self.in_menus += size * (bool(self._skipping) and self._by_name)
+            return
+        _, _, links, linked, seen = self._seen
+        self._seen = _Block("", 0, links, linked + size * self._in_link, seen + size)
+        if self._pre:
             self.parts.append(data)
         else:
             self.parts.append(re.sub(r"[ \t\n\r\f]+", " ", data))
 
 
-def page_text(html: str) -> tuple[str, int, int]:
-    """The text of a page, how much was left out (characters but white space), and how many notes were."""
+def page_text(html: str, menus: bool = False) -> tuple[str, int, int]:
+    """The text of a page, how much was left out (characters but white space), and how many notes were.
+
+    With `menus`, those that only their names or their links betray are left out, unless hardly anything is left then.
+    """
     lower = html.lower()
     only = next((tag for tag in ("main", "article") if f"<{tag}" in lower and f"</{tag}" in lower), None)
-    page = _Page(only)
+    page, text = _read_page(html, only, menus)
+    if only and not text:
+        page, text = _read_page(html, None, menus)
+    if page.in_menus > MOST * dense(text):
+        return page_text(html)
+    return text, page.removed, page.notes
+
+
+def _read_page(html: str, only: str | None, menus: bool) -> tuple[_Page, str]:
+    page = _Page(only, menus)
     page.feed(html)
     page.close()
-    text = tidy("".join(page.parts))
-    if only and not text:
-        page = _Page(None)
-        page.feed(html)
-        page.close()
-        text = tidy("".join(page.parts))
-    return text, page.removed, page.notes
+    return page, tidy("".join(page.parts))
 
 
 def tidy(text: str) -> str:
@@ -128,7 +205,7 @@ def read_html(file: File) -> Reading:
     said: list[str] = []
     named = CHARSET.search(file.head) or XML_ENCODING.search(file.head)
     html = file.text(said, _sound(named.group(1).decode(), file.raw) if named else None)
-    text, removed, _ = page_text(html)
+    text, removed, _ = page_text(html, menus=True)
     if removed:
         said.append(f"left out {removed:,} characters of menus, scripts and the like")
     return Reading(text, None, said, dense(text), removed)

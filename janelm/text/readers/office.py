@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import JaneLMError
 from .base import Archive, File, Reading, dense, local, parse_xml
+from .plain import read_plain
 
 OLD_WORD = b"\xd0\xcf\x11\xe0"
 
@@ -23,27 +24,31 @@ def is_docx(file: File) -> bool:
 def read_docx(file: File) -> Reading:
     """The paragraphs as they stand, without notes, heads, feet, comments and what was struck out."""
     archive = Archive(file.name, file.raw)
-    root = parse_xml(archive.read("word/document.xml"))
-    text = _paragraphs(_docx_pieces(root))
+    struck_out = [0]
+    text = _paragraphs(_docx_pieces(parse_xml(archive.read("word/document.xml")), struck_out))
     said = ["read the paragraphs of the Word file"]
-    notes = archive.get("word/footnotes.xml")
-    removed = (
-        sum(dense(element.text or "") for element in parse_xml(notes).iter() if local(element.tag) == "t")
-        if notes
-        else 0
+    notes = sum(
+        _docx_size(parse_xml(raw)) for kind in ("footnotes", "endnotes") if (raw := archive.get(f"word/{kind}.xml"))
     )
-    if removed:
-        said.append(f"left out its footnotes ({removed:,} characters)")
-    return Reading(text, None, said, dense(text), removed)
+    if notes:
+        said.append(f"left out its notes ({notes:,} characters)")
+    if struck_out[0]:
+        said.append(f"left out what was struck out ({struck_out[0]:,} characters)")
+    return Reading(text, None, said, dense(text), notes + struck_out[0])
 
 
-def _docx_pieces(root: Any) -> Iterator[str | None]:
+def _docx_size(root: Any) -> int:
+    return sum(dense(element.text or "") for element in root.iter() if local(element.tag) in ("t", "delText"))
+
+
+def _docx_pieces(root: Any, struck_out: list[int]) -> Iterator[str | None]:
     """Pieces of text, and None where a paragraph begins."""
     waiting = [root]
     while waiting:
         element = waiting.pop()
         kind = local(element.tag)
-        if kind in ("del", "Fallback", "moveFrom"):
+        if kind in ("del", "Fallback", "moveFrom"):  # Fallback says once more what stands beside it
+            struck_out[0] += _docx_size(element) if kind != "Fallback" else 0
             continue
         if kind == "p":
             yield None
@@ -123,6 +128,10 @@ def is_rtf(file: File) -> bool:
 def read_rtf(file: File) -> Reading:
     from striprtf.striprtf import rtf_to_text
 
+    if not is_rtf(file):
+        return read_plain(file)
+    if not file.raw.rstrip(b"\0\r\n\t ").endswith(b"}"):
+        raise JaneLMError(f"{file.name} breaks off before its end: save or fetch it anew")
     # Its own bytes are ASCII; others come as escapes, whose code page it names.
     text = rtf_to_text(file.raw.decode("cp1252", "replace"), errors="replace")
     text = re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-import re
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import replace
 
 from ...errors import JaneLMError
 from .base import LARGEST, File, Reading, dense
+from .glyphs import from_right, lines
 from .layout import Line, columns, paragraphs, without_edges
 
 STREAM = 1 << 26  # bytes of one part of a file once it is unpacked: no page has so much to say
-UNNAMED = re.compile(r"\(cid:\d+\)")  # a sign of a font that does not tell which letter it is
-LIGATURES = {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st"}
-LIGATURE = re.compile("[\ufb00-\ufb06]")
 
 
 def is_pdf(file: File) -> bool:
@@ -43,7 +39,6 @@ def read_pdf(file: File) -> Reading:
         said.append(f"left out {edges:,} running heads and page numbers")
     if hyphens:
         said.append(f"joined {hyphens:,} words that were parted at line ends")
-    text = re.sub(LIGATURE, lambda found: LIGATURES.get(found.group(), "st"), text)
     return Reading(text, None, said, dense(text), max(0, whole - dense(text)))
 
 
@@ -51,9 +46,11 @@ def _pages(file: File, said: list[str]) -> tuple[list[list[Line]], list[float]]:
     """The lines of each page, and its width."""
     try:
         from pdfminer import pdftypes
-        from pdfminer.high_level import extract_pages
-        from pdfminer.layout import LAParams
         from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
+        from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
+        from pdfminer.pdfpage import PDFPage
+
+        from .drawing import Drawn
     except ImportError:
         raise JaneLMError(
             f'{file.name} is a PDF, which needs an extra: install it with pip install "janelm[pdf]"'
@@ -61,35 +58,29 @@ def _pages(file: File, said: list[str]) -> tuple[list[list[Line]], list[float]]:
     pdftypes.zlib = _Bounded(file.name)  # type: ignore  # the library itself unpacks without a limit
     pages: list[list[Line]] = []
     widths: list[float] = []
-    size = pictures = unnamed = aslant = 0
+    size = 0
+    resources = PDFResourceManager()
+    drawn = Drawn(resources)
+    interpreter = PDFPageInterpreter(resources, drawn)
     try:
-        for page in extract_pages(io.BytesIO(file.raw), laparams=LAParams(boxes_flow=None, all_texts=True)):
+        for page in PDFPage.get_pages(io.BytesIO(file.raw)):
             file.check_time()
-            lines = []
-            for element in _text_lines(page):
-                if element is None:
-                    pictures += 1
-                    continue
-                text, strange = UNNAMED.subn("", element.get_text())
-                unnamed += strange
-                if not text.strip():
-                    continue
-                if not _upright(element):
-                    aslant += dense(text)
-                    continue
-                lines.append(Line(" ".join(text.split()), element.x0, element.x1, element.y0, element.y1))
-                size += len(text)
+            interpreter.process_page(page)
+            found = lines(drawn.glyphs)
+            size += sum(len(line.text) for line in found)
             if size > LARGEST:
                 raise JaneLMError(f"{file.name} unpacks to more than {LARGEST >> 20:,} MB, which is the limit: part it")
-            pages.append(lines)
-            widths.append(page.width)
+            if from_right("".join(line.text for line in found)):  # then it is laid out as in a mirror
+                found = [replace(line, x0=drawn.width - line.x1, x1=drawn.width - line.x0) for line in found]
+            pages.append(found)
+            widths.append(drawn.width)
     except (PDFPasswordIncorrect, PDFEncryptionError):
         raise JaneLMError(f"{file.name} is locked with a password: save it without one") from None
-    _check(file.name, sum(len(line.text) for lines in pages for line in lines), len(pages), pictures, unnamed)
-    if unnamed:
-        said.append(f"left out {unnamed:,} signs of fonts that do not tell which letters they are")
-    if aslant:
-        said.append(f"left out {aslant:,} characters that stand upright or aslant")
+    _check(file.name, size, len(pages), drawn.pictures, drawn.unnamed)
+    if drawn.unnamed:
+        said.append(f"left out {drawn.unnamed:,} signs of fonts that do not tell which letters they are")
+    if drawn.aslant:
+        said.append(f"left out {drawn.aslant:,} characters that stand upright or aslant")
     return pages, widths
 
 
@@ -102,23 +93,6 @@ def _check(name: str, characters: int, pages: int, pictures: int, unnamed: int) 
         raise JaneLMError(
             f"{name} is pictures of pages without text (a scan): run text recognition (OCR) over it first"
         )
-
-
-def _text_lines(element: Iterable[Any]) -> Iterator[Any]:
-    """The lines of text in an element of a page, and None for each picture."""
-    from pdfminer.layout import LTFigure, LTImage, LTTextBox, LTTextLine
-
-    for part in element:
-        if isinstance(part, LTTextLine):
-            yield part
-        elif isinstance(part, (LTTextBox, LTFigure)):
-            yield from _text_lines(part)
-        elif isinstance(part, LTImage):
-            yield None
-
-
-def _upright(line: Iterable[Any]) -> bool:
-    return next((part.upright for part in line if hasattr(part, "upright")), True)
 
 
 class _Bounded:

@@ -19,7 +19,7 @@ def read_subtitles(file: File) -> Reading:
     """What is said, one line for each cue, without numbers, times and tags; a line that only repeats is left out."""
     said: list[str] = []
     spoken: list[str] = []
-    cues = repeated = 0
+    cues = repeated = removed = 0
     for block in re.split(r"\n[ \t]*\n", file.text(said)):
         lines = block.strip("\n").split("\n")
         times = next((number for number, line in enumerate(lines[:3]) if TIMES.match(line)), None)
@@ -28,10 +28,11 @@ def read_subtitles(file: File) -> Reading:
         cues += 1
         text = [TAGS.sub("", line).strip() for line in lines[times + 1 :]]
         recent = set(spoken[-2:])  # captions that roll repeat the line before
-        repeated += sum(line in recent for line in text if line)
+        again = [line for line in text if line and line in recent]
+        repeated, removed = repeated + len(again), removed + sum(map(dense, again))
         spoken += [line for line in text if line and line not in recent]
     said.append(f"read {cues:,} subtitles")
     if repeated:
         said.append(f"left out {repeated:,} lines that only repeat the one before")
     whole = "\n".join(spoken) + "\n"
-    return Reading(whole, None, said, dense(whole), 0)
+    return Reading(whole, None, said, dense(whole), removed)

@@ -16,6 +16,8 @@ const ICONS = {
   save: "M12 4v11M7 11l5 5 5-5M5 20h14",
 };
 
+const LONGEST_LINK = 32_000; // characters; few places take a longer one
+
 /** @param {Session} session */
 export function toolbar(session) {
   const { notebook } = session;
@@ -82,6 +84,7 @@ function allow(button, allowed) {
 /** @param {Session} session */
 async function copyLink(session) {
   const address = session.link();
+  if (address.length > LONGEST_LINK) return flash("The text is too long for a link: Save keeps it");
   history.replaceState(null, "", address);
   try {
     await navigator.clipboard.writeText(address);

@@ -5,7 +5,13 @@
 from __future__ import annotations
 
 import io
+import json
+import unicodedata
 import zipfile
+from pathlib import Path
+
+from janelm.config import DataConfig
+from janelm.text.corpora import read_source
 
 CONTAINER = (
     '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
@@ -24,6 +30,15 @@ CHAPTER = (
 )
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 ODF = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+
+
+def source(name: str, raw, **options):
+    """A file of that name, as it is read."""
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    if not isinstance(raw, (str, bytes)):
+        raw = json.dumps(raw)
+    Path(name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
+    return read_source(Path(name), DataConfig(**options))
 
 
 def zipped(members: dict[str, str | bytes]) -> bytes:
@@ -146,3 +161,37 @@ snored.
 ![a picture](p.png)
 """
 MARKDOWN_TEXT = "The mill\n\nThe miller slept and snored.\n\none\ntwo\n"
+
+
+def pdf_as_shown(rows: list[str], right: float = 560) -> bytes:
+    """A PDF of rows that end at the right, letters from left to right as a browser draws them; marks have no width."""
+    letters = sorted({letter for row in rows for letter in row})
+    codes = {letter: code for code, letter in enumerate(letters, 1)}
+    widths = {letter: 0 if unicodedata.category(letter) == "Mn" else 1000 for letter in letters}
+    shown = []
+    for number, row in enumerate(rows):
+        x = right - sum(widths[letter] for letter in row) / 100
+        text = "".join(f"{codes[letter]:02x}" for letter in row)
+        shown.append(f"BT /F 10 Tf 1 0 0 1 {x:.2f} {700 - 14 * number} Tm <{text}> Tj ET")
+    pairs = "\n".join(f"<{code:02x}> <{letter.encode('utf-16-be').hex()}>" for letter, code in codes.items())
+    bodies = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>",
+        _stream("\n".join(shown)),
+        f"<< /Type /Font /Subtype /TrueType /BaseFont /Own /FirstChar 1 /LastChar {len(letters)} /ToUnicode 6 0 R "
+        f"/Widths [{' '.join(str(widths[letter]) for letter in letters)}] /FontDescriptor 7 0 R >>",
+        _stream(f"1 begincodespacerange <00> <ff> endcodespacerange\n{len(codes)} beginbfchar\n{pairs}\nendbfchar"),
+        "<< /Type /FontDescriptor /FontName /Own /Flags 4 /Ascent 800 /Descent -200 >>",
+    ]
+    made, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(bodies, 1):
+        places.append(len(made))
+        made += f"{number} 0 obj\n{body}\nendobj\n".encode()
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    trailer = f"trailer << /Size {len(bodies) + 1} /Root 1 0 R >>\nstartxref\n{len(made)}\n%%EOF\n"
+    return made + f"xref\n0 {len(bodies) + 1}\n0000000000 65535 f \n{table}{trailer}".encode()
+
+
+def _stream(content: str) -> str:
+    return f"<< /Length {len(content)} >>\nstream\n{content}\nendstream"

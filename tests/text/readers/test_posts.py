@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from text.readers import files
+from text.readers.files import source
 
 from janelm.config import DataConfig
 from janelm.errors import JaneLMError, UsageError
@@ -18,14 +19,6 @@ from janelm.text.readers import read_file
 
 def documents(name: str, raw, **options) -> list[str]:
     return source(name, raw, **options).documents
-
-
-def source(name: str, raw, **options):
-    Path(name).parent.mkdir(parents=True, exist_ok=True)
-    if not isinstance(raw, (str, bytes)):
-        raw = json.dumps(raw)
-    Path(name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
-    return read_source(Path(name), DataConfig(**options))
 
 
 def tweet(number: int, text: str, **more) -> dict:
@@ -113,6 +106,12 @@ def test_a_whatsapp_chat_is_its_messages_in_the_form_of_any_phone(place):
 def test_a_book_with_a_few_dates_is_no_chat():
     text = "It was on 4/1/23, 7:05 that it began: so they say.\n" * 30
     assert source("book.txt", text).reader == "plain"
+
+
+def test_an_author_who_is_asked_for_where_nobody_speaks_is_no_silent_wish():
+    """A chat that was not known as one used to be trained on as a whole, without a word."""
+    read = source("book.txt", "It rained.\n" * 30, author=("Ann",))
+    assert read.reader == "plain" and "--author and --speakers do nothing here" in read.report[-1]
 
 
 def test_telegram_one_chat_and_a_whole_account():
@@ -226,6 +225,36 @@ Content-Type: text/html; charset=utf-8
 def test_a_mailbox_is_what_each_sender_wrote():
     assert documents("in.mbox", MBOX) == ["It rained all café.\n\nFrom here it looks so.", "Fine & dry."]
     assert documents("in.mbox", MBOX, author=("Ann Ä",)) == ["It rained all café.\n\nFrom here it looks so."]
+
+
+ATTACHED = """From a@x.example Wed Jan  4 19:05:00 2023
+From: Ann
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=B
+
+--B
+Content-Type: text/plain; charset=x-unknown
+Content-Disposition: attachment; filename=a.txt
+
+Not written here.
+--B
+Content-Type: multipart/alternative; boundary=C
+
+--C
+Content-Type: text/html
+
+<p>As a page.
+--C
+Content-Type: text/plain; charset=x-unknown
+
+As text é.
+--C--
+--B--
+"""
+
+
+def test_of_a_letter_in_parts_the_plain_text_is_read_and_nothing_attached():
+    assert documents("in.mbox", ATTACHED) == ["As text é."]
 
 
 def test_tables_have_one_document_for_each_cell():

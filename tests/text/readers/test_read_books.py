@@ -3,7 +3,6 @@
 # ruff: noqa: E501 (formats of others, as they are)
 
 import gzip
-import io
 import re
 import signal
 from pathlib import Path
@@ -12,21 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from text.readers import files
+from text.readers.files import source
 
 from janelm.config import DataConfig
 from janelm.errors import JaneLMError
 from janelm.text.cleaning import clean
-from janelm.text.corpora import load_sources, read_source
+from janelm.text.corpora import load_sources
 from janelm.text.readers import base, folder
 from janelm.text.readers.base import File, dense
 from janelm.text.readers.markup import page_text, read_html
 from janelm.text.readers.plain import unframe
-
-
-def source(name: str, raw: bytes | str, **options):
-    Path(name).parent.mkdir(parents=True, exist_ok=True)
-    Path(name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
-    return read_source(Path(name), DataConfig(**options))
 
 
 @pytest.mark.parametrize(
@@ -60,131 +54,6 @@ def test_the_text_of_a_file_is_exactly_what_a_reader_reads(name, make, reader, t
 def zip_of(members) -> Path:
     Path("all.zip").write_bytes(files.zipped(members))
     return Path("all.zip")
-
-
-def test_a_pdf_has_its_paragraphs_again_without_heads_numbers_and_hyphens():
-    read = source("a.pdf", files.pdf())
-    assert "MILL" not in read.text and "- 2 -" not in read.text
-    paragraphs = read.text.strip().split("\n\n")
-    assert len(paragraphs) == 8 and all(p[-5:] == "ends." for p in paragraphs)
-    assert "a word that is parted at the end of it. Then the owl ends." in paragraphs[0]
-    assert "8 running heads" in " ".join(read.report) and "joined 4 words" in " ".join(read.report)
-
-
-def drawn(*pages: list[tuple[float, float, str]], size: float = 10) -> bytes:
-    """A PDF with text at places of each page, in millimetres."""
-    from reportlab.lib.pagesizes import A4
-    from reportlab.lib.units import mm
-    from reportlab.pdfgen.canvas import Canvas
-
-    made = io.BytesIO()
-    canvas = Canvas(made, A4)
-    for page in pages:
-        canvas.setFont("Times-Roman", size)
-        for x, y, text in page:
-            canvas.drawString(x * mm, A4[1] - y * mm, text)
-        canvas.showPage()
-    canvas.save()
-    return made.getvalue()
-
-
-COLUMN = [
-    "Der Garten lag still, während sie den lan-",
-    "gen Brief las. Dann ging sie hinein und er-",
-    "zählte ihrer Schwester alles davon.",
-    "    Nobody had wished for a well-known",
-    "letter, said the old owl of the whole wide place.",
-    "And that was all of it.",
-]
-
-
-def test_two_columns_are_read_one_after_the_other_though_they_were_set_row_by_row():
-    """Under a title and above a line that both go across, with a running head that changes sides."""
-    pages = []
-    words = ["early", "late", "dry"]
-    for number, word in enumerate(words, 1):
-        rows = [
-            (15 + 80 * (number % 2), 10, f"GARDENS  {number}"),
-            (15, 25, f"A title of {word} gardens that goes across both of the columns"),
-        ]
-        for row, line in enumerate(COLUMN):
-            indent = 4 * line.startswith(" ")
-            rows += [
-                (15 + indent, 35 + 5 * row, line.strip()),
-                (110 + indent, 35 + 5 * row, line.strip().replace("owl", "fox")),
-            ]
-        pages.append(
-            [
-                *rows,
-                (
-                    15,
-                    75,
-                    f"A line below, about {word} gardens, which is as long as both columns are together, no less.",
-                ),
-            ]
-        )
-    read = source("two.pdf", drawn(*pages))
-    first, second = (
-        [
-            "Der Garten lag still, während sie den langen Brief las. Dann ging sie hinein und erzählte ihrer Schwester alles "
-            "davon.",
-            f"Nobody had wished for a well-known letter, said the old {animal} of the whole wide place. And that was all of it.",
-        ]
-        for animal in ("owl", "fox")
-    )
-    expected = []
-    for word in words:
-        expected += [f"A title of {word} gardens that goes across both of the columns", *first, *second]
-        expected.append(f"A line below, about {word} gardens, which is as long as both columns are together, no less.")
-    assert read.text.strip().split("\n\n") == expected
-    assert "left out 3 running heads" in " ".join(read.report)
-
-
-def test_a_number_that_counts_no_pages_and_a_line_that_returns_once_stay():
-    pages = [
-        [(15, 20, head), *((15, 30 + 5 * row, f"{line} {head}") for row, line in enumerate(COLUMN))]
-        for head in ("7", "1984", "mix")
-    ]
-    text = source("years.pdf", drawn(*pages)).text
-    assert text.startswith("7") and "1984" in text.split() and "mix" in text.split()
-
-
-def test_a_hyphen_stays_in_a_word_that_has_one_elsewhere():
-    rows = [
-        "It was a well-known letter of the old garden there.",
-        "Nobody had wished for it, for it was well-",
-        "known to all of them who had read it there.",
-    ]
-    text = source("a.pdf", drawn([(15, 20 + 5 * row, line) for row, line in enumerate(rows)])).text
-    assert text.count("well-known") == 2
-
-
-def test_the_lines_of_a_poem_stay():
-    verse = ["Rain on the wall,", "a letter for all,", "nobody there", "to climb up the stair."]
-    rows = [(30, 20 + 30 * stanza + 5 * row, line) for stanza in range(3) for row, line in enumerate(verse)]
-    assert source("poem.pdf", drawn(rows)).text == "\n\n".join(["\n".join(verse)] * 3) + "\n"
-
-
-def test_a_part_of_a_pdf_that_unpacks_to_too_much_is_refused(monkeypatch):
-    from janelm.text.readers import pdf
-
-    raw = drawn([(15, 20 + row / 10, "One line of many that are all the same.") for row in range(2000)])
-    assert source("long.pdf", raw).text
-    monkeypatch.setattr(pdf, "STREAM", 10_000)
-    with pytest.raises(JaneLMError, match="unpacks to more than"):
-        source("long.pdf", raw)
-
-
-def test_a_locked_or_scanned_pdf_is_one_clear_sentence():
-    from reportlab.pdfgen.canvas import Canvas
-
-    for password, said in ((None, "scan"), ("y", "locked with a password")):
-        made = io.BytesIO()
-        canvas = Canvas(made, encrypt=password)
-        canvas.showPage()
-        canvas.save()
-        with pytest.raises(JaneLMError, match=said):
-            source("a.pdf", made.getvalue())
 
 
 BOOK = "CHAPTER I\n\nIt rained.\n\nNobody came.\n"
@@ -242,6 +111,31 @@ def test_of_a_page_kept_and_removed_are_the_whole():
     assert reading.kept == dense(reading.text) and reading.kept + reading.removed == dense(seen)
 
 
+MENUS = [
+    '<div class="menu"><p>Where to go from here</p></div>',
+    '<ul id="site-nav"><li>Home<li>Mills</ul>',
+    "<div><a href='/'>Home</a> | <a href='/mills'>Mills</a> | <a href='/owls'>Owls</a></div>",
+    "<table><tr><td><a href='/'>Home</a><td><a href='/mills'>Mills</a><td><a href='/owls'>Owls</a></table>",
+    '<section class="cookie-banner">We count your visits.</section>',
+]
+
+
+@pytest.mark.parametrize("menu", MENUS)
+def test_a_menu_that_only_its_name_or_its_links_betray_is_left_out_and_counted(menu):
+    """Pages without <nav> used to begin with their menus."""
+    body = "<p>An <a href='x'>owl</a> sat there.<p>It <a href='y'>slept</a>.<div class='has-sidebar'>All day.</div>"
+    reading = read_html(File("a.html", f"<html><body>{menu}{body}{menu}</body></html>".encode(), DataConfig()))
+    assert reading.text == "An owl sat there.\n\nIt slept.\n\nAll day."
+    assert reading.removed == 2 * dense(re.sub("<[^>]*>", "", menu))
+
+
+def test_a_page_that_is_hardly_more_than_a_menu_keeps_it():
+    page = "<html><body><div class='left-sidebar'>" + "<p>An owl sat there.</p>" * 20 + "</div><p>x</p></body></html>"
+    assert source("a.html", page).text.count("owl") == 20
+    links = "<html><ul>" + "".join(f"<li><a href='{n}'>Owl {n}</a>" for n in range(9)) + "</ul></html>"
+    assert source("a.html", links).text.count("Owl") == 9
+
+
 @pytest.mark.parametrize(
     "html", ["<nav>never closed <p>text", "<p>a</b></i></p>", "<main></main><p>x", "<" * 5000, "&#x110000;"]
 )
@@ -280,6 +174,8 @@ LAUGHS = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><FictionBook><body>
         ("a.epub", files.zipped({"mimetype": "application/epub+zip"})),
         ("a.pdf", files.pdf()[:400]),
         ("a.pdf", b"%PDF-1.4 nothing"),
+        ("a.rtf", files.RTF[:60]),
+        ("a.rtf", bytes(range(256))),
         ("a.fb2", HOSTILE),
         ("a.fb2", LAUGHS),
         ("a.fb2", "<FictionBook>" + "<a>" * 100_000),
@@ -304,6 +200,10 @@ def test_a_bad_file_is_one_clear_sentence(name, raw):
         source(name, raw)
     assert "\n" not in str(caught.value) and name in str(caught.value) and "root:" not in str(caught.value)
     assert [path.name for path in Path().iterdir()] == [name], "and nothing is written"
+
+
+def test_a_plain_text_that_is_called_rtf_is_read_as_what_it_is():
+    assert source("a.rtf", "It rained.\n").text == "It rained.\n"
 
 
 def test_a_bomb_stops_at_the_limit(monkeypatch):
@@ -354,6 +254,10 @@ def test_names_in_an_archive_that_lead_out_of_it_write_nothing():
 PIECES = st.lists(
     st.sampled_from(
         [
+            "<div class='menu'>",
+            "</div>",
+            "<a href=''>",
+            "</a>",
             "<p>",
             "</p>",
             "<nav>",
@@ -376,12 +280,12 @@ PIECES = st.lists(
 )
 
 
-@given(PIECES)
-def test_of_any_page_what_is_kept_is_clean_and_kept_and_removed_are_the_whole(pieces):
+@given(PIECES, st.booleans())
+def test_of_any_page_what_is_kept_is_clean_and_kept_and_removed_are_the_whole(pieces, menus):
     """And to clean it once more changes nothing."""
     said = "".join(piece for piece in pieces if not piece.startswith("<") and piece not in ("-->", "&amp;"))
     html = "".join(piece for piece in pieces if piece not in ("<!--", "-->", "<b"))
-    text, removed, _ = page_text(html)
+    text, removed, _ = page_text(html, menus)
     assert dense(text) + removed == dense(said) + html.count("&amp;")
     once = clean(text)[0]
     assert clean(once) == (once, [])
