@@ -88,7 +88,7 @@ WINGS = {
     "reading": "words parts measures keyness sentiment names people searching surprise report",
     "site": "change vendor models rooms folder workflow server",
     "studio": "talks batching questions shelf completions figures manual safety api server store "
-    "library texts trainings app",
+    "library texts trainings wishes app",
     "commands": "help mistakes shared resuming look read train write compare score overlap export serve api studio",
     "cli": "",
     "__main__": "",

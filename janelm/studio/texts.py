@@ -63,19 +63,14 @@ class Texts:
     def remove(self, name: str) -> None:
         shutil.rmtree(self.folder(name))
 
-    def look(self, name: str, minutes: float) -> dict[str, Any]:
-        """What the text is made of, as `janelm look` says it. Raises JaneLMError with its sentence where it fails."""
-        command = [
-            sys.executable,
-            "-m",
-            "janelm",
-            "look",
-            str(self.folder(name)),
-            "--json",
-            "--minutes",
-            f"{minutes:g}",
-        ]
-        return json.loads(asked(command, PATIENCE))
+    def look(self, name: str, words: list[str]) -> dict[str, Any]:
+        """What the text is made of, as `janelm look` with these flags says it."""
+        return look([str(self.folder(name)), *words])
+
+
+def look(words: list[str], cwd: Path | None = None) -> dict[str, Any]:
+    """What `janelm look` says, in a process that may fail for itself: raises JaneLMError with its sentence then."""
+    return json.loads(asked([sys.executable, "-m", "janelm", "look", *words, "--json"], PATIENCE, cwd))
 
 
 def asked(command: list[str], patience: float, cwd: Path | None = None) -> str:

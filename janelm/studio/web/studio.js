@@ -20,7 +20,10 @@ const rooms = [
     train.choose(name);
   }),
   train.show,
-  runRoom(find("panel-runs")),
+  runRoom(find("panel-runs"), (run) => {
+    find("tab-train").click();
+    train.from(run);
+  }),
   writeRoom(find("panel-pen")),
   publishRoom(find("panel-publish")),
 ];
