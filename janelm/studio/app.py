@@ -6,9 +6,9 @@ import asyncio
 import json
 import mimetypes
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,16 +18,28 @@ from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from ..errors import JaneLMError
 from ..machine.files import cache_folder
 from ..runs.folder import sample_run
-from ..site.workflow import WORKFLOW
-from .api import UNSTORED, Missing
+from .api import UNSTORED, Missing, unless_gone
 from .library import Library, new_name
+from .pages import Page
+from .shelf import Shelf
+from .states import States
 from .store import Store
-from .texts import Texts, asked, look
+from .texts import Texts, look
 from .trainings import Trainings
-from .wishes import Cleaning, Minutes, MoreWish, RunChange, SiteWish, StopWish, TrainingWish, data_flags
+from .wishes import (
+    Cleaning,
+    Minutes,
+    MoreWish,
+    RoomsWish,
+    RunChange,
+    SiteWish,
+    StepWish,
+    StopWish,
+    TrainingWish,
+    data_flags,
+)
 
 OWN, HOUSE = Path(__file__).parent / "web", Path(__file__).parents[1] / "web"  # the studio's page, the site's
 UPLOADS = ("/studio/texts/", "/studio/import/")  # paths that take files
@@ -46,7 +58,8 @@ class Studio:
         self.store = Store(own)
         self.library, self.texts = Library(self.root / "models", own / "bin"), Texts(own / "texts")
         self.trainings = Trainings(self.store, self.library, own / "logs")
-        self.site, self.ending = own / "site", False
+        self.site, self.rooms = Page(own / "site", self.library), Page(own / "rooms", self.library)
+        self.states, self.ending = States(), False
         self._yardsticks: dict[tuple[str, ...], list[tuple[str, float]]] = {}
 
     def state(self) -> dict[str, Any]:
@@ -58,11 +71,10 @@ class Studio:
             "runs": self.library.table(self.store.notes()),
             "bin": self.library.binned(),
             "samples": [kind for kind in KINDS if sample_run(kind)],
-            "site": self._size() if (self.site / "index.html").exists() else None,
+            "site": self.site.size,
+            "rooms": self.rooms.names,
+            "served": self.rooms.served,
         }
-
-    def _size(self) -> int:
-        return sum(path.stat().st_size for path in self.site.rglob("*") if path.is_file())
 
     def look(self, name: str, cleaning: Cleaning | None, minutes: float | None) -> dict[str, Any]:
         """What a text is made of: cleaned as it is kept, or as asked, and then with places before and after. `minutes`
@@ -106,14 +118,6 @@ class Studio:
             self._yardsticks[key] = look([*key, "--no_speed", "--yardsticks"], self.root).get("yardsticks", [])
         return self._yardsticks[key]
 
-    def publish(self, wish: SiteWish) -> int:
-        """Write the site of these runs, and return its size in bytes."""
-        folders = [str(self.library.find(name).folder) for name in wish.runs]
-        command = [sys.executable, "-m", "janelm", "export", *folders, "--output", str(self.site)]
-        command += ["--precision", wish.precision] + (["--title", wish.title] if wish.title else [])
-        asked(command, 900, self.root)
-        return self._size()
-
     def end(self) -> None:
         self.ending = True
 
@@ -123,7 +127,7 @@ def add_studio(app: FastAPI, studio: Studio) -> None:
     _add_texts(app, studio)
     _add_trainings(app, studio)
     _add_runs(app, studio)
-    _add_site(app, studio)
+    _add_pages(app, studio)
 
     @app.get("/studio/state", tags=["studio"])
     async def state() -> dict[str, Any]:
@@ -148,7 +152,11 @@ def add_studio(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/preview/{path:path}", include_in_schema=False)
     async def preview(path: str) -> Response:
-        return _file(studio.site, path or "index.html")
+        return _file(studio.site.folder, path or "index.html")
+
+    @app.get("/rooms/{path:path}", include_in_schema=False)
+    async def rooms(path: str) -> Response:
+        return _file(studio.rooms.folder, path or "index.html")
 
 
 def _file(folder: Path, path: str) -> Response:
@@ -275,25 +283,31 @@ def _add_runs(app: FastAPI, studio: Studio) -> None:
         return {"done": True}
 
 
-def _add_site(app: FastAPI, studio: Studio) -> None:
+def _add_pages(app: FastAPI, studio: Studio) -> None:
+    shelf: Shelf = app.state.shelf
+
     @app.post("/studio/site", tags=["studio"])
-    async def publish(question: SiteWish) -> dict[str, int]:
+    async def publish(wish: SiteWish) -> dict[str, int | None]:
         """Write the static site of some runs; nothing is sent anywhere."""
-        return {"bytes": await asyncio.to_thread(studio.publish, question)}
+        await asyncio.to_thread(studio.site.publish, wish)
+        return {"bytes": studio.site.size}
 
     @app.get("/studio/site.zip", include_in_schema=False)
     async def site() -> Response:
-        if not (studio.site / "index.html").exists():
-            raise JaneLMError("there is no site yet: write one first")
         folder = Path(tempfile.mkdtemp())
-        path = await asyncio.to_thread(_zip_site, studio.site, folder)
+        path = await asyncio.to_thread(studio.site.zipped, folder)
         return FileResponse(path, filename="site.zip", background=BackgroundTask(shutil.rmtree, folder, True))
 
+    @app.post("/studio/rooms", tags=["studio"])
+    async def open_rooms(wish: RoomsWish) -> dict[str, list[str]]:
+        """Open the page's rooms for some runs; small ones run in the browser, the others here."""
+        return {"served": await asyncio.to_thread(studio.rooms.open, wish.runs)}
 
-def _zip_site(site: Path, folder: Path) -> Path:
-    """The site and the workflow that publishes it on GitHub Pages, as one zip."""
-    shutil.copytree(site, folder / "all" / "site")
-    workflow = folder / "all" / ".github" / "workflows" / "pages.yml"
-    workflow.parent.mkdir(parents=True)
-    workflow.write_text(WORKFLOW.format(folder="site"), encoding="utf-8")
-    return Path(shutil.make_archive(str(folder / "site"), "zip", folder / "all"))
+    @app.post("/studio/steps", tags=["studio"])
+    async def step(wish: StepWish, request: Request) -> Response:
+        """Read tokens with a model: float32 logits, and in the head `x-session` what to go on with."""
+        desk = partial(shelf.get, wish.model)
+        work = studio.states.step(desk, wish.tokens, wish.session, wish.memory, wish.rows)
+        logits, name = await unless_gone(request, work)
+        headers = {"x-session": name} | UNSTORED
+        return Response(logits.astype("<f4").tobytes(), media_type="application/octet-stream", headers=headers)

@@ -66,6 +66,22 @@ class RunChange(Question):
     note: Annotated[str, Field(max_length=5000)] | None = None
 
 
+class StepWish(Question):
+    """Tokens that a page reads next with a model of the server."""
+
+    model: Name
+    tokens: Annotated[list[Annotated[int, Field(ge=0, le=1 << 31)]], Field(min_length=1, max_length=1 << 20)]
+    session: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="The text that they go on with, as the last answer named it; else they begin a new one."
+    )
+    memory: int | None = Field(None, ge=1, le=1 << 31)
+    rows: int = Field(1, ge=1, le=64, description="After how many of the last tokens the logits are wanted.")
+
+
+class RoomsWish(Question):
+    runs: list[Name] = Field(min_length=1, max_length=8)
+
+
 class SiteWish(Question):
     runs: list[Name] = Field(min_length=1, max_length=8)
     title: Annotated[str, Field(max_length=200)] | None = None
