@@ -7,7 +7,7 @@ import json
 import mimetypes
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ from .pages import Page
 from .shelf import Shelf
 from .states import States
 from .store import Store
-from .texts import Texts, look
+from .texts import Texts, look, write_parts
 from .trainings import Trainings
 from .wishes import (
     Cleaning,
@@ -161,11 +161,26 @@ def add_studio(app: FastAPI, studio: Studio) -> None:
 
 def _file(folder: Path, path: str) -> Response:
     """A file of a folder, and of no other."""
-    place = (folder / path).resolve()
-    if not place.is_relative_to(folder.resolve()) or not place.is_file():
+    try:
+        place = (folder / path).resolve()
+        there = place.is_relative_to(folder.resolve()) and place.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        there = False
+    if not there:
         raise Missing("there is no such file here")
     kind = TYPES.get(place.suffix) or mimetypes.guess_type(place.name)[0] or "application/octet-stream"
     return FileResponse(place, media_type=kind, headers={"cache-control": "no-cache"})
+
+
+async def _made(make: Callable[[Path], None], name: str) -> Response:
+    """A file that is made for this answer, and gone after it."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        await asyncio.to_thread(make, folder / "made")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return FileResponse(folder / "made", filename=name, background=BackgroundTask(shutil.rmtree, folder, True))
 
 
 async def _events(studio: Studio, request: Request) -> AsyncIterator[str]:
@@ -267,19 +282,14 @@ def _add_runs(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/studio/zip/{name}", include_in_schema=False)
     async def zipped(name: str) -> Response:
-        handle = tempfile.NamedTemporaryFile(suffix=".zip", delete=False)  # noqa: SIM115
-        handle.close()
-        path = Path(handle.name)
-        await asyncio.to_thread(library.zipped, name, path)
-        return FileResponse(path, filename=f"{name}.zip", background=BackgroundTask(path.unlink, missing_ok=True))
+        return await _made(partial(library.zipped, name), f"{name}.zip")
 
     @app.put("/studio/import/{name}", include_in_schema=False)
     async def unzipped(name: str, request: Request) -> dict[str, bool]:
-        with tempfile.NamedTemporaryFile(suffix=".zip") as file:
-            async for part in request.stream():
-                file.write(part)
-            file.flush()
-            await asyncio.to_thread(library.unzipped, Path(file.name), name)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "run.zip"
+            await write_parts(path, request.stream())
+            await asyncio.to_thread(library.unzipped, path, name)
         return {"done": True}
 
 
@@ -294,9 +304,7 @@ def _add_pages(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/studio/site.zip", include_in_schema=False)
     async def site() -> Response:
-        folder = Path(tempfile.mkdtemp())
-        path = await asyncio.to_thread(studio.site.zipped, folder)
-        return FileResponse(path, filename="site.zip", background=BackgroundTask(shutil.rmtree, folder, True))
+        return await _made(studio.site.zipped, "site.zip")
 
     @app.post("/studio/rooms", tags=["studio"])
     async def open_rooms(wish: RoomsWish) -> dict[str, list[str]]:

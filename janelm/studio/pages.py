@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import JaneLMError
+from ..errors import JaneLMError, cannot_write
 from ..runs.folder import Run
 from ..site.folder import STEPS
 from ..site.workflow import WORKFLOW
@@ -78,15 +78,17 @@ class Page:
         command = [sys.executable, "-m", "janelm", "export", *folders, "--output", str(self.folder), *words]
         asked(command, PATIENCE, self._library.models.parent)
 
-    def zipped(self, folder: Path) -> Path:
-        """The page and the workflow that publishes it on GitHub Pages, as a zip in `folder`."""
+    def zipped(self, target: Path) -> None:
+        """Write the page, and the workflow that publishes it on GitHub Pages, as a zip."""
         if self.size is None:
             raise JaneLMError("there is no site yet: write one first")
-        shutil.copytree(self.folder, folder / "all" / "site")
-        workflow = folder / "all" / ".github" / "workflows" / "pages.yml"
-        workflow.parent.mkdir(parents=True)
-        workflow.write_text(WORKFLOW.format(folder="site"), encoding="utf-8")
-        return Path(shutil.make_archive(str(folder / "site"), "zip", folder / "all"))
+        try:
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+                for path in sorted(self.folder.rglob("*")):
+                    archive.write(path, f"site/{path.relative_to(self.folder).as_posix()}")
+                archive.writestr(".github/workflows/pages.yml", WORKFLOW.format(folder="site"))
+        except OSError as error:
+            raise cannot_write(target, error) from error
 
 
 def _runs_in_a_browser(run: Run) -> bool:

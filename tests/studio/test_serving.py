@@ -9,20 +9,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import httpx
 import numpy as np
 import openai
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given, settings
 from langchain_openai import OpenAI as LangChain
 from prometheus_client.parser import text_string_to_metric_families
 
 from janelm import SamplingConfig, generate, load_run
 from janelm.measuring.scoring import Reader
 from janelm.studio import server
+from studio.conftest import ask_all_that_is_described, until
 
 
 @pytest.fixture
@@ -140,21 +138,14 @@ def test_a_busy_server_says_so_and_when_to_come_back(client, shelf, programs):
         waiting = [socket.create_connection(where) for _ in range(20)]
         for one in waiting:
             one.sendall(f"{head}content-type: application/json\r\n\r\n".encode() + body)
-        _until(lambda: shelf.get("lstm").batch.waiting == 20 and lines, 60)
+        until(lambda: shelf.get("lstm").batch.waiting == 20 and lines, 60)
         answer = client.post("/v1/completions", json=asked)
         assert answer.status_code == 429 and answer.headers["retry-after"] and answer.json()["error"]["code"] == "busy"
         with pytest.raises(openai.RateLimitError):
             programs.completions.create(model="lstm", prompt="The")
         for one in waiting:
             one.close()
-    _until(lambda: not shelf.get("lstm").batch.writing and not shelf.get("lstm").batch.waiting)
-
-
-def _until(reached, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    until(lambda: not shelf.get("lstm").batch.writing and not shelf.get("lstm").batch.waiting)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -168,7 +159,7 @@ def test_who_hangs_up_is_written_for_no_longer(client, shelf, stream):
     else:
         with contextlib.suppress(httpx.ReadTimeout):
             client.post("/v1/completions", json=asked, timeout=2)
-    _until(lambda: batch.writing == 0)
+    until(lambda: batch.writing == 0)
 
 
 def test_the_figures_are_in_prometheus_form(client, programs):
@@ -184,21 +175,7 @@ def test_the_manual_names_every_path_and_runs_nothing(client):
 
 
 def test_no_question_made_from_its_own_description_ends_in_a_500(client):
-    schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
-    for operation in schema.get_all_operations():
-
-        @settings(max_examples=12, suppress_health_check=list(HealthCheck), derandomize=True)
-        @given(case=operation.ok().as_strategy())
-        def ask(case):
-            if isinstance(case.body, dict) and case.body.get("model") is not None:
-                case.body["model"] = "lstm"
-                if isinstance(case.body.get("max_tokens"), int):
-                    case.body["max_tokens"] = min(case.body["max_tokens"], 20)
-            answer = case.call(timeout=20)
-            assert answer.status_code < 500, f"{case.body}: {answer.text[:300]}"
-            assert answer.status_code < 400 or "error" in answer.json()
-
-        ask()
+    assert 200 in ask_all_that_is_described(client, {"model": "lstm", "max_tokens": 20}, 12)
 
 
 def test_told_to_end_it_lets_a_text_come_to_its_end(trained):
