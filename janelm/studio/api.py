@@ -22,7 +22,7 @@ from ..text.tidying import as_trained
 from ..writing.generation import prompt_tokens
 from .batching import Busy
 from .completions import Answering, Client, joined, score
-from .figures import Figures
+from .figures import Figures, Process
 from .manual import manual
 from .questions import (
     Choice,
@@ -52,9 +52,9 @@ class Missing(JaneLMError):
     """What was asked for is not here."""
 
 
-def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]]) -> Figures:
-    """Answer programs' questions about the models that `names` lists."""
-    figures = Figures(shelf)
+def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]], process: Process | None = None) -> Figures:
+    """Answer programs' questions about the models that `names` lists, as one `process` of several or alone."""
+    figures = Figures(shelf, process)
 
     async def desk(name: str) -> Desk:
         if name not in names():
@@ -98,7 +98,7 @@ def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]]) -> Figur
     @app.get("/metrics", response_class=PlainTextResponse, tags=["server"])
     async def metrics() -> Response:
         """Figures for Prometheus."""
-        return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await asyncio.to_thread(figures.text), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/health", tags=["server"])
     async def health() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -167,6 +168,55 @@ def test_the_figures_are_in_prometheus_form(client, programs):
     families = {one.name: one for one in text_string_to_metric_families(client.get("/metrics").text)}
     drawn = {sample.labels["model"]: sample.value for sample in families["janelm_drawn"].samples}
     assert drawn["lstm"] == 5 and "janelm_first_token_seconds" in families
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
+def test_of_several_processes_whichever_is_asked_tells_the_figures_of_all(trained):
+    command = [sys.executable, "-m", "janelm", "api", str(trained / "lstm"), "--port", "0", "--engine", "torch"]
+    serving = subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        address = serving.stdout.readline().strip()
+
+        def drawn() -> dict[str, float]:
+            families = text_string_to_metric_families(httpx.get(f"{address}metrics", timeout=60).text)
+            samples = {one.name: one for one in families}["janelm_drawn"].samples
+            return {sample.labels["process"]: sample.value for sample in samples}
+
+        until(lambda: set(drawn()) == {"0", "1"})
+        for seed in range(12):
+            asked = {"model": "lstm", "prompt": "The", "max_tokens": 5, "seed": seed}
+            httpx.post(f"{address}v1/completions", json=asked, timeout=60).raise_for_status()
+        until(lambda: sum(drawn().values()) == 60)
+        assert drawn() == drawn()
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=60)
+
+
+SETTINGS = [
+    {"temperature": 0.0}, {"temperature": 1.4}, {"top_p": 0.6}, {"top_k": 3}, {"min_p": 0.2},
+    {"repetition_penalty": 1.5}, {"no_repeat_ngram_size": 2},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda each: next(iter(each)))
+def test_each_setting_is_that_of_janelm_write(client, trained, setting):
+    asked = {"model": "transformer", "prompt": "The", "max_tokens": 30, "seed": 2, "temperature": 1.0} | setting
+    sampling = SamplingConfig(**({"temperature": 1.0, "seed": 2} | setting))
+    wanted = "".join(generate(load_run(trained / "transformer"), "The", 30, sampling))
+    assert client.post("/v1/completions", json=asked).json()["choices"][0]["text"] == wanted
+
+
+def test_penalties_and_biases_reach_the_draw(client, trained):
+    asked = {"model": "lstm", "prompt": "The", "max_tokens": 30, "temperature": 0, "seed": 1}
+
+    def written(**more):
+        return client.post("/v1/completions", json=asked | more).json()["choices"][0]["text"]
+
+    plain = written()
+    assert len(set(written(presence_penalty=2))) > len(set(plain)) < len(set(written(frequency_penalty=2)))
+    token = int(load_run(trained / "lstm").tokenizer.encode(plain[0])[0])
+    assert plain[0] not in written(logit_bias={str(token): -100})
 
 
 def test_the_manual_names_every_path_and_runs_nothing(client):

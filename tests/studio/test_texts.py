@@ -107,7 +107,7 @@ def resident(process: int) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
 def test_a_large_upload_does_not_fill_memory(tmp_path):
-    """tests/campaigns/requests.py does it with a gigabyte."""
+    """tests/campaigns/questions.py does it with a gigabyte."""
     command = [sys.executable, "-m", "janelm", "studio", str(tmp_path), "--port", "0", "--no_browser"]
     serving = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     part, most = bytes(range(256)) * 4096, []
