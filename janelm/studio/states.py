@@ -61,6 +61,7 @@ class States:
                 logits, state = told
             said.append(logits[0])
         name = secrets.token_urlsafe(16)
+        self._kept = OrderedDict((each, one) for each, one in self._kept.items() if not one.desk.batch.ending)
         self._kept[name] = _Kept(kept.desk, state)
         while len(self._kept) > min(MOST, kept.desk.batch.most):
             self._kept.popitem(last=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -79,6 +80,13 @@ def test_states_are_as_many_as_fit_and_the_oldest_go(client, studio):
     assert step(client, tokens=[2], session=names[0])[0] == 409
     assert step(client, tokens=[2], session=names[-1])[0].size
     assert step(client, tokens=[10**6])[0] == 400 and step(client, model="none", tokens=[1])[0] == 400
+
+
+def test_texts_of_a_model_that_has_changed_on_disk_are_begun_anew(client, studio, tmp_path):
+    _, name = step(client, tokens=[1])
+    os.utime(tmp_path / "models" / "transformer" / "best.safetensors", (1, 1))
+    step(client, tokens=[1])
+    assert len(studio.states) == 1 and step(client, tokens=[2], session=name)[0] == 409
 
 
 def test_a_text_that_is_stepped_and_texts_that_are_written_share_a_model(client, learned):
