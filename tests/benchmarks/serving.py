@@ -1,12 +1,14 @@
 """How fast many texts are written at once: python tests/benchmarks/serving.py [--json FILE] [--precision int8-weights]
 
-`janelm api` with a model of 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 80 symbols) in a
+`janelm api` with a model of 10.6 million parameters (6 layers, width 384, 6 heads, context 256, 320 byte pairs) in a
 process of its own, asked for 1, 4, 16 and 64 streams at once by another: tokens per second of all streams together from
 the first question to the last token, and the time from a question to its first token, median and 99th percentile; the
-median of --rounds. Then, once, a peer with the same weights in float32: llama.cpp's server from the GGUF export, where
---llama names a Python that has llama-cpp-python[server], or this one has it; else `generate` of transformers, all
-streams as one batch. All have two threads. What our server's memory grows by is shown after the last round. --smallest
-does it with a tiny model: figures that mean nothing.
+median of --rounds. What the server's memory grows by is shown after the last round.
+
+Then, once each, peers with the same weights in float32 and two threads: llama.cpp from the GGUF export, all streams in
+one batch, as npm's node-llama-cpp has it, without a server (what it lacks, it need not do); llama.cpp's server, where
+--llama names a Python that has llama-cpp-python[server]; and `generate` of transformers, all streams as one batch.
+--smallest does it with a tiny model: figures that mean nothing.
 """
 
 from __future__ import annotations
@@ -30,25 +32,31 @@ from typing import Any
 import httpx
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from llama import run_llama
+from small import write_text
+
 from janelm.architectures import build_model
-from janelm.config import DataConfig, TrainingConfig, TransformerConfig
+from janelm.config import DataConfig, TiktokenTokenizerConfig, TrainingConfig, TransformerConfig
 from janelm.export.gguf import gguf_writer
 from janelm.export.huggingface import huggingface_files
 from janelm.machine.files import replace_folder
 from janelm.runs.folder import Run
 from janelm.runs.loaded import RunConfig
-from janelm.text.tokenizers import CharacterTokenizer
+from janelm.text.tokenizers import train_tokenizer
 
 SHAPE = TransformerConfig(layers=6, width=384, heads=6, context_length=256)
 TINY = TransformerConfig(layers=1, width=64, heads=1, context_length=32)
-SYMBOLS = [chr(code) for code in range(32, 112)]
+VOCABULARY = 320  # byte pairs, since llama.cpp reads no characters
 STREAMS, TOKENS, ROUNDS = (1, 4, 16, 64), 240, 3  # prompt and text fit into the context
 PROMPT = "It was a "
+PATIENCE = 120  # seconds for llama.cpp, whose threads wait for each other by spinning: on a busy machine for ever
 Figures = dict[str, float]
 
 
 def write_run(folder: Path, shape: TransformerConfig) -> None:
-    tokenizer = CharacterTokenizer(SYMBOLS)
+    tokenizer = train_tokenizer(TiktokenTokenizerConfig(vocab_size=VOCABULARY), [write_text(500)])
     torch.manual_seed(0)
     model = build_model(shape, tokenizer.vocab_size)
     for weight in model.parameters():
@@ -61,14 +69,15 @@ def write_run(folder: Path, shape: TransformerConfig) -> None:
 async def stream(client: httpx.AsyncClient, seed: int, tokens: int) -> tuple[float, int]:
     """The seconds until the first token, and how many came."""
     asked = {"model": "run", "prompt": PROMPT, "max_tokens": tokens, "seed": seed, "stream": True}
-    began, first, count = time.perf_counter(), 0.0, 0
+    began, first, count, whole = time.perf_counter(), 0.0, 0, False
     async with client.stream("POST", "/v1/completions", json=asked) as answer:
         answer.raise_for_status()
         async for line in answer.aiter_lines():
-            if line.startswith("data: {") and '"text": ""' not in line:
+            if line.startswith("data: {"):
                 first = first or time.perf_counter() - began
                 count += 1
-    return first, count
+                whole |= '"finish_reason": "length"' in line
+    return first, tokens if whole else count  # parts of characters may come together with the next
 
 
 async def measure(address: str, streams: int, tokens: int) -> Figures:
@@ -77,10 +86,12 @@ async def measure(address: str, streams: int, tokens: int) -> Figures:
         began = time.perf_counter()
         found = await asyncio.gather(*(stream(client, seed, tokens) for seed in range(streams)))
         seconds = time.perf_counter() - began
-    firsts = sorted(first for first, _ in found)
-    late = firsts[min(len(firsts) - 1, round(0.99 * len(firsts)))]
-    total = sum(count for _, count in found)
-    return {"tokens_per_second": total / seconds, "first_median": statistics.median(firsts), "first_p99": late}
+    return figures_of([first for first, _ in found], sum(count for _, count in found), seconds)
+
+
+def figures_of(firsts: list[float], tokens: int, seconds: float) -> Figures:
+    late = sorted(firsts)[min(len(firsts) - 1, round(0.99 * len(firsts)))]
+    return {"tokens_per_second": tokens / seconds, "first_median": statistics.median(firsts), "first_p99": late}
 
 
 def memory(process: int) -> float:
@@ -114,13 +125,35 @@ def ours(folder: Path, precision: str, tokens: int, rounds: int) -> dict[str, Fi
     return figures
 
 
-def llama(python: str, folder: Path, tokens: int) -> dict[str, Figures]:
+def llama_batch(folder: Path, tokens: int) -> dict[str, Figures]:
+    """llama.cpp itself, all streams in one context whose batches they share."""
+    script, streams = Path(__file__).with_name("llama.mjs"), [str(each) for each in STREAMS]
+    figures = {}
+    try:
+        lines = run_llama(script, str(gguf(folder)), PROMPT, str(tokens), *streams, timeout=PATIENCE).splitlines()
+    except subprocess.TimeoutExpired:
+        print(f"llama.cpp, in one batch: more than {PATIENCE} s, left out")
+        lines = []
+    for line in lines:
+        told = json.loads(line)
+        figures[str(told["streams"])] = figures_of(told["firsts"], told["tokens"], told["seconds"])
+        show("llama.cpp, in one batch", told["streams"], figures[str(told["streams"])])
+    return figures
+
+
+def gguf(folder: Path) -> Path:
+    file = folder.parent / "run.gguf"
+    if not file.exists():
+        gguf_writer(Run(folder).load(), "fp32", say=lambda line: None)(file)
+    return file
+
+
+def llama_server(python: str, folder: Path, tokens: int) -> dict[str, Figures]:
     """llama.cpp's server from Python's package, which writes one text after the other."""
-    loaded, file = Run(folder).load(), folder.parent / "run.gguf"
-    gguf_writer(loaded, "fp32", say=lambda line: None)(file)
+    loaded = Run(folder).load()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words = {"model": file, "model_alias": "run", "port": port, "n_ctx": loaded.config.model.context_length}
+    words = {"model": gguf(folder), "model_alias": "run", "port": port, "n_ctx": loaded.config.model.context_length}
     words |= {"n_threads": 2, "n_threads_batch": 2, "interrupt_requests": False, "verbose": False}
     command = [python, "-m", "llama_cpp.server", *(str(each) for name in words for each in (f"--{name}", words[name]))]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -158,7 +191,7 @@ def transformers(folder: Path, tokens: int) -> dict[str, Figures]:
         limits = {"max_new_tokens": count, "min_new_tokens": count, "do_sample": True}
         written = model.generate(**asked, **limits, logits_processor=LogitsProcessorList([note]))
         seconds, total = time.perf_counter() - began, written[:, asked["input_ids"].shape[1] :].numel()
-        return {"tokens_per_second": total / seconds, "first_median": firsts[0], "first_p99": firsts[0]}
+        return figures_of(firsts[:1] * streams, total, seconds)
 
     write(2, 8)
     for streams in STREAMS:
@@ -190,10 +223,13 @@ def main() -> None:
         folder = Path(name) / "run"
         write_run(folder, shape)
         figures = {"janelm": ours(folder, options.precision, tokens, rounds)}
-        peer = "llama.cpp" if python else "transformers"
-        figures[peer] = llama(python, folder, tokens) if python else transformers(folder, tokens)
-    times = figures["janelm"]["16"]["tokens_per_second"] / figures[peer]["16"]["tokens_per_second"]
-    print(f"at 16 streams {times:.1f} times {peer}")
+        figures["llama.cpp"] = llama_batch(folder, tokens)
+        if python:
+            figures["llama.cpp's server"] = llama_server(python, folder, tokens)
+        figures["transformers"] = transformers(folder, tokens)
+    for peer in [name for name in figures if name != "janelm" and "16" in figures[name]]:
+        times = figures["janelm"]["16"]["tokens_per_second"] / figures[peer]["16"]["tokens_per_second"]
+        print(f"at 16 streams {times:.1f} times {peer}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))
 
