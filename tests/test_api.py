@@ -87,8 +87,8 @@ WINGS = {
     "records callbacks loop finish trackers pipeline lessons",
     "reading": "words parts measures keyness sentiment names people searching surprise report",
     "site": "change vendor models rooms folder workflow server",
-    "studio": "talks batching questions shelf completions figures manual safety api server store "
-    "library texts trainings app",
+    "studio": "talks batching questions shelf states completions figures manual safety api server store "
+    "library texts trainings wishes pages app",
     "commands": "help mistakes shared resuming look read train write compare score overlap export serve api studio",
     "cli": "",
     "__main__": "",

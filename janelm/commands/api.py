@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -68,18 +70,18 @@ def needed():  # type: ignore[no-untyped-def]
     return server
 
 
-def _answer(options: ApiOptions, place, opened) -> None:  # type: ignore[no-untyped-def]
+def _answer(options: ApiOptions, place, opened, process=None) -> None:  # type: ignore[no-untyped-def]
     serving = needed()
     more = {"engine": options.engine, "precision": options.precision, "say": say}
     shelf, names = serving.shelf_of(options.runs, **more, most=options.texts, most_waiting=options.waiting)
     say(f"ready: {', '.join(names)}; what programs may ask is at /docs; Ctrl-C ends it")
-    app = serving.guarded(serving.api_app(shelf, lambda: names), place)
+    app = serving.guarded(serving.api_app(shelf, lambda: names, process=process), place)
     serving.serve(app, opened, shelf.end, say)
 
 
 def _many(options: ApiOptions, place, opened) -> int:  # type: ignore[no-untyped-def]
     """Several processes that answer at one port; one that ends by itself is replaced."""
-    children: set[int] = set()
+    children: dict[int, int] = {}  # numbers of the system, and ours
     ending = False
 
     def end(number: int, _: object) -> None:
@@ -91,27 +93,31 @@ def _many(options: ApiOptions, place, opened) -> int:  # type: ignore[no-untyped
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, end)
     began: list[float] = []
-    while children or not ending:
-        while len(children) < options.workers and not ending:
-            began = [moment for moment in began if moment > time.monotonic() - 60] + [time.monotonic()]
-            if len(began) > 5 * options.workers:
-                end(0, None)
-                raise JaneLMError("the processes that answer end again and again: see what they said above")
-            children.add(_child(options, place, opened))
-        children.discard(os.wait()[0])
+    with tempfile.TemporaryDirectory() as figures:
+        while children or not ending:
+            while len(children) < options.workers and not ending:
+                began = [moment for moment in began if moment > time.monotonic() - 60] + [time.monotonic()]
+                if len(began) > 5 * options.workers:
+                    end(0, None)
+                    raise JaneLMError("the processes that answer end again and again: see what they said above")
+                number = min(set(range(options.workers)) - set(children.values()))
+                children[_child(options, place, opened, number, Path(figures))] = number
+            children.pop(os.wait()[0], None)
     return 0
 
 
-def _child(options: ApiOptions, place, opened) -> int:  # type: ignore[no-untyped-def]
-    """Its number, in the parent. The parent has no models and no threads, so that it may be copied at any time."""
-    number = os.fork()
-    if number:
-        return number
+def _child(options: ApiOptions, place, opened, number: int, figures: Path) -> int:  # type: ignore[no-untyped-def]
+    """The system's number of it, in the parent, which has no models and no threads: it may be copied at any time."""
+    child = os.fork()
+    if child:
+        return child
     code = 1
     try:
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, signal.default_int_handler)
-        _answer(options, place, opened)
+        from ..studio.figures import Process
+
+        _answer(options, place, opened, Process(number, figures))
         code = 0
     except JaneLMError as error:
         say(f"janelm api: {error}")

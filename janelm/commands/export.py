@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..runs.folder import Run
 
 
-PAGE_ONLY = ("title", "prompt", "cdn", "workflow")
+PAGE_ONLY = ("title", "prompt", "cdn", "served", "workflow")
 HOW_TO_LOAD = """\
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -54,6 +54,8 @@ class ExportOptions:
     runtime: Literal["native", "onnxruntime"] = "native"
     """What runs the models in the browser: the page's own step, or ONNX Runtime, which is larger
     and runs all models."""
+    served: tuple[str, ...] = ()
+    """Names of runs that stay with the studio, which steps them for a page that it shows itself."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
@@ -90,7 +92,8 @@ def _page(options: ExportOptions) -> int:
 
     output = options.output or Path("site")
     precision = options.precision or "int6-weights"
-    site = SiteOptions(precision, options.title, options.prompt, options.cdn, options.read, options.runtime)
+    same = {name: getattr(options, name) for name in ("title", "prompt", "cdn", "read", "runtime", "served")}
+    site = SiteOptions(precision, **same)
     write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:
         say(f"{write_workflow(output)} publishes it on GitHub Pages: commit it together with {output}")

@@ -14,6 +14,7 @@ from ..config import DataConfig, check
 from .shared import parse, say
 
 WIDTH = 40  # of the longest bar
+REFERENCE = "on Austen's novels, with byte pairs, on two cores,"
 MANY_EPOCHS = 100  # from which a text is learnt by heart, whatever its size
 
 
@@ -27,6 +28,10 @@ class LookOptions:
     """The budget of a training, which its size is chosen by."""
     speed: bool = True
     """Measure how fast this machine trains, by a few steps, to tell how often a budget reads the text."""
+    yardsticks: bool = False
+    """Also tell what a loss on this text means: what gzip, xz and the frequencies of letters come to."""
+    preview: bool = False
+    """Also show places before and after the cleaning that is asked for."""
     json: bool = False
     """Print all of it as JSON."""
     write: str | None = None
@@ -41,8 +46,10 @@ def look_command(arguments: list[str], program: str) -> int:
     check(config)
     from ..machine.files import write_atomically
     from ..text.corpora import load_sources
-    from ..text.looking import look
+    from ..text.documents import settled
+    from ..text.looking import QUICK, changes, look
     from ..text.sources import joined
+    from ..text.tidying import untidied
 
     sources = load_sources(config.data, config)
     if options.write is not None:
@@ -50,7 +57,14 @@ def look_command(arguments: list[str], program: str) -> int:
         say(f"the clean text is in {options.write}")
     seen = look(sources, config)
     seen["training"] = _training(seen, options.minutes, options.speed)
+    if options.yardsticks and seen["characters"] < QUICK:
+        from ..measuring.yardsticks import splits_of, yardsticks
+
+        splits = splits_of(sources, settled(config, sources))
+        seen["yardsticks"] = yardsticks(splits["train"], splits["validation"])
     seen["warnings"] = _warnings(seen)
+    if options.preview:
+        seen["changes"] = changes(load_sources(config.data, untidied(config)), sources)
     print(json.dumps(seen, ensure_ascii=False, indent=1) if options.json else "\n".join(_lines(seen)))
     return 0
 
@@ -78,11 +92,12 @@ def _training(seen: dict[str, Any], minutes: float, measure: bool) -> dict[str, 
         "steps_per_epoch": -(-tokens // training.batch_tokens),
     }
     if measure:
-        from ..training.forecast import measured_speed
+        from ..training.forecast import measured_speed, reached
 
         found |= measured_speed(size, training, seen["different"] + 1)
         found["tokens_in_budget"] = round(found["tokens_per_second"] * 60 * minutes)
         found["epochs"] = found["tokens_in_budget"] / max(1, tokens)
+        found["reached"] = reached(minutes)
     return found
 
 
@@ -151,9 +166,16 @@ def _lines(seen: dict[str, Any]) -> list[str]:
         )
     lines += ["", "what is held out: " + ", ".join(_part(name, part) for name, part in seen["split"].items())]
     lines.append(f"  it begins {seen['held_out_begins'][:70]!r}")
-    training = seen["training"]
-    lines += [
-        "",
+    if seen.get("yardsticks"):
+        lines.append("  in bits per byte, by " + "; ".join(f"{name} {bits:.2f}" for name, bits in seen["yardsticks"]))
+    lines += ["", *_training_lines(seen["training"])]
+    for old, new in seen.get("changes", []):
+        lines += ["", *(f"- {line}" for line in old.split("\n")), *(f"+ {line}" for line in new.split("\n"))]
+    return lines + [f"note: {warning}" for warning in seen["warnings"]]
+
+
+def _training_lines(training: dict[str, Any]) -> list[str]:
+    lines = [
         f"in {training['minutes']:g} minutes: preset {training['preset']}, {training['parameters']:,} parameters; "
         f"{training['tokens']:,} tokens (characters), read once in {training['steps_per_epoch']:,} steps",
     ]
@@ -163,7 +185,10 @@ def _lines(seen: dict[str, Any]) -> list[str]:
             f"{training['steps']} steps on this {training['device']} just now "
             f"({training['tokens_per_second']:,.0f} tokens/s, not compiled); evaluations take some of it"
         )
-    return lines + [f"note: {warning}" for warning in seen["warnings"]]
+    if training.get("reached"):
+        each = ", ".join(f"{kind} {bits:.2f}" for kind, bits in training["reached"].items())
+        lines.append(f"  for comparison, {REFERENCE} so many minutes came to, in bits per byte: {each}")
+    return lines
 
 
 def _part(name: str, part: dict[str, int]) -> str:

@@ -74,14 +74,18 @@ def export_graph(run: LoadedRun) -> onnx.ModelProto:
 def export_apart(run: LoadedRun) -> tuple[onnx.ModelProto, Weights]:
     """The same, unchecked and without its matrices, and these by their names in the graph: what `OnnxEngine` runs
     without copying them once more."""
-    config, kind, vocab_size = run.config.model, run.config.model.kind, run.tokenizer.vocab_size
-    model, weights, states = _authored_whole(run) if kind in EXPORTERS else _traced(run)
+    model, weights, states = _authored_whole(run) if run.config.model.kind in EXPORTERS else _traced(run)
     model.producer_name, model.producer_version = "janelm", __version__
-    description = {"name": run.name, "kind": kind, "config": to_dict(config), "vocab_size": vocab_size}
-    description |= {"prompts": of_prompts(run.config.data)}
-    description |= {"tokenizer": _compact(run.tokenizer), "opset": OPSET, "precision": "fp32"}
-    write_description(model, description | states)
+    write_description(model, describe(run) | states)
     return model, {tensor.name: weights[tensor.name] for tensor in outside(model)}
+
+
+def describe(run: LoadedRun) -> dict[str, Any]:
+    """What a graph of this run says of itself, but for its states."""
+    config = run.config.model
+    named = {"name": run.name, "kind": config.kind, "config": to_dict(config), "vocab_size": run.tokenizer.vocab_size}
+    tokens = {"prompts": of_prompts(run.config.data), "tokenizer": _compact(run.tokenizer)}
+    return named | tokens | {"opset": OPSET, "precision": "fp32"}
 
 
 def _authored_whole(run: LoadedRun) -> tuple[onnx.ModelProto, Weights, dict[str, Any]]:

@@ -53,6 +53,7 @@ class SiteOptions:
     cdn: bool = False
     read: Shown = "auto"
     runtime: Literal["native", "onnxruntime"] = "native"  # the page's own step, or ONNX Runtime
+    served: tuple[str, ...] = ()  # names of models that a server runs, beside whose rooms the page lies
 
 
 def write_site(
@@ -71,16 +72,17 @@ def write_site(
     if len(set(names)) < len(names):
         raise UsageError(f"two of the runs have the same name ({', '.join(names)}): rename a folder")
     check_replaceable(output, "manifest.json", "a site")
-    options = with_runtime(options, [run.config().model.kind for run in runs], say)
+    kinds = [run.config().model.kind for run in runs if run.name not in options.served]
+    options = with_runtime(options, kinds, say)
     vendor = {} if options.cdn else _vendor(options, say)
-    models = [make_model(run, options.precision, options.prompt, say) for run in runs]
+    models = [make_model(run, options.precision, options.prompt, say, run.name in options.served) for run in runs]
     replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say)))
 
 
 def with_runtime(options: SiteOptions, kinds: list[str], say: Callable[[str], None]) -> SiteOptions:
     """The same with ONNX Runtime, which runs all that can be exported, where the page's own step lacks something."""
     lacking = [f"a model of kind {kind}" for kind in kinds if kind not in STEPS]
-    if options.precision == "int8":
+    if options.precision == "int8" and kinds:
         lacking.append("products in int8")
     if options.runtime == "onnxruntime" or not lacking:
         return options
@@ -122,7 +124,7 @@ def site_files(
         ".nojekyll": b"",
     }
     site["service_worker.js"] = web["service_worker.js"]
-    return site | kept | {model.path: model.graph for model in models}
+    return site | kept | {model.path: model.graph for model in models if model.path}
 
 
 def _room(path: str) -> dict[str, str]:

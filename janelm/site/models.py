@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from ..config import DataConfig, SamplingConfig, to_dict
-from ..engines import Engine, OnnxEngine
+from ..engines import Engine, OnnxEngine, choose_engine
 from ..errors import JaneLMError
-from ..export.graphs import export_graph, read_description
+from ..export.graphs import describe, export_graph, read_description
 from ..export.precision import quantise
 from ..runs.dataset import dataset_of
 from ..runs.figures import Results
@@ -30,6 +30,7 @@ from .change import measure
 
 EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters
 PARAGRAPH_TOKENS = 50_000  # among which a paragraph's beginning is looked for
+SERVED = "../studio/steps"  # where a server steps models, beside a page that it shows
 EXAMPLE = SamplingConfig(temperature=0.8, seed=1)
 
 
@@ -54,50 +55,72 @@ class _Text:
     problem: str | None = None
 
 
-def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str], None]) -> SiteModel:
-    """Export, shrink, measure and describe the model of `run`.
+def make_model(
+    run: Run, precision: str, prompt: str | None, say: Callable[[str], None], served: bool = False
+) -> SiteModel:
+    """Export, shrink, measure and describe the model of `run`; or, if it is `served`, describe it as one that a server
+    runs at full precision.
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
     results, loaded, text = run.results(), run.load(), _read_text(run)
+    made = _served(loaded) if served else _exported(loaded, precision, text, say)
+    titles = _titles(run.config().data, text.sources)
+    entry = {
+        "name": run.name,
+        "kind": loaded.config.model.kind,
+        "precision": made.precision,
+        **made.place,
+        "parameters": results["parameters"],
+        "description": made.description,
+        "card": _card(run, results),
+        "losses": results["losses"],
+        "overlap": results.get("overlap", {}),
+        "precision_change": made.change,
+        "curves": _curves(run),
+        **titles,
+        "example": _example(loaded, made.engine, _example_prompt(text, titles) if prompt is None else prompt),
+    }
+    return SiteModel(made.graph, entry)
+
+
+class _Made(NamedTuple):
+    """What runs the model: a file of the page, or a server."""
+
+    engine: Engine
+    description: Mapping[str, Any]
+    place: dict[str, Any]
+    precision: str = "fp32"
+    graph: bytes = b""
+    change: dict[str, Any] | None = None
+
+
+def _served(loaded: LoadedRun) -> _Made:
+    """Its states stay with the server, which does not show its inside."""
+    config = loaded.config.model
+    ring = {"ring": {"memory": config.context_length - 1, "inputs": {}}} if config.bounded_memory else {}
+    description = describe(loaded) | {"states": []} | ring
+    engine = choose_engine(loaded, "auto", say=lambda line: None)
+    return _Made(engine, description, {"file": "", "bytes": 0, "sha256": "", "served": SERVED})
+
+
+def _exported(loaded: LoadedRun, precision: str, text: _Text, say: Callable[[str], None]) -> _Made:
     full = export_graph(loaded)
     graph = full if precision == "fp32" else quantise(full, precision)
     content = graph.SerializeToString(deterministic=True)
     engine = OnnxEngine(graph, threads=1)  # as the page runs it
-    change: dict[str, Any] | None
-    if precision == "fp32":
-        change = None
-    elif text.dataset is None:
+    change: dict[str, Any] | None = None
+    if precision != "fp32" and text.dataset is None:
         change = {"not_measured": text.problem}
-        say(f"{run.name}: what {precision} costs is not measured, because {text.problem}")
-    else:
+        say(f"{loaded.name}: what {precision} costs is not measured, because {text.problem}")
+    elif precision != "fp32" and text.dataset is not None:
         measured = measure(OnnxEngine(full, threads=1), engine, text.dataset)
-        say(f"{run.name} as {precision}: {measured}")
-        change = {
-            "bits_per_byte_fp32": measured.full,
-            "bits_per_byte": measured.chosen,
-            "bytes": measured.bytes,
-        }
-    titles = _titles(run.config().data, text.sources)
+        say(f"{loaded.name} as {precision}: {measured}")
+        change = {"bits_per_byte_fp32": measured.full, "bits_per_byte": measured.chosen, "bytes": measured.bytes}
     digest = hashlib.sha256(content).hexdigest()
-    entry = {
-        "name": run.name,
-        "kind": loaded.config.model.kind,
-        "precision": precision,
-        "file": f"models/{slug(run.name)}-{precision}-{digest[:8]}.onnx",
-        "bytes": len(content),
-        "sha256": digest,
-        "parameters": results["parameters"],
-        "description": read_description(graph),
-        "card": _card(run, results),
-        "losses": results["losses"],
-        "overlap": results.get("overlap", {}),
-        "precision_change": change,
-        "curves": _curves(run),
-        **titles,
-        "example": _example(loaded, engine, _example_prompt(text, titles) if prompt is None else prompt),
-    }
-    return SiteModel(content, entry)
+    file = f"models/{slug(loaded.name)}-{precision}-{digest[:8]}.onnx"
+    place = {"file": file, "bytes": len(content), "sha256": digest}
+    return _Made(engine, read_description(graph), place, precision, content, change)
 
 
 def slug(name: str) -> str:

@@ -118,7 +118,7 @@ def yardsticks_of(run: Run) -> list[tuple[str, float]]:
     except JaneLMError:
         return []
     validation = splits_of(sources, config.data)
-    lines = yardsticks(validation["train"], validation["validation"], dataset)
+    lines = yardsticks(validation["train"], validation["validation"], dataset.tokenizer)
     for kind in ("transformer", "lstm"):
         sample = sample_run(kind)
         if sample and sample.name != run.name and same_text(sample.facts(), run.facts()):

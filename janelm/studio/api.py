@@ -22,7 +22,7 @@ from ..text.tidying import as_trained
 from ..writing.generation import prompt_tokens
 from .batching import Busy
 from .completions import Answering, Client, joined, score
-from .figures import Figures
+from .figures import Figures, Process
 from .manual import manual
 from .questions import (
     Choice,
@@ -40,10 +40,11 @@ from .questions import (
     listed,
 )
 from .shelf import Desk, Shelf
+from .states import Lost
 
 log = logging.getLogger("janelm")
 T = TypeVar("T")
-STATUSES = (400, 401, 403, 404, 413, 415, 429, 500, 503)
+STATUSES = (400, 401, 403, 404, 409, 413, 415, 429, 500, 503)
 PROBLEMS: dict[int | str, dict[str, Any]] = {status: {"model": ProblemAnswer} for status in STATUSES}
 
 
@@ -51,9 +52,9 @@ class Missing(JaneLMError):
     """What was asked for is not here."""
 
 
-def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]]) -> Figures:
-    """Answer programs' questions about the models that `names` lists."""
-    figures = Figures(shelf)
+def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]], process: Process | None = None) -> Figures:
+    """Answer programs' questions about the models that `names` lists, as one `process` of several or alone."""
+    figures = Figures(shelf, process)
 
     async def desk(name: str) -> Desk:
         if name not in names():
@@ -76,7 +77,7 @@ def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]]) -> Figur
         answering = Answering(await desk(question.model), question, _client(request, question.user))
         pieces = _timed(answering.pieces(), figures, question.model)
         if not question.stream:
-            told = await _unless_gone(request, _all(pieces))
+            told = await unless_gone(request, _all(pieces))
             return answering.answer(joined(told), usage=True)
         nothing: list[Choice] = []
         first = await anext(pieces, nothing)  # what is wrong with the question is still a status
@@ -86,7 +87,7 @@ def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]]) -> Figur
     async def score_text(question: ScoreQuestion, request: Request) -> Any:
         """How well a model expects a text: bits per byte."""
         model = await desk(question.model)
-        return await _unless_gone(request, score(model, question, _client(request, question.user)))
+        return await unless_gone(request, score(model, question, _client(request, question.user)))
 
     @app.post("/v1/embeddings", response_model=Embeddings, responses=PROBLEMS, tags=["text"])
     async def embed(question: EmbeddingQuestion) -> Embeddings:
@@ -97,7 +98,7 @@ def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]]) -> Figur
     @app.get("/metrics", response_class=PlainTextResponse, tags=["server"])
     async def metrics() -> Response:
         """Figures for Prometheus."""
-        return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await asyncio.to_thread(figures.text), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/health", tags=["server"])
     async def health() -> dict[str, str]:
@@ -146,6 +147,8 @@ def from_error(error: JaneLMError) -> JSONResponse:
     if isinstance(error, Busy):
         status = 503 if error.ending else 429
         return problem(status, str(error), code="busy", headers={"retry-after": "2"})
+    if isinstance(error, Lost):
+        return problem(409, str(error), code="lost")
     if isinstance(error, Missing):
         return problem(404, str(error), "model", "not_found")
     return problem(400, str(error))
@@ -187,7 +190,7 @@ async def _timed(pieces: AsyncIterator[list[Choice]], figures: Figures, model: s
         yield piece
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """What `work` comes to; it is given up when whoever asked has gone."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(request))
     try:

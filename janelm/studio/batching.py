@@ -14,8 +14,9 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from ..errors import JaneLMError
 from ..writing.generation import side_by_side
 from .talks import Said, Talk
 
+T = TypeVar("T")
 MOST_WAITING = 256  # orders; whoever comes then is told that the server is busy
 
 
@@ -88,6 +90,7 @@ class Batch:
         self.engine, self.most, self.most_waiting = engine, most or side_by_side(engine.config), most_waiting
         self.figures = Figures()
         self._waiting: deque[Order] = deque()
+        self._errands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._seats: list[_Seat] = []
         self._reading: tuple[Order, Iterator[tuple[np.ndarray, State]]] | None = None
         self._last: Any = None  # what the last chunk said
@@ -103,6 +106,11 @@ class Batch:
     @property
     def writing(self) -> int:
         return len(self._seats)
+
+    @property
+    def ending(self) -> bool:
+        """Whether it takes no more orders."""
+        return self._ending
 
     def submit(self, *orders: Order) -> None:
         """Take all of these orders, or none. Raises Busy where too many wait already."""
@@ -122,6 +130,16 @@ class Batch:
             order.gone = True
             self._changed.notify()
 
+    def between(self, work: Callable[[], T]) -> Future[T]:
+        """Have something done between two steps, by the thread that alone uses the engine. Raises Busy."""
+        done: Future[T] = Future()
+        with self._changed:
+            if self._ending or len(self._errands) >= self.most_waiting:
+                raise Busy(self._ending)
+            self._errands.append((work, done))
+            self._changed.notify()
+        return done
+
     def end(self) -> None:
         """Take no more orders; those that wait are told so, and those under way go on."""
         with self._changed:
@@ -137,21 +155,39 @@ class Batch:
             self._ended = True
             self._changed.notify()
         self._thread.join()
+        for _, done in self._errands:
+            done.set_exception(Busy(ending=True))
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._ended or self._waiting or self._seats or self._reading)
+                self._changed.wait_for(lambda: self._ended or self._waiting or self._errands or self._busy)
                 if self._ended:
                     return
                 self._forget_the_gone()
                 self._take_one_more()
             try:
+                self._run_an_errand()
                 self._read_on()
                 self._draw_and_step()
             except Exception as error:  # whoever waits must hear of it, whatever it is
                 self._give_up(error)
             time.sleep(0)  # whoever takes in questions must not wait for Python's lock as long as it may be kept
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._seats or self._reading)
+
+    def _run_an_errand(self) -> None:
+        if not self._errands:
+            return
+        work, done = self._errands.popleft()
+        if not done.set_running_or_notify_cancel():
+            return
+        try:
+            done.set_result(work())
+        except Exception as error:  # it is told to whoever asked
+            done.set_exception(error)
 
     def _forget_the_gone(self) -> None:
         self._waiting = deque(order for order in self._waiting if not order.gone)

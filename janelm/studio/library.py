@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -96,6 +97,7 @@ class Library:
             config, facts = run.config(), run.facts()
             row |= {
                 "kind": config.model.kind,
+                "data": [Path(name).name for name in config.data.data],
                 "minutes": config.training.minutes,
                 "parameters": facts.get("parameters"),
                 "text": ", ".join(Path(name).name for name in facts["sources"]),
@@ -110,7 +112,7 @@ class Library:
         except (JaneLMError, KeyError) as error:
             if "kind" not in row:
                 row["problem"] = str(error)
-        return {name: None if value != value else value for name, value in row.items()}  # JSON knows no NaN
+        return {name: _number(value) for name, value in row.items()}
 
     def curves(self, name: str) -> dict[str, Any]:
         """What was measured and written while a run learned."""
@@ -119,13 +121,15 @@ class Library:
             rows = run.metrics()
         except JaneLMError:
             rows = []
-        columns = ("seconds", "tokens", "train_bits_per_byte", "validation_bits_per_byte")
+        columns = ("seconds", "tokens", "train_bits_per_byte", "validation_bits_per_byte", "gradient_norm")
         try:
             parts = SAMPLE.split((run.folder / "samples.txt").read_text(encoding="utf-8"))
         except OSError:
             parts = []
         samples = [{"step": int(step.replace(",", "")), "text": text.strip()} for step, text in _pairs(parts[1:])]
-        return {"name": name, "samples": samples} | {column: [row[column] for row in rows] for column in columns}
+        return {"name": name, "samples": samples} | {
+            column: [_number(row[column]) for row in rows] for column in columns
+        }
 
     def compare(self, names: list[str]) -> dict[str, Any]:
         """The settings in which runs differ, and why the comparison may not be fair."""
@@ -222,6 +226,11 @@ def _extract(archive: Path, folder: Path) -> None:
                     if left < 0:
                         raise UsageError("this is no zip of a run: it unpacks to more than one can be")
                     target.write(part)
+
+
+def _number(value: Any) -> Any:
+    """None for what is no number: JSON knows no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _move(source: Path, target: Path) -> None:

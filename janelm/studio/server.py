@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from ..errors import JaneLMError, UsageError
 from ..runs.folder import find_run
 from .api import add_api, add_errors
+from .figures import Process
 from .safety import Doorkeeper, Guard
 from .shelf import Shelf
 
@@ -50,7 +51,9 @@ class Place:
         return Place(self.host, self.port, token)
 
 
-def api_app(shelf: Shelf, names: Callable[[], list[str]], title: str = "JaneLM") -> FastAPI:
+def api_app(
+    shelf: Shelf, names: Callable[[], list[str]], title: str = "JaneLM", process: Process | None = None
+) -> FastAPI:
     """The application that answers programs."""
 
     @asynccontextmanager
@@ -61,7 +64,7 @@ def api_app(shelf: Shelf, names: Callable[[], list[str]], title: str = "JaneLM")
     app = FastAPI(title=title, version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.shelf = shelf
     add_errors(app)
-    add_api(app, shelf, names)
+    add_api(app, shelf, names, process)
     return app
 
 

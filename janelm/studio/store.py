@@ -1,4 +1,4 @@
-"""What must survive a restart besides the runs themselves: the queue of trainings, and notes. SQLite."""
+"""What must survive a restart besides runs and texts: the queue of trainings, notes, how texts are cleaned. SQLite."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ create table if not exists trainings (
     state text not null default 'waiting', process integer, code integer, discard integer not null default 0
 );
 create table if not exists notes (run text primary key, note text not null);
+create table if not exists cleaning (text text primary key, options text not null);
 """
 COLUMNS = ("id", "name", "together", "arguments", "state", "process", "code", "discard")
 
@@ -94,6 +95,15 @@ class Store:
 
     def rename(self, old: str, new: str) -> None:
         self._run("update or replace notes set run = ? where run = ?", new, old)
+
+    def clean(self, text: str, options: dict[str, Any]) -> None:
+        """Keep how a text is cleaned; no options forget it."""
+        self._run("delete from cleaning where text = ?", text)
+        if options:
+            self._run("insert into cleaning values (?, ?)", text, json.dumps(options))
+
+    def cleaning(self) -> dict[str, dict[str, Any]]:
+        return {text: json.loads(options) for text, options in self._run("select text, options from cleaning")}
 
     def close(self) -> None:
         with self._lock:

@@ -44,13 +44,10 @@ class Texts:
         folder = self._folder / new_name(name)
         if not FILE.fullmatch(file) or file.startswith(".") or PART in file:
             raise UsageError(f"{file[:100]!r} is no name of a file here")
-        size, temporary = 0, folder / f".{os.urandom(6).hex()}{PART}"
+        temporary = folder / f".{os.urandom(6).hex()}{PART}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "xb") as target:
-                async for part in parts:
-                    size += len(part)
-                    target.write(part)
+            size = await write_parts(temporary, parts)
             os.replace(temporary, folder / file)
         except OSError as error:
             raise cannot_write(folder / file, error) from error
@@ -63,19 +60,27 @@ class Texts:
     def remove(self, name: str) -> None:
         shutil.rmtree(self.folder(name))
 
-    def look(self, name: str, minutes: float) -> dict[str, Any]:
-        """What the text is made of, as `janelm look` says it. Raises JaneLMError with its sentence where it fails."""
-        command = [
-            sys.executable,
-            "-m",
-            "janelm",
-            "look",
-            str(self.folder(name)),
-            "--json",
-            "--minutes",
-            f"{minutes:g}",
-        ]
-        return json.loads(asked(command, PATIENCE))
+    def look(self, name: str, words: list[str]) -> dict[str, Any]:
+        """What the text is made of, as `janelm look` with these flags says it."""
+        return look([str(self.folder(name)), *words])
+
+
+async def write_parts(path: Path, parts: AsyncIterator[bytes]) -> int:
+    """Write a new file part by part as it comes, and return its size in bytes. Raises JaneLMError on a full disk."""
+    size = 0
+    try:
+        with open(path, "xb") as target:
+            async for part in parts:
+                size += len(part)
+                target.write(part)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return size
+
+
+def look(words: list[str], cwd: Path | None = None) -> dict[str, Any]:
+    """What `janelm look` says, in a process that may fail for itself: raises JaneLMError with its sentence then."""
+    return json.loads(asked([sys.executable, "-m", "janelm", "look", *words, "--json"], PATIENCE, cwd))
 
 
 def asked(command: list[str], patience: float, cwd: Path | None = None) -> str:

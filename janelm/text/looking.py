@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections import Counter
@@ -14,12 +15,13 @@ from ..config import DataConfig
 from ..errors import JaneLMError
 from .documents import QUICK, copies, near_copies, read_documents, settled, split_documents
 from .encoded import SPLITS, RunningSplits, text_digest
-from .sources import LongSource, Source, blocks
+from .sources import LongSource, Source, blocks, joined
 from .tidying import PERSONAL
 
 RARE, SHOWN = 3, 20  # how often at most a rare character occurs, and how many of them are shown
 REPEATED = 40  # characters from which a line that training has as well is no chance
 BARS = " ▏▎▍▌▋▊▉█"
+BEGINNING, EXCERPT = 1 << 14, 400  # characters that are compared before and after cleaning, and of a place that is shown
 
 
 @cache
@@ -176,3 +178,25 @@ def _look_at_running_text(sources: list[Source], config: DataConfig, seen: dict[
 
 def _lines(block: str) -> list[str]:
     return [line for line in re.split(r"\n+", block) if len(line) >= REPEATED]
+
+
+def changes(before: list[Source], after: list[Source], most: int = 8) -> list[tuple[str, str]]:
+    """Places at the beginning of a text that cleaning has changed: how they were, and what became of them."""
+    beginnings = [_beginning(sources) for sources in (before, after)]
+    old, new = (text.split("\n") for text in beginnings)
+    cut = max(map(len, beginnings)) == BEGINNING
+    found: list[tuple[str, str]] = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        only_cut_elsewhere = cut and found and b == len(old) and d == len(new)
+        if kind != "equal" and not only_cut_elsewhere:
+            found.append(("\n".join(old[a:b])[:EXCERPT], "\n".join(new[c:d])[:EXCERPT]))
+    return found[:most]
+
+
+def _beginning(sources: list[Source]) -> str:
+    text = ""
+    for piece in joined(sources):
+        text += piece
+        if len(text) >= BEGINNING:
+            break
+    return text[:BEGINNING]

@@ -36,6 +36,10 @@ PERSONAL = {
     "handle": re.compile(r"(?<![\w.@/])@\w[\w.]*\w"),
     "phone": re.compile(r"(?<![\w.,-])(?:\+|\(?0)[\d(](?:[ ().\-/]{0,2}\d){6,13}(?!\w)"),
 }
+TIDYING = (
+    "after", "before", "first", "last", "drop_front_matter", "drop_headings", "unwrap", "straighten_quotes",
+    "lower_case", "blank_out",
+)  # fmt: skip
 Part = TypeVar("Part", str, list[str])
 FRONT = 1 << 20  # characters of a long text in which its front matter is looked for
 
@@ -48,6 +52,11 @@ class Step:
     do: Callable[[str], tuple[str, int]]
     by: Literal["whole", "lines", "paragraphs"] = "lines"
     """What a long text must not be parted within, so that it comes to the same."""
+
+
+def untidied(options: DataConfig) -> DataConfig:
+    """The same without any cleaning that a person asks for."""
+    return replace(options, **{name: getattr(DataConfig(), name) for name in TIDYING})
 
 
 def tidied(source: Source, options: DataConfig) -> Source:

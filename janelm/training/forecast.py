@@ -1,12 +1,14 @@
-"""How fast this machine would train a model, from a few real steps of it."""
+"""How fast this machine would train a model, from a few real steps of it; and what such budgets have come to."""
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TypedDict, cast
 
+import numpy as np
 import torch
 
 from ..architectures import build_model
@@ -18,6 +20,12 @@ from .step import Stepper
 
 SECONDS = 2.0  # of steps that are timed
 STEPS = 2  # at least
+# What budgets of minutes came to on Austen's novels, with byte pairs, on two cores: bits per byte of held-out text.
+# From the first table of docs/measurements.md.
+REACHED = {
+    "transformer": {2: 1.6794, 5: 1.5257, 10: 1.4629, 30: 1.4429, 120: 1.4002},
+    "lstm": {10: 1.5065, 20: 1.5141},
+}
 
 
 class Speed(TypedDict):
@@ -47,6 +55,17 @@ def measured_speed(model: ModelConfig, training: TrainingConfig, vocab_size: int
     seconds = time.perf_counter() - began
     torch.set_rng_state(state)
     return {"tokens_per_second": steps * batch[0].numel() / seconds, "steps": steps, "device": device.type}
+
+
+def reached(minutes: float) -> dict[str, float]:
+    """What so many minutes came to where they were measured, by architecture: between two budgets, the line over the
+    logarithm of minutes; nothing beyond the first and the last."""
+    found = {}
+    for kind, measured in REACHED.items():
+        if min(measured) <= minutes <= max(measured):
+            logs = [math.log(each) for each in measured]
+            found[kind] = float(np.interp(math.log(minutes), logs, list(measured.values())))
+    return found
 
 
 def _silent(line: str) -> None:

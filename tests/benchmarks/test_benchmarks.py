@@ -112,4 +112,6 @@ def test_site(text):
 
 
 def test_serving():
-    assert has_figures(run("serving", "--smallest"), "1 streams:", "64 streams:", "memory:")
+    assert has_figures(
+        run("serving", "--smallest"), "janelm api, 1 streams:", "64 streams:", "memory:", "at 16 streams"
+    )

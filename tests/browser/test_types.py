@@ -21,12 +21,12 @@ def test_the_page_passes_the_type_checker(tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text("{}")
         subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *packages], cwd=folder, check=True)
-    web = TESTS.parent / "janelm" / "web"
+    web, studio = TESTS.parent / "janelm" / "web", TESTS.parent / "janelm" / "studio" / "web"
     modules = str(folder / "node_modules")
     config = {
         "extends": str(web / "tsconfig.json"),
-        "compilerOptions": {"paths": {"*": [f"{modules}/*"]}, "typeRoots": [modules]},
-        "include": [f"{web}/**/*.js"],
+        "compilerOptions": {"paths": {"/house/*": [f"{web}/*"], "*": [f"{modules}/*"]}, "typeRoots": [modules]},
+        "include": [f"{web}/**/*.js", f"{studio}/**/*.js"],
     }
     (tmp_path / "tsconfig.json").write_text(json.dumps(config))
     checked = subprocess.run([compiler, "--project", tmp_path], capture_output=True, text=True)

@@ -13,6 +13,7 @@ SHARES = {
     "damage": ["--files", "400"],
     "disk": ["--only", "write"],
     "soak": ["--tokens", "3000", "--trainings", "4"],
+    "questions": ["--questions", "600", "--megabytes", "48"],
 }
 
 

@@ -1,16 +1,13 @@
 """The GGUF, opened by a real llama.cpp: node-llama-cpp's, which npm has built for each system."""
 
 import json
-import os
-import platform
-import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from llama import run_llama
 from small import SHAPES, TOKENIZERS, TRAINING, likeliest, quiet, random_run
 
 from janelm.cli import main
@@ -18,42 +15,21 @@ from janelm.config import SamplingConfig, TiktokenTokenizerConfig
 from janelm.engines import TorchEngine
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.gguf import gguf_writer
-from janelm.machine.files import cache_folder
 from janelm.runs import load_run
 from janelm.training.pipeline import train
 from janelm.writing.generation import generate
 
-VERSION = "3.22.0"
-BUILT = {
-    ("linux", "x86_64"): "linux-x64",
-    ("linux", "aarch64"): "linux-arm64",
-    ("darwin", "arm64"): "mac-arm64-metal",
-    ("darwin", "x86_64"): "mac-x64",
-}
 SHAPE = replace(SHAPES["transformer"], context_length=64)
 pytestmark = pytest.mark.needs("npm")
 
 
 @pytest.fixture(scope="module")
 def llama():
-    """`llama(file, text, count)`: what llama.cpp says; npm fetches it once into the cache folder."""
-    folder = cache_folder() / "llama" / VERSION
-    script = folder / "llama.mjs"
-    if not (folder / "node_modules" / "node-llama-cpp").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text("{}")
-        built = f"@node-llama-cpp/{BUILT[sys.platform, platform.machine()]}"
-        # Of the builds for each processor and graphics card, which come as optional packages, one is enough.
-        flags = ["--silent", "--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts"]
-        packages = [f"node-llama-cpp@{VERSION}", f"{built}@{VERSION}"]
-        subprocess.run(["npm", "install", *flags, *packages], cwd=folder, check=True, timeout=300)
-    shutil.copy(Path(__file__).with_name("llama.mjs"), script)
+    """`llama(file, text, count)`: what llama.cpp says."""
 
     def say(file, text, count=1):
-        command = ["node", str(script), str(Path(file).resolve()), text, str(count)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"NODE_ENV": ""})
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        script = Path(__file__).with_name("llama.mjs")
+        return json.loads(run_llama(script, str(Path(file).resolve()), text, str(count), timeout=120))
 
     return say
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from janelm.errors import UsageError
-from janelm.studio import safety, server
-from studio.conftest import KINDS, running
+from janelm.studio import pages, safety, server, texts
+from studio.conftest import KINDS, ask_all_that_is_described, running
 
 ASKED = json.dumps({"model": "lstm", "prompt": "The", "max_tokens": 2}).encode()
 JSON = {"content-type": "application/json"}
@@ -35,6 +39,55 @@ ATTACKS = {
 }  # fmt: skip
 
 
+TRAINING = json.dumps({"name": "new", "text": "tale"}).encode()
+EVIL = {"origin": "http://evil.example"}
+# The same for what the studio answers: method, path, headers, body, status.
+STUDIO_ATTACKS = {
+    "another page starts a training": ("POST", "/studio/trainings", JSON | EVIL, TRAINING, 403),
+    "a form starts a training": ("POST", "/studio/trainings", {"content-type": "text/plain"}, TRAINING, 415),
+    "another page sends a file": ("PUT", "/studio/texts/tale/x.txt", EVIL, b"x", 403),
+    "another page sends a run": ("PUT", "/studio/import/x", EVIL, b"x", 403),
+    "another page throws a run away": ("DELETE", "/studio/runs/lstm", EVIL, None, 403),
+    "a picture in another page throws a run away": ("GET", "/studio/trainings/1/stop", {}, None, 405),
+    "another page listens": ("GET", "/studio/events", {"sec-fetch-site": "cross-site"}, None, 403),
+    "another page takes a run along": ("GET", "/studio/zip/lstm", {"sec-fetch-site": "same-site"}, None, 403),
+    "another page frames the rooms": (
+        "GET", "/rooms/", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
+        None, 403,
+    ),
+    "a foreign name reads the state": ("GET", "/studio/state", {"host": "evil.example"}, None, 403),
+    "a foreign name steps a model": ("POST", "/studio/steps", JSON | {"host": "evil.example"}, b"{}", 403),
+    "a page of the studio's own that is a folder": ("GET", "/own/", {}, None, 404),
+    "the list of trainings as a file": ("GET", "/preview/../studio.db", {}, None, 404),
+    "the same with a written slash": ("GET", "/rooms/..%2F..%2Fstudio%2Fstudio.db", {}, None, 404),
+    "an absolute path": ("GET", "/own//etc/passwd", {}, None, 404),
+    "a null byte": ("GET", "/own/x%00.js", {}, None, 404),
+    "a run that is a flag": (
+        "POST", "/studio/trainings", JSON, json.dumps({"name": "--resume", "text": "tale"}).encode(), 400,
+    ),
+    "a run that is a path": (
+        "POST", "/studio/runs/lstm", JSON, json.dumps({"name": "../../evil"}).encode(), 400,
+    ),
+    "a text that is a path": (
+        "POST", "/studio/trainings", JSON, json.dumps({"name": "new", "text": "../models"}).encode(), 400,
+    ),
+    "an ancestor that is a path": (
+        "POST", "/studio/trainings", JSON,
+        json.dumps({"name": "new", "text": "tale", "ancestor": "../../etc"}).encode(), 400,
+    ),
+    "a page of a path": ("POST", "/studio/site", JSON, json.dumps({"runs": ["/etc"]}).encode(), 400),
+    "somebody else's text": (
+        "POST", "/studio/steps", JSON, json.dumps({"model": "lstm", "tokens": [1], "session": "guess"}).encode(), 409,
+    ),
+    "a zip that is a pickle": ("PUT", "/studio/import/new", {}, b"\x80\x04cos\nsystem\n(S'true'\ntR.", 400),
+    "numbers that are none": (
+        "POST", "/studio/trainings", JSON, b'{"name": "new", "text": "tale", "minutes": NaN}', 400,
+    ),
+    "a body that is deep": ("POST", "/studio/trainings", JSON, b"[" * 100_000, 400),
+    "a file larger than it may be": ("PUT", "/studio/texts/tale/x.txt", {"content-length": str(5 << 30)}, None, 413),
+}  # fmt: skip
+
+
 @pytest.fixture
 def open_client(shelf):
     """A client of a server that others can reach, without its token."""
@@ -53,6 +106,20 @@ def test_an_attack_is_refused(client, attack):
         return
     answer = client.request(method, path, headers=headers, content=ASKED if method == "POST" else None)
     assert answer.status_code == status and "error" in answer.json()
+
+
+@pytest.mark.parametrize("attack", STUDIO_ATTACKS)
+def test_an_attack_on_the_studio_is_refused_and_changes_nothing(studio_client, kept, tmp_path, attack):
+    method, path, headers, body, status = STUDIO_ATTACKS[attack]
+    (tmp_path / "studio" / "texts" / "tale").mkdir(parents=True)
+    before = studio_client.get("/studio/state").json()
+    if "content-length" in headers or "/../" in path:  # the client would not send it so
+        answer = _raw(studio_client, f"{method} {path} HTTP/1.1", headers)
+        assert answer.startswith(f"HTTP/1.1 {status}"), answer[:300]
+    else:
+        answer = studio_client.request(method, path, headers=headers, content=body)
+        assert answer.status_code == status and "error" in answer.json(), answer.text[:300]
+    assert studio_client.get("/studio/state").json() == before
 
 
 def _raw(client, line, headers, body=b""):
@@ -125,6 +192,29 @@ def test_an_address_with_a_token_leads_nowhere_else(open_client):
     )
 
 
+def test_what_is_secret_is_never_logged(trained):
+    """Neither the token nor what was asked, whatever goes wrong."""
+    token = "a-secret-of-the-tests-which-nobody-reads"
+    command = [sys.executable, "-m", "janelm", "api", str(trained / "lstm"), "--port", "0", "--engine", "torch"]
+    environment = os.environ | {"JANELM_TOKEN": token}
+    serving = subprocess.Popen(
+        [*command, "--host", "0.0.0.0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        printed = serving.stdout.readline()
+        assert printed.count(token) == 1, "the address is printed once"
+        address = f"http://127.0.0.1:{urlsplit(printed.strip()).port}"
+        for path in (f"/?token={token}", f"/nothing?token={token}", "/v1/models?token=wrong-secret"):
+            httpx.get(address + path)
+        given = {"authorization": f"Bearer {token}"}
+        asked = {"model": "lstm", "prompt": "a secret prompt", "max_tokens": 2, "stop": ""}
+        assert httpx.post(f"{address}/v1/completions", json=asked, headers=given).status_code == 400
+    finally:
+        serving.terminate()
+        rest, said = serving.communicate(timeout=60)
+    assert not any(secret in rest + said for secret in (token, "wrong-secret", "secret prompt"))
+
+
 def test_only_who_listens_to_others_needs_a_token_and_it_is_another_each_time(monkeypatch):
     monkeypatch.delenv("JANELM_TOKEN", raising=False)
     assert server.Place().with_token().token is None
@@ -133,3 +223,13 @@ def test_only_who_listens_to_others_needs_a_token_and_it_is_another_each_time(mo
     monkeypatch.setenv("JANELM_TOKEN", "short")
     with pytest.raises(UsageError, match="at least 16"):
         server.Place("0.0.0.0").with_token()
+
+
+def test_no_question_made_from_the_studios_description_ends_in_a_500(studio_client, kept, tmp_path, monkeypatch):
+    """What starts other programs is asked with one that answers at once."""
+    monkeypatch.setattr(texts, "asked", lambda *_: "{}")
+    monkeypatch.setattr(pages, "asked", lambda *_: "")
+    (tmp_path / "studio" / "texts" / "tale").mkdir(parents=True)
+    known = {"model": "lstm", "max_tokens": 5, "name": "lstm", "text": "tale", "runs": ["lstm"], "tokens": [1, 2]}
+    found = ask_all_that_is_described(studio_client, known, 8)
+    assert {200, 400} <= found

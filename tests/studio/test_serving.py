@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 
 import httpx
 import numpy as np
 import openai
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given, settings
 from langchain_openai import OpenAI as LangChain
 from prometheus_client.parser import text_string_to_metric_families
 
 from janelm import SamplingConfig, generate, load_run
 from janelm.measuring.scoring import Reader
 from janelm.studio import server
+from studio.conftest import ask_all_that_is_described, until
 
 
 @pytest.fixture
@@ -140,21 +139,14 @@ def test_a_busy_server_says_so_and_when_to_come_back(client, shelf, programs):
         waiting = [socket.create_connection(where) for _ in range(20)]
         for one in waiting:
             one.sendall(f"{head}content-type: application/json\r\n\r\n".encode() + body)
-        _until(lambda: shelf.get("lstm").batch.waiting == 20 and lines, 60)
+        until(lambda: shelf.get("lstm").batch.waiting == 20 and lines, 60)
         answer = client.post("/v1/completions", json=asked)
         assert answer.status_code == 429 and answer.headers["retry-after"] and answer.json()["error"]["code"] == "busy"
         with pytest.raises(openai.RateLimitError):
             programs.completions.create(model="lstm", prompt="The")
         for one in waiting:
             one.close()
-    _until(lambda: not shelf.get("lstm").batch.writing and not shelf.get("lstm").batch.waiting)
-
-
-def _until(reached, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    until(lambda: not shelf.get("lstm").batch.writing and not shelf.get("lstm").batch.waiting)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -168,7 +160,7 @@ def test_who_hangs_up_is_written_for_no_longer(client, shelf, stream):
     else:
         with contextlib.suppress(httpx.ReadTimeout):
             client.post("/v1/completions", json=asked, timeout=2)
-    _until(lambda: batch.writing == 0)
+    until(lambda: batch.writing == 0)
 
 
 def test_the_figures_are_in_prometheus_form(client, programs):
@@ -178,27 +170,62 @@ def test_the_figures_are_in_prometheus_form(client, programs):
     assert drawn["lstm"] == 5 and "janelm_first_token_seconds" in families
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
+def test_of_several_processes_whichever_is_asked_tells_the_figures_of_all(trained):
+    command = [sys.executable, "-m", "janelm", "api", str(trained / "lstm"), "--port", "0", "--engine", "torch"]
+    serving = subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        address = serving.stdout.readline().strip()
+
+        def drawn() -> dict[str, float]:
+            families = text_string_to_metric_families(httpx.get(f"{address}metrics", timeout=60).text)
+            samples = {one.name: one for one in families}["janelm_drawn"].samples
+            return {sample.labels["process"]: sample.value for sample in samples}
+
+        until(lambda: set(drawn()) == {"0", "1"})
+        for seed in range(12):
+            asked = {"model": "lstm", "prompt": "The", "max_tokens": 5, "seed": seed}
+            httpx.post(f"{address}v1/completions", json=asked, timeout=60).raise_for_status()
+        until(lambda: sum(drawn().values()) == 60)
+        assert drawn() == drawn()
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=60)
+
+
+SETTINGS = [
+    {"temperature": 0.0}, {"temperature": 1.4}, {"top_p": 0.6}, {"top_k": 3}, {"min_p": 0.2},
+    {"repetition_penalty": 1.5}, {"no_repeat_ngram_size": 2},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda each: next(iter(each)))
+def test_each_setting_is_that_of_janelm_write(client, trained, setting):
+    asked = {"model": "transformer", "prompt": "The", "max_tokens": 30, "seed": 2, "temperature": 1.0} | setting
+    sampling = SamplingConfig(**({"temperature": 1.0, "seed": 2} | setting))
+    wanted = "".join(generate(load_run(trained / "transformer"), "The", 30, sampling))
+    assert client.post("/v1/completions", json=asked).json()["choices"][0]["text"] == wanted
+
+
+def test_penalties_and_biases_reach_the_draw(client, trained):
+    asked = {"model": "lstm", "prompt": "The", "max_tokens": 30, "temperature": 0, "seed": 1}
+
+    def written(**more):
+        return client.post("/v1/completions", json=asked | more).json()["choices"][0]["text"]
+
+    plain = written()
+    assert len(set(written(presence_penalty=2))) > len(set(plain)) < len(set(written(frequency_penalty=2)))
+    token = int(load_run(trained / "lstm").tokenizer.encode(plain[0])[0])
+    assert plain[0] not in written(logit_bias={str(token): -100})
+
+
 def test_the_manual_names_every_path_and_runs_nothing(client):
     page = client.get("/docs").text
     assert all(path in page for path in client.get("/openapi.json").json()["paths"]) and "<script" not in page
 
 
 def test_no_question_made_from_its_own_description_ends_in_a_500(client):
-    schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
-    for operation in schema.get_all_operations():
-
-        @settings(max_examples=12, suppress_health_check=list(HealthCheck), derandomize=True)
-        @given(case=operation.ok().as_strategy())
-        def ask(case):
-            if isinstance(case.body, dict) and case.body.get("model") is not None:
-                case.body["model"] = "lstm"
-                if isinstance(case.body.get("max_tokens"), int):
-                    case.body["max_tokens"] = min(case.body["max_tokens"], 20)
-            answer = case.call(timeout=20)
-            assert answer.status_code < 500, f"{case.body}: {answer.text[:300]}"
-            assert answer.status_code < 400 or "error" in answer.json()
-
-        ask()
+    assert 200 in ask_all_that_is_described(client, {"model": "lstm", "max_tokens": 20}, 12)
 
 
 def test_told_to_end_it_lets_a_text_come_to_its_end(trained):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -19,19 +17,8 @@ from small import write_text
 
 from janelm.errors import JaneLMError, UsageError
 from janelm.runs.folder import load_run
-from janelm.studio import library, server
-from janelm.studio.app import UPLOADS, Studio, add_studio
-from janelm.studio.shelf import Shelf
-from studio.conftest import running
-
-
-@pytest.fixture
-def studio(tmp_path):
-    made = Studio(tmp_path)
-    yield made
-    for one in made.store.trainings("running"):
-        made.trainings._signal(one, signal.SIGKILL)
-    made.store.close()
+from janelm.studio import library
+from studio.conftest import until
 
 
 @pytest.fixture
@@ -39,13 +26,6 @@ def text(tmp_path) -> Path:
     path = tmp_path / "tale.txt"
     path.write_text(write_text(1500), encoding="utf-8")
     return path
-
-
-def until(reached, seconds=120.0):
-    end = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def words(text: Path, minutes: float) -> list[str]:
@@ -127,13 +107,6 @@ def test_a_training_that_fails_says_why(studio, tmp_path):
     assert "nothing.txt" in studio.trainings.listed()[0]["said"]
 
 
-@pytest.fixture
-def kept(studio, trained, tmp_path):
-    """A studio with a run of each architecture that it may change."""
-    shutil.copytree(trained, tmp_path / "models")
-    return studio
-
-
 def test_the_bin_gives_back_what_it_was_given(kept):
     place = kept.library.discard("lstm")
     assert kept.library.names() == ["transformer"] and kept.library.binned() == [place]
@@ -205,16 +178,6 @@ def test_a_zip_with_a_trick_is_refused_and_leaves_nothing(kept, tmp_path, monkey
     assert set(os.listdir(tmp_path / "models")) == {"transformer", "lstm"} and not list(tmp_path.glob("**/evil*"))
 
 
-@pytest.fixture
-def client(kept):
-    shelf = Shelf(kept.library.find, engine="torch")
-    app = server.api_app(shelf, kept.library.names)
-    add_studio(app, kept)
-    with running(server.guarded(app, server.Place(), UPLOADS)) as client:
-        yield client
-    kept.end()
-
-
 PATHS = {
     "PUT /studio/texts/..%2F..%2Fmodels/x.txt": 404,
     "PUT /studio/texts/..%2Fmodels/x.txt": 404,
@@ -234,36 +197,36 @@ PATHS = {
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_path_leads_out_of_its_folder(client, path, tmp_path):
+def test_no_path_leads_out_of_its_folder(studio_client, path, tmp_path):
     method, place = path.split()
-    answer = client.request(method, place, content=b"x" if method == "PUT" else None)
+    answer = studio_client.request(method, place, content=b"x" if method == "PUT" else None)
     assert answer.status_code == PATHS[path], answer.text
     assert not list(tmp_path.glob("**/x.txt")) and not list(tmp_path.glob("**/*.part*"))
 
 
-def test_the_table_renames_notes_and_writes_with_the_new_name(client):
-    assert client.post("/studio/runs/lstm", json={"name": "renamed", "note": "<b>good</b>"}).status_code == 200
-    rows = {row["name"]: row for row in client.get("/studio/state").json()["runs"]}
+def test_the_table_renames_notes_and_writes_with_the_new_name(studio_client):
+    assert studio_client.post("/studio/runs/lstm", json={"name": "renamed", "note": "<b>good</b>"}).status_code == 200
+    rows = {row["name"]: row for row in studio_client.get("/studio/state").json()["runs"]}
     assert set(rows) == {"transformer", "renamed"} and rows["renamed"]["note"] == "<b>good</b>"
     asked = {"model": "renamed", "prompt": "The", "max_tokens": 5}
-    assert client.post("/v1/completions", json=asked).json()["usage"]["completion_tokens"] == 5
-    assert client.post("/v1/completions", json=asked | {"model": "lstm"}).status_code == 404
-    found = client.get("/studio/compare?runs=transformer,renamed").json()
+    assert studio_client.post("/v1/completions", json=asked).json()["usage"]["completion_tokens"] == 5
+    assert studio_client.post("/v1/completions", json=asked | {"model": "lstm"}).status_code == 404
+    found = studio_client.get("/studio/compare?runs=transformer,renamed").json()
     assert found["settings"]["model.kind"] == ["transformer", "lstm"] and found["unfair"]
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(client, tmp_path):
+def test_an_upload_that_breaks_off_leaves_nothing(studio_client, tmp_path):
     def parts():
         yield b"x" * 1000
         raise RuntimeError("the cable")
 
     with pytest.raises(RuntimeError, match="cable"):
-        client.put("/studio/texts/tale/big.txt", content=parts())
+        studio_client.put("/studio/texts/tale/big.txt", content=parts())
     until(lambda: not (tmp_path / "studio" / "texts" / "tale").exists(), 20)
 
 
-def test_a_large_file_arrives_whole(client, tmp_path):
+def test_a_large_file_arrives_whole(studio_client, tmp_path):
     content = os.urandom(1 << 20)
-    answer = client.put("/studio/texts/tale/big.bin", content=(content for _ in range(20)))
+    answer = studio_client.put("/studio/texts/tale/big.bin", content=(content for _ in range(20)))
     assert answer.json() == {"bytes": 20 << 20}
     assert (tmp_path / "studio" / "texts" / "tale" / "big.bin").read_bytes() == 20 * content

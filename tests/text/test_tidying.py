@@ -13,12 +13,13 @@ from janelm.cli import main
 from janelm.config import DataConfig
 from janelm.text import sources
 from janelm.text.corpora import load_sources, read_source
-from janelm.text.looking import look, paragraph, personal_data, script
+from janelm.text.looking import changes, look, paragraph, personal_data, script
 from janelm.text.readers import folder, read_file
 from janelm.text.readers.base import Message, as_documents
 from janelm.text.readers.markup import page_text
 from janelm.text.sources import LongSource, Source
-from janelm.text.tidying import as_trained, tidied
+from janelm.text.tidying import as_trained, tidied, untidied
+from janelm.training.forecast import REACHED, reached
 
 STEPS = {
     "straighten_quotes": True, "lower_case": True, "unwrap": True, "drop_headings": True, "drop_front_matter": True,
@@ -190,6 +191,30 @@ def test_too_few_documents_to_hold_some_out_are_shown_all_the_same(capsys):
     assert (
         "5 documents (whole)" in shown and "note: the text has 5 documents (whole), too few to hold some out" in shown
     )
+
+
+def test_a_preview_shows_places_before_and_after_and_nothing_that_stays():
+    old = Source("a", "CHAPTER 1\n\nThe “old” lamp.\nIt rained.\n" + "It rained on.\n" * 2000 + "CHAPTER 2\n")
+    new = tidied(old, DataConfig(drop_headings=True, straighten_quotes=True))
+    assert changes([old], [new]) == [("CHAPTER 1", ""), ("The “old” lamp.", 'The "old" lamp.')]
+    assert changes([old], [old]) == []
+    whole = DataConfig(lower_case=True, first=3, keep_frame=True, blank_out=("email",))
+    assert untidied(whole) == DataConfig(keep_frame=True)
+
+
+def test_a_look_shows_a_preview_and_what_a_loss_means(capsys):
+    Path("a.txt").write_text("The “old” lamp.\n" * 400, encoding="utf-8")
+    assert main(["look", "a.txt", "--no_speed", "--straighten_quotes", "--preview", "--yardsticks"]) == 0
+    said = capsys.readouterr().out
+    assert "- The “old” lamp." in said and '+ The "old" lamp.' in said and "gzip" in said
+
+
+def test_what_budgets_came_to_is_what_the_measurements_say():
+    table = (Path(__file__).parents[2] / "docs" / "measurements.md").read_text(encoding="utf-8")
+    for measured in REACHED.values():
+        assert all(f"{bits:.4f}" in table for bits in measured.values())
+    assert reached(5) == {"transformer": 1.5257} and reached(1) == {} and list(reached(15)) == ["transformer", "lstm"]
+    assert 1.4429 < reached(20)["transformer"] < 1.4629
 
 
 def test_a_long_text_is_looked_at_and_saved_piece_by_piece(monkeypatch):

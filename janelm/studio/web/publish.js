@@ -5,17 +5,37 @@ import { make, section } from "/house/views/elements.js";
 import { announce, ask, doer } from "./ask.js";
 import { row } from "./train.js";
 
+/**
+ * Boxes to choose finished runs by; the last one is chosen at first.
+ * @param {string} legend
+ */
+export function chosenRuns(legend) {
+  const element = make("fieldset", { class: "fields" });
+  let shown = "";
+  return {
+    element,
+    chosen: () => [...element.querySelectorAll("input:checked")].map((box) => /** @type {HTMLInputElement} */ (box).value),
+    /** @param {any[]} runs */
+    show(runs) {
+      const names = runs.filter((run) => run.finished).map((run) => run.name);
+      if (shown === names.join()) return;
+      shown = names.join();
+      const box = (/** @type {string} */ name, /** @type {number} */ i) => make("label", { class: "check" }, make("input", { type: "checkbox", value: name, checked: i === names.length - 1 }), name);
+      element.replaceChildren(make("legend", {}, legend), ...names.map(box));
+    },
+  };
+}
+
 /** @param {HTMLElement} panel */
 export function publishRoom(panel) {
-  const boxes = make("fieldset", { class: "fields" });
+  const boxes = chosenRuns("Models on the page");
   const title = make("input", { id: "site-title", autocomplete: "off" });
   const precision = make("select", { id: "site-precision" }, ...["int6-weights", "int8-weights", "fp16", "fp32", "int8"].map((value) => make("option", { value }, value)));
   const done = make("div", { class: "column" });
   let shown = "";
   const make_it = doer("Make the page", async () => {
-    const runs = [...boxes.querySelectorAll("input:checked")].map((box) => /** @type {HTMLInputElement} */ (box).value);
     announce("Making the page");
-    await ask("/studio/site", { body: { runs, title: title.value || null, precision: precision.value } });
+    await ask("/studio/site", { body: { runs: boxes.chosen(), title: title.value || null, precision: precision.value } });
     shown = "";
   }, { class: "primary" });
   panel.append(
@@ -23,22 +43,14 @@ export function publishRoom(panel) {
       "site box",
       "Publish",
       "A folder that any static host serves: the models write, are looked into and compared in the reader's browser. Nothing is sent anywhere: you take the zip where you like.",
-      boxes,
+      boxes.element,
       make("div", { class: "grid" }, row("Title of the page", title), row("Weights", precision)),
       make("div", { class: "buttons" }, make_it),
     ),
     done,
   );
   return (/** @type {any} */ state) => {
-    const finished = state.runs.filter((/** @type {any} */ run) => run.finished);
-    const names = finished.map((/** @type {any} */ run) => run.name);
-    if (boxes.dataset.names !== names.join()) {
-      boxes.dataset.names = names.join();
-      boxes.replaceChildren(
-        make("legend", {}, "Models on the page"),
-        ...names.map((/** @type {string} */ name, /** @type {number} */ i) => make("label", { class: "check" }, make("input", { type: "checkbox", value: name, checked: i === names.length - 1 }), name)),
-      );
-    }
+    boxes.show(state.runs);
     const now = String(state.site);
     if (now === shown) return;
     shown = now;

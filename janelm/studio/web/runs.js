@@ -4,8 +4,9 @@ import { count } from "/house/views/numbers.js";
 import { make, section } from "/house/views/elements.js";
 import { ask, complain, doer, send } from "./ask.js";
 import { chart } from "./chart.js";
+import { meanings, more } from "./train.js";
 
-/** @type {[string, string, (run: any) => string][]} */
+/** @type {[string, string, (run: any) => string][]} what a run has, the heading, and how it is shown */
 const COLUMNS = [
   ["name", "run", (run) => run.name],
   ["kind", "architecture", (run) => run.kind ?? "damaged"],
@@ -16,11 +17,14 @@ const COLUMNS = [
   ["note", "note", (run) => run.note],
 ];
 
-/** @param {HTMLElement} panel */
-export function runRoom(panel) {
+/**
+ * @param {HTMLElement} panel
+ * @param {(run: string) => void} onTrainFrom
+ */
+export function runRoom(panel, onTrainFrom) {
   /** @type {Set<string>} */
   const chosen = new Set();
-  let sorted = "";
+  let [sorted, falling] = ["", false];
   let shown = "";
   /** @type {any} */
   let state = { runs: [], bin: [] };
@@ -44,28 +48,46 @@ export function runRoom(panel) {
   );
 
   function draw() {
-    if (table.contains(document.activeElement) && document.activeElement?.tagName === "BUTTON") return;
+    const focused = /** @type {HTMLElement | null} */ (table.contains(document.activeElement) ? document.activeElement : null);
     const wanted = filter.value.toLowerCase();
     const runs = state.runs.filter((/** @type {any} */ run) => JSON.stringify([run.name, run.kind, run.text, run.note]).toLowerCase().includes(wanted));
     const column = COLUMNS.find(([key]) => key === sorted);
-    if (column) runs.sort((/** @type {any} */ a, /** @type {any} */ b) => column[2](a).localeCompare(column[2](b), "en", { numeric: true }));
+    if (column) runs.sort(order(column));
     const head = COLUMNS.map(([key, label]) => {
-      const button = make("button", { type: "button" }, label);
+      const button = make("button", { type: "button", "data-column": key }, label);
       button.onclick = () => {
-        sorted = key;
-        button.blur();
+        [sorted, falling] = [key, sorted === key && !falling];
         draw();
+        /** @type {HTMLElement} */ (table.querySelector(`[data-column="${key}"]`)).focus();
       };
-      return make("th", { scope: "col", "aria-sort": sorted === key ? "ascending" : "none" }, button);
+      return make("th", { scope: "col", "aria-sort": sorted !== key ? "none" : falling ? "descending" : "ascending" }, button);
     });
     table.replaceChildren(
       make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, make("span", { class: "unseen" }, "chosen")), ...head)), make("tbody", {}, ...runs.map(line))),
     );
+    const { column: stands, run: chosenBox } = focused?.dataset ?? {};
+    if (stands || chosenBox) [...table.querySelectorAll("[data-column], [data-run]")].forEach((each) => {
+      const { column, run } = /** @type {HTMLElement} */ (each).dataset;
+      if (column === stands && run === chosenBox) /** @type {HTMLElement} */ (each).focus();
+    });
+  }
+
+  /**
+   * @param {[string, string, (run: any) => string]} column
+   * @returns {(a: any, b: any) => number}
+   */
+  function order([key, , show]) {
+    const by = (/** @type {any} */ a, /** @type {any} */ b) => {
+      const [one, other] = key === "heldout" ? [a.heldout ?? a.validation, b.heldout ?? b.validation] : [a[key], b[key]];
+      if (typeof one === "number" && typeof other === "number") return one - other;
+      return show(a).localeCompare(show(b), "en", { numeric: true });
+    };
+    return (a, b) => (falling ? by(b, a) : by(a, b));
   }
 
   /** @param {any} run */
   function line(run) {
-    const box = make("input", { type: "checkbox", checked: chosen.has(run.name), "aria-label": `Choose ${run.name}` });
+    const box = make("input", { type: "checkbox", checked: chosen.has(run.name), "data-run": run.name, "aria-label": `Choose ${run.name}` });
     box.onchange = () => {
       if (box.checked) chosen.add(run.name);
       else chosen.delete(run.name);
@@ -79,7 +101,8 @@ export function runRoom(panel) {
     if (!names.length) return detail.replaceChildren();
     try {
       const curves = await Promise.all(names.map((/** @type {string} */ name) => ask(`/studio/runs/${encodeURIComponent(name)}`)));
-      const parts = [chart(curves)];
+      /** @type {Node[]} */
+      const parts = [chart(curves, await meanings(names[0]))];
       if (names.length > 1) parts.push(...differences(names, await ask(`/studio/compare?runs=${names.map(encodeURIComponent).join(",")}`)));
       else parts.push(...one(names[0], curves[0]));
       detail.replaceChildren(section("detail box", names.join(" and "), "", ...parts));
@@ -109,7 +132,8 @@ export function runRoom(panel) {
           chosen.delete(name);
           chosen.add(title.value);
         }),
-        doer("5 more minutes", () => ask(`${path}/more`, { body: { minutes: 5 } })),
+        ...(run.minutes && run.resumable ? more(name) : []),
+        run.finished ? doer("Train on, with another text", () => onTrainFrom(name)) : null,
         make("a", { class: "press", href: `/studio/zip/${encodeURIComponent(name)}`, download: `${name}.zip` }, "Download"),
         doer("Into the bin", async () => {
           await ask(path, { method: "DELETE" });

@@ -6,6 +6,7 @@ import { tabs } from "/house/views/tabs.js";
 import { complain } from "./ask.js";
 import { writeRoom } from "./pen.js";
 import { publishRoom } from "./publish.js";
+import { pageRooms } from "./rooms.js";
 import { runRoom } from "./runs.js";
 import { textRoom } from "./texts.js";
 import { trainRoom } from "./train.js";
@@ -20,8 +21,12 @@ const rooms = [
     train.choose(name);
   }),
   train.show,
-  runRoom(find("panel-runs")),
+  runRoom(find("panel-runs"), (run) => {
+    find("tab-train").click();
+    train.from(run);
+  }),
   writeRoom(find("panel-pen")),
+  pageRooms(find("panel-rooms")),
   publishRoom(find("panel-publish")),
 ];
 document.querySelector(`[aria-controls="${CSS.escape(location.hash.slice(1))}"]`)?.dispatchEvent(new Event("click"));

@@ -3,7 +3,21 @@
 import { count, duration } from "/house/views/numbers.js";
 import { make, section } from "/house/views/elements.js";
 import { announce, ask, doer } from "./ask.js";
-import { chart } from "./chart.js";
+import { chart, gradients } from "./chart.js";
+
+/** @type {Map<string, Promise<import("./chart.js").Lines>>} */
+const asked = new Map();
+
+/**
+ * What a loss on the text of a run means; it is measured once, which may take seconds for a long text.
+ * @param {string} name
+ */
+export function meanings(name) {
+  let lines = asked.get(name);
+  if (!lines) asked.set(name, (lines = ask(`/studio/runs/${encodeURIComponent(name)}/yardsticks`).catch(() => [])));
+  const late = new Promise((resolve) => setTimeout(resolve, 500, [])); // the next picture has them
+  return /** @type {Promise<import("./chart.js").Lines>} */ (Promise.race([lines, late]));
+}
 
 /** @param {HTMLElement} panel */
 export function trainRoom(panel) {
@@ -13,7 +27,26 @@ export function trainRoom(panel) {
   const minutes = make("input", { id: "minutes", type: "number", min: "0.1", step: "any", value: "10" });
   const tokenization = choice("tokenization", { tiktoken: "byte pairs", character: "characters" });
   const documents = choice("documents", { "": "a running text", lines: "documents, one a line", paragraphs: "documents, one a paragraph", whole: "documents, one a file" });
+  const ancestor = make("select", { id: "ancestor" });
+  const keep = make("input", { id: "keep", type: "number", min: "0", max: "0.9", step: "0.1", value: "0" });
   const live = make("div", { class: "column" });
+  const estimate = make("p", { class: "help", role: "status" });
+  /** @type {any[]} */
+  let runs = [];
+  const fits = () => {
+    architecture.disabled = tokenization.disabled = Boolean(ancestor.value);
+    keep.disabled = !ancestor.value;
+  };
+  ancestor.onchange = fits;
+  fits();
+  const guess = doer("What will it reach?", async () => {
+    estimate.textContent = "Trying a few steps …";
+    const found = await ask(`/studio/look/${encodeURIComponent(text.value)}?minutes=${Number(minutes.value)}`).catch((error) => {
+      estimate.textContent = "";
+      throw error;
+    });
+    estimate.textContent = forecast(found.training, runs.filter((run) => run.heldout && run.data?.join() === text.value));
+  });
 
   const start = doer("Train", async () => {
     await ask("/studio/trainings", {
@@ -21,6 +54,8 @@ export function trainRoom(panel) {
         name: name.value,
         text: text.value,
         architectures: architecture.value.split(","),
+        ancestor: ancestor.value || null,
+        keep: ancestor.value ? Number(keep.value) : 0,
         minutes: Number(minutes.value),
         tokenization: tokenization.value,
         documents: documents.value || null,
@@ -33,8 +68,9 @@ export function trainRoom(panel) {
       "start box",
       "Train",
       "A training is a process of its own: it goes on when this page is closed, and even when the studio ends.",
-      make("div", { class: "grid" }, row("Text", text), row("Name of the run", name), row("Architecture", architecture), row("Minutes", minutes), row("Tokens are", tokenization), row("The text is", documents)),
-      make("div", { class: "buttons" }, start),
+      make("div", { class: "grid" }, row("Text", text), row("Name of the run", name), row("Architecture", architecture), row("Minutes", minutes), row("Tokens are", tokenization), row("The text is", documents), row("Start from", ancestor), row("Share of its old text", keep)),
+      make("div", { class: "buttons" }, start, guess),
+      estimate,
     ),
     live,
   );
@@ -46,21 +82,57 @@ export function trainRoom(panel) {
       text.value = chosen;
       name.value = chosen;
     },
+    /** @param {string} run  to start from */
+    from(run) {
+      if (![...ancestor.options].some((option) => option.value === run)) ancestor.append(make("option", { value: run }, run));
+      ancestor.value = run;
+      name.value = `${run}-on`;
+      fits();
+    },
     /** @param {any} state */
     async show(state) {
       const kept = text.value;
-      text.replaceChildren(...state.texts.map((/** @type {any} */ one) => make("option", { value: one.name }, one.name)));
-      if (kept) text.value = kept;
+      offer(text, state.texts.map((/** @type {any} */ one) => [one.name, one.name]));
+      if (kept && state.texts.some((/** @type {any} */ one) => one.name === kept)) text.value = kept;
+      ({ runs } = state);
+      offer(ancestor, [["", "nothing: a new model"], ...state.samples.map((/** @type {string} */ kind) => [`janelm/${kind}`, `the ${kind} that comes with JaneLM`]), ...runs.filter((run) => run.finished).map((run) => [run.name, run.name])]);
       const training = state.runs.filter((/** @type {any} */ run) => run.training);
       const curves = await Promise.all(training.map((/** @type {any} */ run) => ask(`/studio/runs/${encodeURIComponent(run.name)}`)));
       const open = document.activeElement?.closest("[data-training]") && live.contains(document.activeElement);
       if (open) return; // who is about to press something there is not disturbed
       live.replaceChildren(
         ...state.trainings.map((/** @type {any} */ one) => waiting(one, state.runs)),
-        ...(training.length ? [section("live box", "Live", "", chart(curves), ...training.map((/** @type {any} */ run, /** @type {number} */ i) => progress(run, curves[i])))] : []),
+        ...(training.length ? [section("live box", "Live", "", chart(curves, training.length ? await meanings(training[0].name) : []), ...gradients(curves), ...training.map((/** @type {any} */ run, /** @type {number} */ i) => progress(run, curves[i])))] : []),
       );
     },
   };
+}
+
+/**
+ * The options of a menu; what is chosen stays chosen while it is there.
+ * @param {HTMLSelectElement} menu
+ * @param {string[][]} options  values and labels
+ */
+export function offer(menu, options) {
+  const chosen = menu.value;
+  if ([...menu.options].map(({ value, text }) => `${value} ${text}`).join("\n") === options.map((each) => each.join(" ")).join("\n")) return;
+  menu.replaceChildren(...options.map(([value, label]) => make("option", { value }, label)));
+  if (options.some(([value]) => value === chosen)) menu.value = chosen;
+}
+
+/**
+ * What a training of so many minutes would be, and what such ones came to.
+ * @param {any} training  of what `janelm look` says
+ * @param {any[]} earlier  finished runs on the same text
+ */
+function forecast(training, earlier) {
+  const measured = `A transformer would have ${count(training.parameters)} parameters, and read about ${count(training.tokens_in_budget)} characters, ${training.epochs.toFixed(1)} times the text, at the ${count(Math.round(training.tokens_per_second))} a second that ${training.steps} steps came to just now.`;
+  const reached = Object.entries(training.reached).map(([kind, bits]) => `${kind} ${Number(bits).toFixed(2)}`);
+  const there = reached.length
+    ? ` On Austen's novels, with byte pairs, on two cores, ${training.minutes} minutes came to these bits per byte: ${reached.join(", ")}.`
+    : ` What ${training.minutes} minutes come to was not measured: between 2 and 120 were.`;
+  const here = earlier.map((run) => `${run.name} ${run.heldout.toFixed(2)}${run.minutes ? ` after ${run.minutes} minutes` : ""}`);
+  return measured + there + (here.length ? ` Here, on this text: ${here.join(", ")}.` : "");
 }
 
 /**
@@ -84,9 +156,19 @@ function waiting(one, runs) {
           { class: "buttons", "data-training": one.name },
           doer(one.state === "waiting" ? "Take off the list" : "Stop and save", stop(false)),
           one.state === "waiting" ? null : doer("Throw away", async () => confirm(`Throw away what ${one.name} has learned?`) && (await stop(true)()), { class: "quiet" }),
-          one.state === "waiting" ? null : doer("5 more minutes", () => ask(`/studio/runs/${encodeURIComponent(one.name)}/more`, { body: { minutes: 5 } })),
+          ...(one.state === "waiting" ? [] : more(one.name)),
         ),
   );
+}
+
+/**
+ * Minutes to give a run besides those that it had.
+ * @param {string} name
+ */
+export function more(name) {
+  const minutes = make("input", { type: "number", class: "few", min: "0.1", step: "any", value: "5", "aria-label": `Minutes more for ${name}` });
+  const give = doer("more minutes", () => ask(`/studio/runs/${encodeURIComponent(name)}/more`, { body: { minutes: Number(minutes.value) } }), { "aria-label": `Give ${name} more minutes` });
+  return [minutes, give];
 }
 
 /**

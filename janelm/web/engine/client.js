@@ -169,8 +169,8 @@ export class Engine {
    * @returns {boolean}
    */
   canLook(name) {
-    const { attention, ring } = this.entry(name).description;
-    return Boolean(attention) || !ring;
+    const { served, description } = this.entry(name);
+    return !served && (Boolean(description.attention) || !description.ring);
   }
 
   /**
@@ -264,6 +264,7 @@ export class Engine {
     const entry = this.entry(name);
     if (typeof WebAssembly !== "object") throw withoutWebAssembly();
     if (!this.#runtime) this.#start();
+    if (entry.served) return this.#serve(entry, began);
     const runtime = /** @type {StartingRuntime} */ (this.#runtime);
     const runtimeBytes = runtime.started ? 0 : wasmOf(this.#manifest.runtime).wasm_bytes;
     const total = entry.bytes + runtimeBytes;
@@ -294,6 +295,17 @@ export class Engine {
     } finally {
       runtime.listeners.delete(report);
     }
+  }
+
+  /**
+   * @param {ModelEntry} entry  of a model that a server runs
+   * @param {number} began
+   * @returns {Promise<Loaded>}
+   */
+  async #serve({ name, served, description }, began) {
+    const address = new URL(/** @type {string} */ (served), this.#base).href;
+    await this.#ask({ call: "load", name, bytes: new Uint8Array(0), served: address, description });
+    return { milliseconds: performance.now() - began, bytes: 0, cached: false };
   }
 
   /**

@@ -5,9 +5,11 @@
  * @import { Alternative } from "./types.js"
  * @import { Model as Graph } from "./model.js"
  * @import { NativeModel } from "./native.js"
+ * @import { ServedModel } from "./served.js"
+ * @import { State } from "./states.js"
  */
 
-/** @typedef {Graph | NativeModel} Model */
+/** @typedef {Graph | NativeModel | ServedModel} Model */
 
 const CHUNK = 64; // tokens of a text that are read at once: a stop waits for no more than that
 
@@ -26,7 +28,7 @@ export class Context {
   constructor(model, memory) {
     this.model = model;
     this.memory = memory;
-    this.#state = model.initialState(memory);
+    this.#state = /** @type {State} */ (model.initialState(memory));
     // int8 rounds by the largest number of a step, so that chunks and single tokens come to slightly different states;
     // but a text must come to the same one however it grew, or its seed would not write it again
     this.#chunk = model.description.precision === "int8" ? 1 : Math.min(CHUNK, this.#state.longestChunk);
@@ -43,6 +45,17 @@ export class Context {
    */
   async read(token, more) {
     return this.#step([token], more);
+  }
+
+  /**
+   * Say that a text will be read token by token from here on, so that a server can answer for many of them at once.
+   * @param {number[]} wanted  all of the text
+   */
+  async foresee(wanted) {
+    const { tokens } = this;
+    if (!("foresee" in this.model) || commonLength(tokens, wanted) < tokens.length) return;
+    const state = /** @type {any} */ (this.#state);
+    await this.model.foresee(wanted.slice(tokens.length, tokens.length + CHUNK), state);
   }
 
   /**
@@ -100,11 +113,23 @@ export class Context {
    * @param {string[]} [more]
    */
   async #step(tokens, more) {
-    const outputs = this.model.step(tokens, this.#state, more);
+    const outputs = await step(this.model, tokens, this.#state, more);
     for (const token of tokens) this.tokens.push(token);
     this.logits = outputs.logits.data;
     return outputs;
   }
+}
+
+/**
+ * A step of a model, whatever runs it.
+ * @param {Model} model
+ * @param {number[]} tokens
+ * @param {State} state  of this model
+ * @param {string[]} [more]
+ * @returns {Promise<Record<string, {data: Float32Array}>>}
+ */
+export async function step(model, tokens, state, more) {
+  return model.step(tokens, /** @type {any} */ (state), more);
 }
 
 /**

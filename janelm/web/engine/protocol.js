@@ -6,7 +6,7 @@
  */
 
 /**
- * @typedef {{id: number, call: "load", name: string, bytes: Uint8Array<ArrayBuffer>, description: Description}
+ * @typedef {{id: number, call: "load", name: string, bytes: Uint8Array<ArrayBuffer>, served?: string, description: Description}
  *   | {id: number, call: "read", name: string, text: string, options: Pick<ReadOptions, "memory" | "alternatives" | "from">}
  *   | {id: number, call: "look", name: string, text: string, options: {memory?: number}}
  *   | {id: number, call: "score", name: string, text: string}

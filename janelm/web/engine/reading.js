@@ -7,6 +7,7 @@
  * @import { Task } from "./generation.js"
  */
 
+import { step } from "./context.js";
 import { EngineError } from "./errors.js";
 
 const UNKNOWN_CHARACTER_BITS = Math.log2(0x110000); // naming any one character, as janelm/text/tokenizers.py counts
@@ -30,8 +31,9 @@ export async function* read(context, expectation, text, { alternatives = 10, fro
   /** @type {TokenInfo[]} */
   const tokens = [];
   for (let i = plain; i < total; i++) {
-    const logits = i ? /** @type {Float32Array} */ (context.logits) : startLogits(context.model);
+    const logits = i ? /** @type {Float32Array} */ (context.logits) : await startLogits(context.model);
     tokens.push({ ...spans[i - before], ...expectation.of(logits, wanted[i], alternatives) });
+    if (i) await context.foresee(wanted);
     if (i) await context.read(wanted[i]);
     else for await (const _ of context.follow(wanted.slice(0, 1)));
     yield { progress: { done: i + 1, total } };
@@ -46,11 +48,11 @@ const starts = new WeakMap();
  * What a model of running text expects first: what may follow a line break.
  * @param {Model} model
  */
-function startLogits(model) {
+async function startLogits(model) {
   let logits = starts.get(model);
   if (!logits) {
     const state = model.initialState();
-    starts.set(model, (logits = model.step(model.tokenizer.promptTokens(""), state).logits.data));
+    starts.set(model, (logits = (await step(model, model.tokenizer.promptTokens(""), state)).logits.data));
     state.free();
   }
   return logits;
@@ -89,6 +91,7 @@ export class Scoring {
     for (; read < wanted.length; read++) {
       const logits = /** @type {Float32Array} */ (context.logits);
       this.#bits.push(this.expectation.of(logits, wanted[read], 0).bits);
+      await context.foresee(wanted);
       await context.read(wanted[read]);
       yield { progress: { done: read, total: tokens.length } };
     }

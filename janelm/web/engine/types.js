@@ -53,6 +53,7 @@
  * @property {string} file  address relative to the page; its name holds a hash of the contents
  * @property {number} bytes
  * @property {string} sha256  hexadecimal
+ * @property {string} [served]  address of a server that runs the model, which has no file then
  * @property {number} parameters
  * @property {Description} description
  * @property {Record<string, any>} card

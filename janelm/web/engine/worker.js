@@ -14,6 +14,7 @@ import { Context, Expectation } from "./context.js";
 import { asEngineError, EngineError } from "./errors.js";
 import { write } from "./generation.js";
 import { look, read, Scoring } from "./reading.js";
+import { ServedModel } from "./served.js";
 import { Turns } from "./turns.js";
 
 /** @typedef {{model: (bytes: Uint8Array, description: Description) => Promise<Model>}} Runner  what runs the models */
@@ -130,7 +131,11 @@ async function startRunner({ glue, integrity }, wasm) {
 }
 
 /** @param {Extract<Call, {call: "load"}>} call */
-async function load({ name, bytes, description }) {
+async function load({ name, bytes, served, description }) {
+  if (served) {
+    desks.set(name, new Desk(new ServedModel(served, description)));
+    return;
+  }
   let started;
   try {
     started = await runner;

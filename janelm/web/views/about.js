@@ -67,7 +67,7 @@ function modelCard(model) {
         "Trained to look back on",
         `${count(config.context_length)} tokens${kind === "lstm" ? "; its state itself has no such limit" : ""}`,
       ],
-      ["Download", `${size(model.bytes)}, ${model.precision}`],
+      ["Download", model.served ? "none: the server that shows this page runs it" : `${size(model.bytes)}, ${model.precision}`],
       ["What that precision changes", changeText(change)],
       ["Learned from", list(card.data)],
       ["Training", training(card)],

@@ -22,8 +22,9 @@ export function modelMenu(session) {
 }
 
 /** @param {ModelEntry} model */
-export function modelTitle({ name, kind, bytes }) {
-  return name === kind ? `${name} (${size(bytes)})` : `${name} (${kind}, ${size(bytes)})`;
+export function modelTitle({ name, kind, bytes, served }) {
+  const where = served ? "on the server" : size(bytes);
+  return name === kind ? `${name} (${where})` : `${name} (${kind}, ${where})`;
 }
 
 /**

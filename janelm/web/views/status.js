@@ -4,6 +4,8 @@ import { find, make } from "./elements.js";
 import { explain } from "./messages.js";
 import { count, duration, plural, size } from "./numbers.js";
 
+const SERVED = "The server that shows this page runs it: what you write goes there, and no further.";
+
 /** @typedef {import("./session.js").Session} Session */
 
 /** @param {string} sentence  for screen readers, now and then */
@@ -108,11 +110,11 @@ export function showFacts(session) {
     const parts = [
       `${model.name}: ${kind}${(model.parameters / 1e6).toFixed(1)} million parameters, ${model.precision}`,
     ];
-    if (loaded) {
+    if (loaded && !model.served) {
       const source = loaded.cached ? "from this device" : "over the network";
       parts.push(`${size(loaded.bytes)} ${source}, ready in ${duration(loaded.milliseconds / 1000)}`);
     }
-    find("facts").textContent = `${parts.join(" · ")}. Everything runs here; nothing you write leaves this device.`;
+    find("facts").textContent = `${parts.join(" · ")}. ${model.served ? SERVED : "Everything runs here; nothing you write leaves this device."}`;
   };
   for (const name of ["load", "model"]) session.addEventListener(name, show);
   show();
