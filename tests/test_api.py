@@ -78,7 +78,7 @@ WINGS = {
     "architectures": "base registry own dropout crossentropy sharding lstm transformer gpt2",
     "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers interchange "
     "extending encoded documents data mixing looking",
-    "runs": "figures public checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
+    "runs": "adapters figures public checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
     "export": "rounding description parts lstm transformer gpt2 traced graphs precision huggingface gguf",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "yardsticks evaluation scoring overlap plots comparison cards",
@@ -86,7 +86,7 @@ WINGS = {
     "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step forecast "
     "records callbacks loop finish trackers pipeline lessons",
     "reading": "words parts measures keyness sentiment names people searching surprise report",
-    "site": "change vendor models rooms folder workflow server",
+    "site": "change vendor adapters models rooms folder workflow server",
     "studio": "talks batching questions shelf completions figures manual safety api server store "
     "library texts trainings app",
     "commands": "help mistakes shared resuming look read train write compare score overlap export serve api studio",

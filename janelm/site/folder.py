@@ -73,7 +73,8 @@ def write_site(
     check_replaceable(output, "manifest.json", "a site")
     options = with_runtime(options, [run.config().model.kind for run in runs], say)
     vendor = {} if options.cdn else _vendor(options, say)
-    models = [make_model(run, options.precision, options.prompt, say) for run in runs]
+    adapters = options.runtime == "native"
+    models = [make_model(run, options.precision, options.prompt, say, adapters) for run in runs]
     replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say)))
 
 
@@ -122,7 +123,9 @@ def site_files(
         ".nojekyll": b"",
     }
     site["service_worker.js"] = web["service_worker.js"]
-    return site | kept | {model.path: model.graph for model in models}
+    for model in models:
+        kept |= model.files
+    return site | kept
 
 
 def _room(path: str) -> dict[str, str]:

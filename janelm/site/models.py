@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 
 from ..config import DataConfig, SamplingConfig, to_dict
@@ -26,6 +27,7 @@ from ..text.data import Dataset, RunningText
 from ..text.documents import TITLE
 from ..text.sources import Source
 from ..writing.generation import Limits, generate_samples
+from .adapters import adapter_file, apart, as_read
 from .change import measure
 
 EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters
@@ -35,14 +37,17 @@ EXAMPLE = SamplingConfig(temperature=0.8, seed=1)
 
 @dataclass(frozen=True)
 class SiteModel:
-    """A model's file and its entry in the manifest."""
+    """A model's file, that of the adapter that belongs to it, if one does, and its entry in the manifest."""
 
     graph: bytes
     entry: dict[str, Any]
+    adapter: bytes | None = None
 
     @property
-    def path(self) -> str:
-        return self.entry["file"]
+    def files(self) -> dict[str, bytes]:
+        """By path."""
+        found = {self.entry["file"]: self.graph}
+        return found if self.adapter is None else found | {self.entry["adapter"]["file"]: self.adapter}
 
 
 @dataclass(frozen=True)
@@ -54,15 +59,17 @@ class _Text:
     problem: str | None = None
 
 
-def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str], None]) -> SiteModel:
-    """Export, shrink, measure and describe the model of `run`.
+def make_model(
+    run: Run, precision: str, prompt: str | None, say: Callable[[str], None], adapters: bool = False
+) -> SiteModel:
+    """Export, shrink, measure and describe the model of `run`; with `adapters`, one that is an adapter is its base's
+    file and a small one.
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
     results, loaded, text = run.results(), run.load(), _read_text(run)
     full = export_graph(loaded)
-    graph = full if precision == "fp32" else quantise(full, precision)
-    content = graph.SerializeToString(deterministic=True)
+    graph, content, adapter, files = (_adapted if adapters and run.base() else _whole)(run, loaded, full, precision)
     engine = OnnxEngine(graph, threads=1)  # as the page runs it
     change: dict[str, Any] | None
     if precision == "fp32":
@@ -79,16 +86,13 @@ def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str]
             "bytes": measured.bytes,
         }
     titles = _titles(run.config().data, text.sources)
-    digest = hashlib.sha256(content).hexdigest()
     entry = {
         "name": run.name,
         "kind": loaded.config.model.kind,
         "precision": precision,
-        "file": f"models/{slug(run.name)}-{precision}-{digest[:8]}.onnx",
-        "bytes": len(content),
-        "sha256": digest,
+        **files,
         "parameters": results["parameters"],
-        "description": read_description(graph),
+        "description": read_description(full) | {"precision": precision},
         "card": _card(run, results),
         "losses": results["losses"],
         "overlap": results.get("overlap", {}),
@@ -97,7 +101,31 @@ def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str]
         **titles,
         "example": _example(loaded, engine, _example_prompt(text, titles) if prompt is None else prompt),
     }
-    return SiteModel(content, entry)
+    return SiteModel(content, entry, adapter)
+
+
+Made = tuple[onnx.ModelProto, bytes, bytes | None, dict[str, Any]]  # as the page computes; its files, and their entry
+
+
+def _whole(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str) -> Made:
+    graph = full if precision == "fp32" else quantise(full, precision)
+    content = graph.SerializeToString(deterministic=True)
+    return graph, content, None, _file(f"{run.name}-{precision}", content)
+
+
+def _adapted(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str) -> Made:
+    base, pairs = apart(run)
+    below = base.load()
+    _, content, _, files = _whole(base, below, export_graph(below), precision)
+    adapter = adapter_file(loaded, pairs)
+    files |= {"adapter": _file(f"{run.name}-adapter", adapter)}
+    return export_graph(as_read(below, loaded, pairs, precision)), content, adapter, files
+
+
+def _file(name: str, content: bytes) -> dict[str, Any]:
+    """Where one of the models' files is, and what it must be."""
+    digest = hashlib.sha256(content).hexdigest()
+    return {"file": f"models/{slug(name)}-{digest[:8]}.onnx", "bytes": len(content), "sha256": digest}
 
 
 def slug(name: str) -> str:

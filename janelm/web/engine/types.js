@@ -52,6 +52,8 @@
  * @property {string} file  address relative to the page; its name holds a hash of the contents
  * @property {number} bytes
  * @property {string} sha256  hexadecimal
+ * @property {{file: string, bytes: number, sha256: string}} [adapter]  what is added to the weights in `file`, which
+ *   models may share
  * @property {number} parameters
  * @property {Description} description
  * @property {Record<string, any>} card

@@ -16,7 +16,10 @@ import { write } from "./generation.js";
 import { look, read, Scoring } from "./reading.js";
 import { Turns } from "./turns.js";
 
-/** @typedef {{model: (bytes: Uint8Array, description: Description) => Promise<Model>}} Runner  what runs the models */
+/**
+ * @typedef {object} Runner  what runs the models
+ * @property {(bytes: Uint8Array, description: Description, adapter?: Uint8Array) => Promise<Model>} model
+ */
 
 /** A model, and the texts it has read last. */
 class Desk {
@@ -130,7 +133,7 @@ async function startRunner({ glue, integrity }, wasm) {
 }
 
 /** @param {Extract<Call, {call: "load"}>} call */
-async function load({ name, bytes, description }) {
+async function load({ name, bytes, description, adapter }) {
   let started;
   try {
     started = await runner;
@@ -138,7 +141,7 @@ async function load({ name, bytes, description }) {
     throw asEngineError(error, "the runtime that models need could not be started");
   }
   try {
-    desks.set(name, new Desk(await started.model(bytes, description)));
+    desks.set(name, new Desk(await started.model(bytes, description, adapter)));
   } catch (error) {
     throw asEngineError(error, `the model “${name}” could not be started`);
   }

@@ -67,7 +67,7 @@ function modelCard(model) {
         "Trained to look back on",
         `${count(config.context_length)} tokens${kind === "lstm" ? "; its state itself has no such limit" : ""}`,
       ],
-      ["Download", `${size(model.bytes)}, ${model.precision}`],
+      ["Download", `${size(model.bytes)}, ${model.precision}${adapterText(model)}`],
       ["What that precision changes", changeText(change)],
       ["Learned from", list(card.data)],
       ["Training", training(card)],
@@ -118,6 +118,11 @@ function versions(names) {
         .map(([name, version]) => `${name} ${version}`)
         .join(", ")
     : null;
+}
+
+/** @param {ModelEntry} model */
+function adapterText({ adapter }) {
+  return adapter ? `; it is ${size(adapter.bytes)} that are added to a model which others on this page may share` : "";
 }
 
 /** @param {any} change */

@@ -22,8 +22,9 @@ export function modelMenu(session) {
 }
 
 /** @param {ModelEntry} model */
-export function modelTitle({ name, kind, bytes }) {
-  return name === kind ? `${name} (${size(bytes)})` : `${name} (${kind}, ${size(bytes)})`;
+export function modelTitle({ name, kind, bytes, adapter }) {
+  const download = adapter ? `${size(bytes)} shared, ${size(adapter.bytes)} its own` : size(bytes);
+  return name === kind ? `${name} (${download})` : `${name} (${kind}, ${download})`;
 }
 
 /**
