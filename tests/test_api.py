@@ -76,8 +76,8 @@ WINGS = {
     "lazy": "",
     "machine": "locks cores claims files streams compiler hardware trust",
     "architectures": "base registry own dropout crossentropy sharding lstm transformer gpt2",
-    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers interchange "
-    "extending encoded documents data mixing looking",
+    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokens words tokenizers "
+    "interchange extending encoded documents data mixing looking",
     "runs": "adapters figures public checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
     "export": "rounding description parts lstm transformer gpt2 traced graphs precision huggingface gguf",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..runs.folder import Run
 
 
-PAGE_ONLY = ("title", "prompt", "cdn", "workflow")
+PAGE_ONLY = ("title", "prompt", "cdn", "workflow", "softmax")
 HOW_TO_LOAD = """\
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -54,6 +54,8 @@ class ExportOptions:
     runtime: Literal["native", "onnxruntime"] = "native"
     """What runs the models in the browser: the page's own step, or ONNX Runtime, which is larger
     and runs all models."""
+    softmax: bool = False
+    """The ONNX files also give probabilities, as an output beside the logits, for programs of your own."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
@@ -90,7 +92,9 @@ def _page(options: ExportOptions) -> int:
 
     output = options.output or Path("site")
     precision = options.precision or "int6-weights"
-    site = SiteOptions(precision, options.title, options.prompt, options.cdn, options.read, options.runtime)
+    site = SiteOptions(
+        precision, options.title, options.prompt, options.cdn, options.read, options.runtime, options.softmax
+    )
     write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:
         say(f"{write_workflow(output)} publishes it on GitHub Pages: commit it together with {output}")

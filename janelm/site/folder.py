@@ -53,6 +53,7 @@ class SiteOptions:
     cdn: bool = False
     read: Shown = "auto"
     runtime: Literal["native", "onnxruntime"] = "native"  # the page's own step, or ONNX Runtime
+    softmax: bool = False  # the models' files also give probabilities
 
 
 def write_site(
@@ -74,7 +75,7 @@ def write_site(
     options = with_runtime(options, [run.config().model.kind for run in runs], say)
     vendor = {} if options.cdn else _vendor(options, say)
     adapters = options.runtime == "native"
-    models = [make_model(run, options.precision, options.prompt, say, adapters) for run in runs]
+    models = [make_model(run, options.precision, options.prompt, say, adapters, options.softmax) for run in runs]
     replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say)))
 
 

@@ -15,10 +15,10 @@ import torch
 from ..config import DataConfig, SamplingConfig, to_dict
 from ..engines import Engine, OnnxEngine
 from ..errors import JaneLMError
-from ..export.graphs import export_graph, read_description
+from ..export.graphs import add_probabilities, export_graph, read_description
 from ..export.precision import quantise
 from ..runs.dataset import dataset_of
-from ..runs.figures import Results
+from ..runs.figures import Facts, Results
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
 from ..runs.public import file_name, public_command, public_data
@@ -60,16 +60,23 @@ class _Text:
 
 
 def make_model(
-    run: Run, precision: str, prompt: str | None, say: Callable[[str], None], adapters: bool = False
+    run: Run,
+    precision: str,
+    prompt: str | None,
+    say: Callable[[str], None],
+    adapters: bool = False,
+    softmax: bool = False,
 ) -> SiteModel:
     """Export, shrink, measure and describe the model of `run`; with `adapters`, one that is an adapter is its base's
-    file and a small one.
+    file and a small one; with `softmax`, the file has probabilities as a further output.
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
     results, loaded, text = run.results(), run.load(), _read_text(run)
     full = export_graph(loaded)
-    graph, content, adapter, files = (_adapted if adapters and run.base() else _whole)(run, loaded, full, precision)
+    graph, content, adapter, files = (_adapted if adapters and run.base() else _whole)(
+        run, loaded, full, precision, softmax
+    )
     engine = OnnxEngine(graph, threads=1)  # as the page runs it
     change: dict[str, Any] | None
     if precision == "fp32":
@@ -107,16 +114,18 @@ def make_model(
 Made = tuple[onnx.ModelProto, bytes, bytes | None, dict[str, Any]]  # as the page computes; its files, and their entry
 
 
-def _whole(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str) -> Made:
+def _whole(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str, softmax: bool) -> Made:
     graph = full if precision == "fp32" else quantise(full, precision)
+    if softmax:
+        add_probabilities(graph)
     content = graph.SerializeToString(deterministic=True)
     return graph, content, None, _file(f"{run.name}-{precision}", content)
 
 
-def _adapted(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str) -> Made:
+def _adapted(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str, softmax: bool) -> Made:
     base, pairs = apart(run)
     below = base.load()
-    _, content, _, files = _whole(base, below, export_graph(below), precision)
+    _, content, _, files = _whole(base, below, export_graph(below), precision, softmax)
     adapter = adapter_file(loaded, pairs)
     files |= {"adapter": _file(f"{run.name}-adapter", adapter)}
     return export_graph(as_read(below, loaded, pairs, precision)), content, adapter, files
@@ -155,10 +164,20 @@ def _card(run: Run, results: Results) -> dict[str, Any]:
         "split": facts["split"],
         "command": public_command(results.get("command")),
         "machine": facts["machine"],
+        "ancestor": _ancestor(facts),
         "versions": {name: facts[name] for name in ("janelm", "torch", "python")},
         "settings": settings,
         **{name: results[name] for name in ("seconds", "steps", "tokens", "tokens_per_second", "ended")},
     }
+
+
+def _ancestor(facts: Facts) -> dict[str, Any] | None:
+    """The model that it goes on from, and what that had learned from."""
+    if "ancestor" not in facts:
+        return None
+    one = facts["ancestor"]
+    texts = [file_name(source) for text in one["texts"] for source in text["sources"]]
+    return {"name": file_name(one["name"]), "data": list(dict.fromkeys(texts))}
 
 
 def _curves(run: Run) -> dict[str, list[float]]:

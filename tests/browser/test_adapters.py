@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 from small import SHAPES, TRAINING, quiet, write_text
 
 from browser.engine_site import open_engine, python_tokens, sampling, tokens, write
@@ -108,3 +109,23 @@ def test_an_adapter_for_another_model_is_refused_on_the_page(family, host, conte
     open_engine(page, f"{host[1]}/adapters/mixed/")
     failed = page.evaluate("fails(engine.load('first'))")
     assert failed["kind"] == "corrupted" and "is of another model" in failed["message"]
+
+
+def test_the_page_names_the_model_that_one_goes_on_from(family, host, page):
+    runs = family("lstm")
+    for name, told, models in (
+        ("both", "first goes on from another model", [runs["base"], runs["first"]]),
+        ("one", "The language model of this page was trained with JaneLM", [runs["third"]]),
+        ("none", "was trained from scratch", [runs["base"]]),
+    ):
+        write_site(models, host[0] / "adapters" / name)
+        page.goto(f"{host[1]}/adapters/{name}/")
+        page.get_by_role("tab", name="About").click()
+        about = page.get_by_role("tabpanel")
+        expect(about).to_contain_text(told, timeout=30_000)
+        if name != "none":
+            expect(about).not_to_contain_text("from scratch")
+            expect(about).to_contain_text("which learned from")
+            expect(about).to_contain_text("that are added to a model")
+    listed = (host[0] / "adapters" / "one" / "manifest.json").read_text()
+    assert str(runs["base"].folder) not in listed

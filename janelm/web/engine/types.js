@@ -111,7 +111,8 @@
  * @typedef {{kind: "character", characters: string, documents: boolean}} CharacterJSON
  * @typedef {{kind: "tiktoken", encoding: string | null, pattern: string, ranks: string, documents: boolean,
  *   specials?: number}} BytePairJSON  specials: tokens without a text that stand behind the ranks and are never written
- * @typedef {CharacterJSON | BytePairJSON} TokenizerJSON  ranks: the tokens in base64 without padding, spaces between
+ * @typedef {{kind: "word", pattern: string, ranks: string, documents: boolean, specials?: number}} WordJSON
+ * @typedef {CharacterJSON | BytePairJSON | WordJSON} TokenizerJSON  ranks: the tokens in base64 without padding, spaces between
  */
 
 /**
