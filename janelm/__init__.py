@@ -21,7 +21,7 @@ __getattr__, __all__ = handed_on(
     writing="generate",
     config=(
         "CharacterTokenizerConfig DataConfig GPT2Config LSTMConfig SamplingConfig TiktokenTokenizerConfig "
-        "TrainingConfig TransformerConfig"
+        "TrainingConfig TransformerConfig WordTokenizerConfig"
     ),
     errors="JaneLMError UsageError",
 )

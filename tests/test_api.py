@@ -76,9 +76,9 @@ WINGS = {
     "lazy": "",
     "machine": "locks cores claims files streams compiler hardware trust",
     "architectures": "base registry own dropout crossentropy sharding lstm transformer gpt2",
-    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokenizers interchange "
-    "extending encoded documents data mixing looking",
-    "runs": "figures public checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
+    "text": "rdata guessing encodings cleaning sources tidying readers corpora spelling tokens words tokenizers "
+    "interchange extending encoded documents data mixing looking",
+    "runs": "adapters figures public checkpoints loaded folder pair dataset nanochat gpt2 huggingface",
     "export": "rounding description parts lstm transformer gpt2 traced graphs precision huggingface gguf",
     "engines": "base twins torch_engine onnx_engine native_engine native_check",
     "measuring": "yardsticks evaluation scoring overlap plots comparison cards",
@@ -86,7 +86,7 @@ WINGS = {
     "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step forecast "
     "records callbacks loop finish trackers pipeline lessons",
     "reading": "words parts measures keyness sentiment names people searching surprise report",
-    "site": "change vendor models rooms folder workflow server",
+    "site": "change vendor adapters models rooms folder workflow server",
     "studio": "talks batching questions shelf states completions figures manual safety api server store "
     "library texts trainings wishes pages app",
     "commands": "help mistakes shared resuming look read train write compare score overlap export serve api studio",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..runs.folder import Run
 
 
-PAGE_ONLY = ("title", "prompt", "cdn", "served", "workflow")
+PAGE_ONLY = ("title", "prompt", "cdn", "served", "workflow", "softmax")
 HOW_TO_LOAD = """\
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -56,6 +56,8 @@ class ExportOptions:
     and runs all models."""
     served: tuple[str, ...] = ()
     """Names of runs that stay with the studio, which steps them for a page that it shows itself."""
+    softmax: bool = False
+    """The ONNX files also give probabilities, as an output beside the logits, for programs of your own."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
@@ -92,7 +94,7 @@ def _page(options: ExportOptions) -> int:
 
     output = options.output or Path("site")
     precision = options.precision or "int6-weights"
-    same = {name: getattr(options, name) for name in ("title", "prompt", "cdn", "read", "runtime", "served")}
+    same = {name: getattr(options, name) for name in ("title", "prompt", "cdn", "read", "runtime", "served", "softmax")}
     site = SiteOptions(precision, **same)
     write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:

@@ -15,7 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..config import MODEL_CONFIGS, CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, check
+from ..config import (
+    MODEL_CONFIGS,
+    CharacterTokenizerConfig,
+    DataConfig,
+    TiktokenTokenizerConfig,
+    WordTokenizerConfig,
+    check,
+)
 from ..errors import UsageError
 from ..machine.streams import Steady
 from ..training.presets import (
@@ -54,8 +61,8 @@ class Choice:
 
     architecture: Architecture = "transformer"
     """Which one to train; or my_file.py:MyModel, a class of your own."""
-    tokenization: Literal["character", "tiktoken"] = "character"
-    """Tokens are characters, or byte pairs encoded by tiktoken."""
+    tokenization: Literal["character", "tiktoken", "word"] = "character"
+    """Tokens are characters, byte pairs encoded by tiktoken, or words with characters for the rare ones."""
     preset: PresetName | None = None
     """Size of the model and of its training; by default the one that suits the budget."""
 
@@ -237,9 +244,10 @@ def _train_options(choice: Choice, own: str | None, budget_given: bool) -> type:
     """A dataclass of all options, with the defaults that follow from `choice`; `own` is the kind of an architecture of
     the user's own. Raises UsageError where that has settings that are called as others are."""
     kind = own or choice.architecture
-    tokenizer = {"character": CharacterTokenizerConfig, "tiktoken": TiktokenTokenizerConfig}[choice.tokenization]
+    kinds = (CharacterTokenizerConfig, TiktokenTokenizerConfig, WordTokenizerConfig)
+    tokenizer = {one.kind: one for one in kinds}[choice.tokenization]
     name = choice.preset or DEFAULT_PRESET
-    preset = {} if choice.tokenization == "character" else PRESETS[name].tokenizer
+    preset = PRESETS[name].tokenizer if choice.tokenization == "tiktoken" else {}
     model, training = model_preset(kind, name), training_preset(kind, name)
     others = {field.name for part in (choice, Files(), DataConfig(), tokenizer(), training) for field in fields(part)}
     if taken := sorted(others & {field.name for field in fields(model)}):

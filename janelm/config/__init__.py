@@ -7,7 +7,13 @@ from .base import Config, check, from_dict, to_dict
 from .data import DataConfig
 from .models import MODEL_CONFIGS, GPT2Config, LSTMConfig, ModelConfig, TransformerConfig
 from .sampling import SamplingConfig
-from .tokenizers import SPLIT_PATTERN, CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig
+from .tokenizers import (
+    SPLIT_PATTERN,
+    CharacterTokenizerConfig,
+    TiktokenTokenizerConfig,
+    TokenizerConfig,
+    WordTokenizerConfig,
+)
 from .training import TrainingConfig
 
 __all__ = [
@@ -24,6 +30,7 @@ __all__ = [
     "TokenizerConfig",
     "TrainingConfig",
     "TransformerConfig",
+    "WordTokenizerConfig",
     "check",
     "from_dict",
     "to_dict",

@@ -46,4 +46,20 @@ class TiktokenTokenizerConfig:
         return []
 
 
-TokenizerConfig = CharacterTokenizerConfig | TiktokenTokenizerConfig
+@dataclass(frozen=True)
+class WordTokenizerConfig:
+    """The most frequent words of the training text, and characters for the rest."""
+
+    kind: ClassVar[str] = "word"
+
+    vocab_size: int = 4096
+    """Tokens, the 256 bytes and the characters of the text included."""
+    pattern: str = SPLIT_PATTERN
+    """Regular expression that cuts text into words."""
+
+    def problems(self) -> list[str]:
+        """What is wrong with these values, a sentence for each."""
+        return [] if self.vocab_size >= 256 else [f"vocab_size is {self.vocab_size}, but bytes alone need 256"]
+
+
+TokenizerConfig = CharacterTokenizerConfig | TiktokenTokenizerConfig | WordTokenizerConfig

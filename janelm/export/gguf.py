@@ -50,7 +50,9 @@ def gguf_writer(run: LoadedRun, precision: str = "fp32", say: Callable[[str], No
             f"{' and '.join(KINDS)} can, and janelm export without --format writes a page, and ONNX, of this one"
         )
     if not isinstance(tokenizer, TiktokenTokenizer):
-        raise JaneLMError("llama.cpp reads no characters as tokens: train with --tokenization tiktoken to export there")
+        raise JaneLMError(
+            "llama.cpp reads byte pairs alone as tokens: train with --tokenization tiktoken to export there"
+        )
     if precision not in PRECISIONS:
         raise UsageError(f"the precision is {precision!r}, but for this format must be one of {', '.join(PRECISIONS)}")
     if regex.findall(tokenizer.config.pattern, COMMON) != regex.findall(GPT2_PATTERN, COMMON):

@@ -21,6 +21,9 @@ The attention outputs are the weights (B, H, T, past + T) with which each head o
 the order of the slots, and then at these T tokens. They are what the graph computes anyway: a step that does not fetch
 them costs nothing more.
 
+`add_probabilities` gives a graph one more output, "probabilities" (B, V) float32, for programs that want no softmax of
+their own; JaneLM reads the logits.
+
 `tokenizer` is what `Tokenizer.to_json` gives, but byte-pair ranks are one string: the tokens in order, each in base64
 without padding, with spaces between. `prompts` tells which of the steps that made the training text a prompt takes as
 well; graphs made before there were any have none.
@@ -69,6 +72,15 @@ def export_graph(run: LoadedRun) -> onnx.ModelProto:
     join(model, weights)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def add_probabilities(model: onnx.ModelProto) -> None:
+    """Put a softmax behind the logits, whose output "probabilities" stands last."""
+    model.graph.node.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1))
+    more = onnx.ValueInfoProto()
+    more.CopyFrom(next(output for output in model.graph.output if output.name == "logits"))
+    more.name = "probabilities"
+    model.graph.output.append(more)
 
 
 def export_apart(run: LoadedRun) -> tuple[onnx.ModelProto, Weights]:

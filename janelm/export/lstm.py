@@ -33,6 +33,9 @@ class LSTMGraph(Graph):
             found[f"lstm.bias_l{i}"] = np.concatenate(biases, axis=1)  # (1, 8D)
         return found
 
+    def pair(self, up: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _ordered(up)[0], down
+
     def forward(self, tokens: Value, hidden: Value, cell: Value) -> list[Value]:
         """tokens (B, T), hidden and cell (L, B, D) -> logits (B, V), hidden and cell."""
         op, weights, D, last = self.op, self.weights, self.config.width, self.config.layers - 1

@@ -35,6 +35,10 @@ class Graph:
         """The weights of a run as the graph reads them, by their names there."""
         raise NotImplementedError
 
+    def pair(self, up: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The two narrow matrices of an adapter in the order that the graph has their matrix in."""
+        raise NotImplementedError
+
     def author(self, op: OpBuilder, weights: dict[str, Value], *inputs: Value) -> list[Value]:
         """The same, where `op` makes the nodes and `weights` are the values of `arrays`."""
         self.op, self.weights = op, weights

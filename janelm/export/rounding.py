@@ -17,3 +17,13 @@ def rounded(weight: np.ndarray, axis: int, precision: str = "int8-weights") -> t
     scale = np.abs(weight).max(axis=axis, keepdims=True) / np.float32(LARGEST[precision])
     scale[scale == 0] = 1
     return np.rint(weight / scale).astype(np.int8), scale
+
+
+def read_back(weight: np.ndarray, precision: str) -> np.ndarray:
+    """A matrix as whoever reads it at this precision widens it: float32."""
+    if precision == "fp32":
+        return weight
+    if precision == "fp16":
+        return weight.astype(np.float16).astype(np.float32)
+    small, scale = rounded(weight, -1, precision)
+    return small * scale

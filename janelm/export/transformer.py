@@ -35,6 +35,9 @@ class TransformerGraph(Graph):
         """Matrices as (in, out), save for the table of embedding and head."""
         return {name: array.T if name.startswith("blocks.") else array for name, array in weights.items()}
 
+    def pair(self, up: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return down.T, up.T
+
     def forward(self, tokens: Value, cosine: Value, sine: Value, mask: Value, *past: Value) -> list[Value]:
         """tokens (B, T), cosine and sine (B, T, E/2), mask (T, S), each layer's keys (B, H, E, past) and values
         (B, H, past, E) -> logits (B, V), each layer's new keys and values, and each layer's attention (B, H, T, S)."""

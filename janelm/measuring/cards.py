@@ -81,7 +81,8 @@ def hub_card(run: Run, use: str) -> str:
         "",
         f"# {run.name}",
         "",
-        f"A {kind} of {results['parameters']:,} parameters, trained on {sources} with JaneLM {facts['janelm']}: "
+        f"A {kind} of {results['parameters']:,} parameters, trained on {sources} with JaneLM "
+        f"{facts['janelm']}{_from(facts)}: "
         f"{results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s.",
         "",
         *use.splitlines(),
@@ -101,8 +102,9 @@ def _from(facts: Facts) -> str:
     if "ancestor" not in facts:
         return ""
     one = facts["ancestor"]
-    texts = ", before that on ".join(", ".join(text["sources"]) for text in one["texts"])
-    return f"; it goes on from {one['name']}, a {one['architecture']} trained on {texts or 'a text that is not known'}"
+    texts = ", before that on ".join(_sources(text["sources"]) for text in one["texts"])
+    learned = f"a {one['architecture']} trained on {texts or 'a text that is not known'}"
+    return f"; it goes on from {file_name(one['name'])}, {learned}"
 
 
 def _both_texts(facts: Facts, results: Results) -> list[str]:

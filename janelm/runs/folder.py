@@ -38,6 +38,7 @@ from ..config.own import SOURCES
 from ..errors import JaneLMError, UsageError
 from ..machine.files import MODELS, write_atomically
 from ..text.tokenizers import Tokenizer, tokenizer_from_json
+from .adapters import Pairs, merged, read_pairs, write_pairs
 from .figures import Facts, Results, Saved, checked
 from .loaded import LoadedRun, RunConfig, arrays_of, widened
 
@@ -93,8 +94,7 @@ class Run:
 
     def write_adapter(self, parts: dict[str, np.ndarray]) -> None:
         """Write what is added to an ancestor's matrices: of each the two narrow ones, in half precision."""
-        narrow = {name: part.astype(np.float16) for name, part in parts.items()}
-        self._write(ADAPTER, lambda path: save_file(narrow, path))
+        self._write(ADAPTER, lambda path: write_pairs(path, parts))
 
     def write_resume_state(self, state: dict[str, Any]) -> None:
         import torch
@@ -212,9 +212,9 @@ class Run:
 
     def best_weights(self) -> dict[str, np.ndarray]:
         """The arrays that `write_best` wrote, as float32. Raises JaneLMError where they are missing or damaged."""
+        if base := self.base():
+            return self._merged(base.best_weights())
         path = self.folder / "best.safetensors"
-        if (self.folder / ADAPTER).exists():
-            return self._merged(self.folder / ADAPTER)
         try:
             return widened(load_file(path))
         except FileNotFoundError:
@@ -222,19 +222,28 @@ class Run:
         except Exception as error:
             raise JaneLMError(f"{path} is damaged ({error}): train the model again or fetch it anew") from error
 
-    def _merged(self, path: Path) -> dict[str, np.ndarray]:
-        """The ancestor's weights with what the adapter adds to them."""
-        name, facts = self.config().training.ancestor, self.facts().get("ancestor", {})
-        base = find_run(str(name)).best_weights()
-        if digest_of(base) != facts.get("weights_sha256"):
-            raise JaneLMError(f"{path} is an adapter for another model than {name} is now: restore that")
+    def base(self) -> Run | None:
+        """The run that this one is an adapter for; None where it has weights of its own. Raises JaneLMError where there
+        is none any more."""
+        return find_run(str(self.config().training.ancestor)) if (self.folder / ADAPTER).exists() else None
+
+    def adapter(self) -> Pairs:
+        """What `write_adapter` wrote. Raises JaneLMError where it is damaged."""
+        path = self.folder / ADAPTER
         try:
-            parts = widened(load_file(path))
-            for matrix in {part.rpartition(".")[0] for part in parts}:
-                base[matrix] = base[matrix] + parts[f"{matrix}.up"] @ parts[f"{matrix}.down"]
+            return read_pairs(path)
         except Exception as error:
             raise JaneLMError(f"{path} is damaged ({error}): train the adapter again or fetch it anew") from error
-        return base
+
+    def _merged(self, base: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The ancestor's weights with what the adapter adds to them."""
+        path, name = self.folder / ADAPTER, self.config().training.ancestor
+        if digest_of(base) != self.facts().get("ancestor", {}).get("weights_sha256"):
+            raise JaneLMError(f"{path} is an adapter for another model than {name} is now: restore that")
+        try:
+            return merged(base, self.adapter())
+        except (KeyError, ValueError) as error:
+            raise JaneLMError(f"{path} is damaged ({error}): train the adapter again or fetch it anew") from error
 
 
 def digest_of(weights: dict[str, np.ndarray]) -> str:

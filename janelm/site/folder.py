@@ -54,6 +54,7 @@ class SiteOptions:
     read: Shown = "auto"
     runtime: Literal["native", "onnxruntime"] = "native"  # the page's own step, or ONNX Runtime
     served: tuple[str, ...] = ()  # names of models that a server runs, beside whose rooms the page lies
+    softmax: bool = False  # the models' files also give probabilities
 
 
 def write_site(
@@ -75,7 +76,11 @@ def write_site(
     kinds = [run.config().model.kind for run in runs if run.name not in options.served]
     options = with_runtime(options, kinds, say)
     vendor = {} if options.cdn else _vendor(options, say)
-    models = [make_model(run, options.precision, options.prompt, say, run.name in options.served) for run in runs]
+    adapters = options.runtime == "native"
+    models = [
+        make_model(run, options.precision, options.prompt, say, run.name in options.served, adapters, options.softmax)
+        for run in runs
+    ]
     replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say)))
 
 
@@ -124,7 +129,9 @@ def site_files(
         ".nojekyll": b"",
     }
     site["service_worker.js"] = web["service_worker.js"]
-    return site | kept | {model.path: model.graph for model in models if model.path}
+    for model in models:
+        kept |= model.files
+    return site | kept
 
 
 def _room(path: str) -> dict[str, str]:

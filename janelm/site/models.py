@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import torch
 
 from ..config import DataConfig, SamplingConfig, to_dict
 from ..engines import Engine, OnnxEngine, choose_engine
 from ..errors import JaneLMError
-from ..export.graphs import describe, export_graph, read_description
+from ..export.graphs import add_probabilities, describe, export_graph, read_description
 from ..export.precision import quantise
 from ..runs.dataset import dataset_of
-from ..runs.figures import Results
+from ..runs.figures import Facts, Results
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
 from ..runs.public import file_name, public_command, public_data
@@ -26,6 +27,7 @@ from ..text.data import Dataset, RunningText
 from ..text.documents import TITLE
 from ..text.sources import Source
 from ..writing.generation import Limits, generate_samples
+from .adapters import adapter_file, apart, as_read
 from .change import measure
 
 EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters
@@ -36,14 +38,17 @@ EXAMPLE = SamplingConfig(temperature=0.8, seed=1)
 
 @dataclass(frozen=True)
 class SiteModel:
-    """A model's file and its entry in the manifest."""
+    """A model's file, that of the adapter that belongs to it, if one does, and its entry in the manifest."""
 
     graph: bytes
     entry: dict[str, Any]
+    adapter: bytes | None = None
 
     @property
-    def path(self) -> str:
-        return self.entry["file"]
+    def files(self) -> dict[str, bytes]:
+        """By path; of one that a server runs, none."""
+        found = {self.entry["file"]: self.graph} if self.entry["file"] else {}
+        return found if self.adapter is None else found | {self.entry["adapter"]["file"]: self.adapter}
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,22 @@ class _Text:
 
 
 def make_model(
-    run: Run, precision: str, prompt: str | None, say: Callable[[str], None], served: bool = False
+    run: Run,
+    precision: str,
+    prompt: str | None,
+    say: Callable[[str], None],
+    served: bool = False,
+    adapters: bool = False,
+    softmax: bool = False,
 ) -> SiteModel:
     """Export, shrink, measure and describe the model of `run`; or, if it is `served`, describe it as one that a server
-    runs at full precision.
+    runs at full precision. With `adapters`, one that is an adapter is its base's file and a small one; with `softmax`,
+    the file has probabilities as a further output.
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
     results, loaded, text = run.results(), run.load(), _read_text(run)
-    made = _served(loaded) if served else _exported(loaded, precision, text, say)
+    made = _served(loaded) if served else _exported(run, loaded, precision, text, say, adapters, softmax)
     titles = _titles(run.config().data, text.sources)
     entry = {
         "name": run.name,
@@ -81,7 +93,7 @@ def make_model(
         **titles,
         "example": _example(loaded, made.engine, _example_prompt(text, titles) if prompt is None else prompt),
     }
-    return SiteModel(made.graph, entry)
+    return SiteModel(made.graph, entry, made.adapter)
 
 
 class _Made(NamedTuple):
@@ -92,6 +104,7 @@ class _Made(NamedTuple):
     place: dict[str, Any]
     precision: str = "fp32"
     graph: bytes = b""
+    adapter: bytes | None = None
     change: dict[str, Any] | None = None
 
 
@@ -104,10 +117,19 @@ def _served(loaded: LoadedRun) -> _Made:
     return _Made(engine, description, {"file": "", "bytes": 0, "sha256": "", "served": SERVED})
 
 
-def _exported(loaded: LoadedRun, precision: str, text: _Text, say: Callable[[str], None]) -> _Made:
+def _exported(
+    run: Run,
+    loaded: LoadedRun,
+    precision: str,
+    text: _Text,
+    say: Callable[[str], None],
+    adapters: bool,
+    softmax: bool,
+) -> _Made:
     full = export_graph(loaded)
-    graph = full if precision == "fp32" else quantise(full, precision)
-    content = graph.SerializeToString(deterministic=True)
+    graph, content, adapter, place = (_adapted if adapters and run.base() else _whole)(
+        run, loaded, full, precision, softmax
+    )
     engine = OnnxEngine(graph, threads=1)  # as the page runs it
     change: dict[str, Any] | None = None
     if precision != "fp32" and text.dataset is None:
@@ -115,12 +137,36 @@ def _exported(loaded: LoadedRun, precision: str, text: _Text, say: Callable[[str
         say(f"{loaded.name}: what {precision} costs is not measured, because {text.problem}")
     elif precision != "fp32" and text.dataset is not None:
         measured = measure(OnnxEngine(full, threads=1), engine, text.dataset)
-        say(f"{loaded.name} as {precision}: {measured}")
+        say(f"{run.name} as {precision}: {measured}")
         change = {"bits_per_byte_fp32": measured.full, "bits_per_byte": measured.chosen, "bytes": measured.bytes}
+    description = read_description(full) | {"precision": precision}
+    return _Made(engine, description, place, precision, content, adapter, change)
+
+
+Files = tuple[onnx.ModelProto, bytes, bytes | None, dict[str, Any]]  # as the page computes; its files, and their entry
+
+
+def _whole(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str, softmax: bool) -> Files:
+    graph = full if precision == "fp32" else quantise(full, precision)
+    if softmax:
+        add_probabilities(graph)
+    content = graph.SerializeToString(deterministic=True)
+    return graph, content, None, _file(f"{run.name}-{precision}", content)
+
+
+def _adapted(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str, softmax: bool) -> Files:
+    base, pairs = apart(run)
+    below = base.load()
+    _, content, _, files = _whole(base, below, export_graph(below), precision, softmax)
+    adapter = adapter_file(loaded, pairs)
+    files |= {"adapter": _file(f"{run.name}-adapter", adapter)}
+    return export_graph(as_read(below, loaded, pairs, precision)), content, adapter, files
+
+
+def _file(name: str, content: bytes) -> dict[str, Any]:
+    """Where one of the models' files is, and what it must be."""
     digest = hashlib.sha256(content).hexdigest()
-    file = f"models/{slug(loaded.name)}-{precision}-{digest[:8]}.onnx"
-    place = {"file": file, "bytes": len(content), "sha256": digest}
-    return _Made(engine, read_description(graph), place, precision, content, change)
+    return {"file": f"models/{slug(name)}-{digest[:8]}.onnx", "bytes": len(content), "sha256": digest}
 
 
 def slug(name: str) -> str:
@@ -150,10 +196,20 @@ def _card(run: Run, results: Results) -> dict[str, Any]:
         "split": facts["split"],
         "command": public_command(results.get("command")),
         "machine": facts["machine"],
+        "ancestor": _ancestor(facts),
         "versions": {name: facts[name] for name in ("janelm", "torch", "python")},
         "settings": settings,
         **{name: results[name] for name in ("seconds", "steps", "tokens", "tokens_per_second", "ended")},
     }
+
+
+def _ancestor(facts: Facts) -> dict[str, Any] | None:
+    """The model that it goes on from, and what that had learned from."""
+    if "ancestor" not in facts:
+        return None
+    one = facts["ancestor"]
+    texts = [file_name(source) for text in one["texts"] for source in text["sources"]]
+    return {"name": file_name(one["name"]), "data": list(dict.fromkeys(texts))}
 
 
 def _curves(run: Run) -> dict[str, list[float]]:

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from safetensors.numpy import save
+
 from ..errors import JaneLMError, UsageError, cannot_write
 from ..machine.locks import CAN_LOCK, lock
 from ..measuring.comparison import unfairness
@@ -181,13 +183,16 @@ class Library:
         return run
 
     def zipped(self, name: str, target: Path) -> None:
-        """Write a run as a zip: all that it needs to write text."""
+        """Write a run as a zip: all that it needs to write text, and so an adapter with its base's weights in it."""
         run = self.find(name)
+        whole = save(run.best_weights()) if run.base() else None
         try:
             with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
                 for file in CARRIED:
                     if (run.folder / file).exists():
                         archive.write(run.folder / file, f"{name}/{file}")
+                if whole is not None:
+                    archive.writestr(f"{name}/best.safetensors", whole)
         except OSError as error:
             raise cannot_write(target, error) from error
 

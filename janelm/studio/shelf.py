@@ -7,13 +7,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from ..engines import choose_engine
 from ..errors import JaneLMError
-from ..runs.folder import Run
+from ..runs.folder import ADAPTER, Run
 from ..runs.loaded import LoadedRun
 from .batching import Batch
 
@@ -102,7 +101,7 @@ class Shelf:
         """
         with self._lock:
             source = self._find(name)
-            mark = _mark(source.folder)
+            mark = _mark(source)
             desk = self._desks.pop(name, None)
             if desk is not None and self._marks[name] != mark:
                 desk.batch.close()
@@ -136,10 +135,11 @@ class Shelf:
         self._desks.clear()
 
 
-def _mark(folder: Path) -> str:
+def _mark(run: Run) -> str:
     """Another one when the weights have changed."""
     try:
-        stat = (folder / "best.safetensors").stat()
+        stat = (run.folder / ("best.safetensors" if (base := run.base()) is None else ADAPTER)).stat()
     except OSError:
         return ""
-    return hashlib.sha256(f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino}".encode()).hexdigest()
+    below = _mark(base) if base else ""
+    return hashlib.sha256(f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino} {below}".encode()).hexdigest()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..architectures.crossentropy import IGNORED
-from ..config import CharacterTokenizerConfig, DataConfig, TokenizerConfig, TrainingConfig
+from ..config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TokenizerConfig, TrainingConfig
 from ..errors import JaneLMError, UsageError
 from .documents import describe_copies, split_documents
 from .encoded import SPLITS, EncodedText, RunningSplits
@@ -104,8 +104,8 @@ def load_dataset(
     undone.
     """
     known = tokenizer.tokenizer if isinstance(tokenizer, Extension) else tokenizer
-    if training.bpe_dropout and isinstance(known, (CharacterTokenizer, CharacterTokenizerConfig)):
-        raise UsageError("bpe_dropout undoes byte pairs, of which characters have none: take --tokenization tiktoken")
+    if training.bpe_dropout and not isinstance(known, (TiktokenTokenizer, TiktokenTokenizerConfig)):
+        raise UsageError("bpe_dropout undoes byte pairs, of which these tokens have none: take --tokenization tiktoken")
     if config.documents:
         pieces = split_documents(sources, config)
         tokenizer = _ready(tokenizer, pieces[0], documents=True)

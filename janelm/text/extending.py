@@ -11,6 +11,7 @@ from itertools import pairwise
 from ..config import TiktokenTokenizerConfig
 from ..errors import UsageError
 from .tokenizers import CharacterTokenizer, TiktokenTokenizer, Tokenizer, cut_pieces
+from .words import WordTokenizer, train_words
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Extension:
 
     def learn(self, texts: Iterable[str], documents: bool = False) -> Tokenizer:
         """The tokenizer with each character of `texts`, the training split, that it has not had; or with the most
-        frequent byte pairs of them that it has not had, fewer than asked for where none stands there twice.
+        frequent byte pairs, or words, of them that it has not had, fewer than asked for where none stands there twice.
 
         Raises UsageError where characters should be extended by byte pairs.
         """
@@ -31,6 +32,10 @@ class Extension:
             if self.more:
                 raise UsageError("extend_vocab learns byte pairs, and these tokens are characters: leave it out")
             return CharacterTokenizer(set(old.characters).union(*texts), documents)
+        if isinstance(old, WordTokenizer):
+            size = len(old.ranks) + self.more
+            words = train_words(texts, size, old.config.pattern, old.ranks) if self.more else old.ranks
+            return WordTokenizer(old.config.pattern, words, documents)
         assert isinstance(old, TiktokenTokenizer)
         ranks = [*old.ranks, *more_byte_pairs(old, texts, self.more)] if self.more else old.ranks
         encoding = old.config.encoding if len(ranks) == len(old.ranks) else None
@@ -84,16 +89,18 @@ def _merge(parts: list[bytes], ranks: dict[bytes, int]) -> None:
 
 def origins(old: Tokenizer, new: Tokenizer) -> list[list[int]]:
     """For each token of `new` the tokens of `old`, which it extends, that it can start from the mean of: itself; of a
-    new byte pair, its parts; of a character or sign that is new, all."""
+    new byte pair or word, its parts; of a character or sign that is new, all."""
     everything = list(range(old.vocab_size))
     special = {new.unknown_token: old.unknown_token, new.pad_token: old.pad_token, new.end_token: old.end_token}
     special |= dict(zip(new.unwritten, old.unwritten, strict=True))
-    known = {} if isinstance(old, TiktokenTokenizer) else {token: number for number, token in enumerate(old.vocabulary)}
+    known = {token: number for number, token in enumerate(old.vocabulary)}
     found: list[list[int]] = []
     for token, spelt in enumerate(new.vocabulary):
         if token in special:
             same = special[token]
             found.append(everything if same is None else [same])
+        elif isinstance(old, WordTokenizer):
+            found.append(old.encode(spelt.decode("utf-8")).tolist() if token >= len(old.ranks) else [token])
         elif not isinstance(old, TiktokenTokenizer):
             found.append([known[spelt]] if spelt in known else everything)
         elif token < len(old.ranks):
@@ -110,6 +117,10 @@ def describe_extension(old: Tokenizer, new: Tokenizer) -> str:
         assert isinstance(new, TiktokenTokenizer)
         more = len(new.ranks) - len(old.ranks)
         return f"{more:,} new byte pairs, which start from the mean of their parts" if more else ""
+    if isinstance(old, WordTokenizer):
+        assert isinstance(new, WordTokenizer)
+        more = len(new.ranks) - len(old.ranks)
+        return f"{more:,} new words and characters, which start from the mean of their parts" if more else ""
     assert isinstance(old, CharacterTokenizer) and isinstance(new, CharacterTokenizer)
     fresh = sorted(set(new.characters) - set(old.characters))
     shown = " ".join(character if character.isprintable() else repr(character)[1:-1] for character in fresh[:40])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import TiktokenTokenizerConfig
 from ..errors import JaneLMError
 from .tokenizers import REPLACEMENT, CharacterTokenizer, TiktokenTokenizer, Tokenizer, byte_level_alphabet
+from .words import WordTokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as TheirTokenizer
@@ -24,6 +25,8 @@ UNKNOWN = "<|unknown|>"
 
 def token_names(tokenizer: Tokenizer) -> list[str]:
     """Each token as tokenizer.json has it: bytes as printable signs, characters as they are, special ones by name."""
+    if isinstance(tokenizer, WordTokenizer):
+        raise JaneLMError("transformers has no tokenizer of words and characters: train with --tokenization tiktoken")
     own = DOCUMENT_TOKENS if tokenizer.documents else []
     if isinstance(tokenizer, CharacterTokenizer):
         unknown = UNKNOWN if REPLACEMENT in tokenizer.characters else REPLACEMENT

@@ -21,7 +21,10 @@ from .tidying import PERSONAL
 RARE, SHOWN = 3, 20  # how often at most a rare character occurs, and how many of them are shown
 REPEATED = 40  # characters from which a line that training has as well is no chance
 BARS = " ▏▎▍▌▋▊▉█"
-BEGINNING, EXCERPT = 1 << 14, 400  # characters that are compared before and after cleaning, and of a place that is shown
+BEGINNING, EXCERPT = (
+    1 << 14,
+    400,
+)  # characters that are compared before and after cleaning, and of a place that is shown
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Text to tokens and back: characters, or byte pairs by tiktoken. One interface, and JSON that holds all of it.
+"""Text to tokens and back: characters, byte pairs by tiktoken, or words. One interface, and JSON that holds all of it.
 
 Its twins are web/engine/tokenizer.js and web/engine/byte_pairs.js; tests/golden/tokenizers.json holds them together.
 """
@@ -6,117 +6,45 @@ Its twins are web/engine/tokenizer.js and web/engine/byte_pairs.js; tests/golden
 from __future__ import annotations
 
 import base64
-import codecs
 import json
-import math
-import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, islice, pairwise
 
 import numpy as np
 
-from ..config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig
+from ..config import CharacterTokenizerConfig, TiktokenTokenizerConfig, TokenizerConfig, WordTokenizerConfig
 from ..errors import JaneLMError, UsageError
 from ..machine.cores import cores
-from .spelling import Spelling
+from .tokens import (
+    LONGEST_PIECE,
+    REPLACEMENT,
+    UNKNOWN_CHARACTER_BITS,
+    StreamDecoder,
+    Tokenizer,
+    cut_pieces,
+    has_long_stretch,
+    without_surrogates,
+)
+from .words import WordTokenizer, train_words
 
-LONGEST_PIECE = 4096  # characters within which bytes are paired; it stands in web/engine/tokenizer.js as well
+__all__ = [
+    "REPLACEMENT",
+    "UNKNOWN_CHARACTER_BITS",
+    "CharacterTokenizer",
+    "StreamDecoder",
+    "TiktokenTokenizer",
+    "Tokenizer",
+    "WordTokenizer",
+    "byte_level_alphabet",
+    "cut_pieces",
+    "tokenizer_from_json",
+    "train_byte_pairs",
+    "train_tokenizer",
+    "undo_merges",
+]
+
 LEARNT_STRETCH = 1 << 16  # characters of stretches without a break that byte pairs are learnt from
-LONG_GAP = re.compile(rf"\s{{{LONGEST_PIECE}}}")
-REPLACEMENT = "�"  # what stands for a character that the vocabulary lacks
-UNKNOWN_CHARACTER_BITS = math.log2(0x110000)  # naming any one Unicode character; see `Losses.bits_per_byte`
-
-
-class Tokenizer:
-    """Encodes text as token ids and decodes ids as text.
-
-    `vocabulary[i]` is token i as UTF-8 bytes. Special tokens are the last ids: `pad_token` fills up short documents,
-    `end_token` stands before and after each document; both are None where a model trains on running text.
-    """
-
-    config: TokenizerConfig
-    vocabulary: list[bytes]
-    unknown_token: int | None = None
-    pad_token: int | None
-    end_token: int | None
-    specials: int = 0
-
-    def __init__(self, documents: bool) -> None:
-        size = len(self.vocabulary)
-        self.documents = documents
-        self.pad_token, self.end_token = (size, size + 1) if documents else (None, None)
-        if documents:
-            self.vocabulary = [*self.vocabulary, b"", b""]
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.vocabulary)
-
-    @cached_property
-    def spelling(self) -> Spelling:
-        """Which tokens may stand next in a text that is written."""
-        return Spelling(self.vocabulary)
-
-    @cached_property
-    def never_written(self) -> list[int]:
-        """Tokens that generation chooses nowhere: special ones, and those that no text can hold."""
-        special = (self.unknown_token, self.pad_token)
-        return sorted({*self.spelling.never, *self.unwritten, *(token for token in special if token is not None)})
-
-    @property
-    def unwritten(self) -> range:
-        """Special tokens of a vocabulary made elsewhere, such as <|endoftext|>: the last but those of documents."""
-        end = self.vocab_size - 2 * self.documents
-        return range(end - self.specials, end)
-
-    def started(self, tokens: list[int]) -> list[int]:
-        """What a model reads of a text's tokens: a document begins with the end token, other text, if it is empty, with
-        a line break, neither of which is part of the text."""
-        if self.end_token is not None:
-            return [self.end_token, *tokens]
-        return tokens or self.encode("\n").tolist()
-
-    def encode(self, text: str) -> np.ndarray:
-        """Token ids, int64 of shape (T,). Never fails: see each tokenizer for what becomes of strange characters."""
-        raise NotImplementedError
-
-    def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Each block of a long text with its tokens."""
-        for block in blocks:
-            yield block, self.encode(block)
-
-    def unknown_characters(self, text: str) -> list[str]:
-        """The characters of `text` that the vocabulary cannot say, each once, in order of appearance."""
-        return []
-
-    def decode(self, tokens: Iterable[int]) -> str:
-        """The text of `tokens`; bytes that are not UTF-8 become U+FFFD, special tokens nothing."""
-        return b"".join(self.vocabulary[token] for token in tokens).decode("utf-8", errors="replace")
-
-    def to_json(self) -> dict:
-        """All that is needed to rebuild the tokenizer, as plain data."""
-        raise NotImplementedError
-
-
-class StreamDecoder:
-    """Decodes token by token and never gives out part of a character.
-
-    >>> decoder = StreamDecoder(tokenizer)
-    >>> decoder.feed(first_half_of_é), decoder.feed(second_half_of_é), decoder.finish()
-    ('', 'é', '')
-    """
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._vocabulary = tokenizer.vocabulary
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-
-    def feed(self, token: int) -> str:
-        return self._decoder.decode(self._vocabulary[token])
-
-    def finish(self) -> str:
-        """What an unfinished character at the end comes to."""
-        return self._decoder.decode(b"", final=True)
 
 
 class CharacterTokenizer(Tokenizer):
@@ -191,8 +119,8 @@ class TiktokenTokenizer(Tokenizer):
         return pairs
 
     def encode(self, text: str) -> np.ndarray:
-        text = _without_surrogates(text)
-        if not _has_long_stretch(text):
+        text = without_surrogates(text)
+        if not has_long_stretch(text):
             return np.asarray(self._encoding.encode_ordinary(text), np.int64)
         pieces = map(self._encoding.encode_ordinary, cut_pieces(text, self.config.pattern))
         return np.fromiter(chain.from_iterable(pieces), np.int64)
@@ -200,8 +128,8 @@ class TiktokenTokenizer(Tokenizer):
     def encode_blocks(self, blocks: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
         threads, waiting = cores(), iter(blocks)
         while several := list(islice(waiting, 4 * threads)):
-            clean = [_without_surrogates(block) for block in several]
-            if any(map(_has_long_stretch, clean)):
+            clean = [without_surrogates(block) for block in several]
+            if any(map(has_long_stretch, clean)):
                 yield from zip(several, map(self.encode, clean), strict=True)
                 continue
             encoded = self._encoding.encode_ordinary_batch(clean, num_threads=threads)
@@ -236,44 +164,18 @@ def undo_merges(tokens: np.ndarray, pairs: np.ndarray, share: float, random: np.
     return tokens
 
 
-def _has_long_stretch(text: str) -> bool:
-    """Whether somewhere LONGEST_PIECE characters stand in a row that are white space all, or none of them."""
-    if len(text) < LONGEST_PIECE:
-        return False
-    return max(map(len, text.split()), default=0) >= LONGEST_PIECE or bool(LONG_GAP.search(text))
-
-
-def cut_pieces(text: str, pattern: str) -> Iterator[str]:
-    """The pieces that the pattern cuts a text into, none longer than LONGEST_PIECE.
-
-    A longer one takes the square of its length in training and, of blanks, ends tiktoken itself. So a text without a
-    break is cut every LONGEST_PIECE characters, on the page as well.
-    """
-    import regex
-
-    for found in regex.finditer(pattern, text):
-        piece = found.group()
-        for begin in range(0, len(piece), LONGEST_PIECE):
-            yield piece[begin : begin + LONGEST_PIECE]
-
-
 def _learnable(texts: Iterable[str], pattern: str) -> Iterator[str]:
     """What byte pairs are learnt from: all of a text, but of stretches without a break only the first LEARNT_STRETCH
     characters, because each pair that is learnt goes through all of them again."""
     left = LEARNT_STRETCH
     for text in texts:
-        if not _has_long_stretch(text):
+        if not has_long_stretch(text):
             yield text
             continue
         for piece in cut_pieces(text, pattern):
             left -= len(piece) if len(piece) == LONGEST_PIECE else 0
             if left > 0 or len(piece) < LONGEST_PIECE:
                 yield piece
-
-
-def _without_surrogates(text: str) -> str:
-    """A lone surrogate has no bytes."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def train_tokenizer(config: TokenizerConfig, texts: Iterable[str], documents: bool = False) -> Tokenizer:
@@ -287,6 +189,9 @@ def train_tokenizer(config: TokenizerConfig, texts: Iterable[str], documents: bo
         for text in texts:
             characters.update(text)
         return CharacterTokenizer(characters, documents)
+    if isinstance(config, WordTokenizerConfig):
+        _check_pattern(config.pattern)
+        return WordTokenizer(config.pattern, train_words(texts, config.vocab_size, config.pattern), documents)
     if config.encoding is not None:
         config, ranks = _stock_encoding(config)
     else:
@@ -366,8 +271,10 @@ def tokenizer_from_json(values: dict) -> Tokenizer:
     try:
         if values["kind"] == "character":
             return CharacterTokenizer(values["characters"], values["documents"])
-        if values["kind"] == "tiktoken":
+        if values["kind"] in ("tiktoken", "word"):
             ranks = [base64.b64decode(token, validate=True) for token in values["ranks"]]
+            if values["kind"] == "word":
+                return WordTokenizer(values["pattern"], ranks, values["documents"])
             size = len(ranks)
             config = TiktokenTokenizerConfig(size, values["encoding"], values["pattern"])
             specials = values.get("specials", 0)

@@ -79,6 +79,18 @@ def test_going_on(book):
     assert has_figures(printed, f"{book}, from scratch", f"{book}, from models/old, keep 0.5")
 
 
+def test_a_benchmark_that_was_broken_off_goes_on(book):
+    """The second time nothing is trained."""
+    told = ("loops", "--data", book, "--smallest", "--loops", "1")
+    first, figures = run(*told), Path("figures.json").read_text()
+    assert run(*told) == first and Path("figures.json").read_text() == figures
+
+
+@pytest.mark.needs("npm")
+def test_tokens(book):
+    assert has_figures(run("tokens", "--data", book, "--smallest"), "| characters", "| byte pairs", "| words, 4,096")
+
+
 def test_loops(book):
     assert has_figures(run("loops", "--data", book, "--smallest", "--loops", "1", "2"), "1 loops", "2 loops")
 

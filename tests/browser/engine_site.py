@@ -28,6 +28,7 @@ from janelm.text.tokenizers import (
     TiktokenTokenizer,
     train_byte_pairs,
 )
+from janelm.text.words import WordTokenizer, train_words
 from janelm.writing.generation import Limits, generate_samples, prompt_tokens
 
 TESTS = Path(__file__).parents[1]
@@ -93,6 +94,9 @@ def golden_tokenizers() -> dict:
     single = [bytes([value]) for value in range(256)]
     over_spaces = [*single, b" \xc2", b" \xc2\x85", b"\xef\xbb", b"\xef\xbb\xbf", b"!\xef\xbb\xbf"]
     tokenizers["white space that JavaScript sees otherwise"] = TiktokenTokenizer(config, over_spaces)
+    words = train_words(sample, 500, config.pattern)
+    tokenizers["words"] = WordTokenizer(config.pattern, words)
+    tokenizers["words of documents"] = WordTokenizer(config.pattern, words, documents=True)
     rng = random.Random(0)
     return {
         name: {

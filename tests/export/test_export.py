@@ -8,12 +8,12 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, numpy_helper
-from small import SHAPES, exported, random_run
+from small import SHAPES, exported, random_run, random_tokens
 
 from janelm.config import MODEL_CONFIGS, from_dict
 from janelm.engines import OnnxEngine, TorchEngine
 from janelm.errors import JaneLMError, UsageError
-from janelm.export.graphs import OPSET, export_graph, read_description, read_tokenizer
+from janelm.export.graphs import OPSET, add_probabilities, export_graph, read_description, read_tokenizer
 from janelm.export.precision import quantise
 
 LAYERS = 2
@@ -303,3 +303,26 @@ def test_a_graph_from_elsewhere_is_refused():
     del graph.metadata_props[:]
     with pytest.raises(JaneLMError, match="does not say what it is"):
         quantise(graph, "fp16")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int6-weights"])
+def test_probabilities_beside_logits_are_their_softmax_and_change_nothing_else(kind, precision):
+    import onnxruntime
+
+    _, full = exported(kind)
+    graph = onnx.ModelProto.FromString((full if precision == "fp32" else quantise(full, precision)).SerializeToString())
+    plain = OnnxEngine(graph)
+    add_probabilities(graph)
+    onnx.checker.check_model(graph, full_check=True)
+    more = OnnxEngine(graph)
+    assert [each.name for each in more._session.get_outputs()][-1] == "probabilities"
+    tokens = random_tokens(plain, 3, 5)
+    expected, _ = plain.step(tokens, plain.initial_state(3))
+    found, _ = more.step(tokens, more.initial_state(3))
+    np.testing.assert_array_equal(found, expected)
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    state = more.initial_state(3)
+    feeds = {"tokens": tokens, **state.arrays, **more._where(state, 3, 5)}
+    logits, probabilities = session.run(["logits", "probabilities"], feeds)
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    np.testing.assert_allclose(probabilities, powers / powers.sum(-1, keepdims=True), atol=1e-6)

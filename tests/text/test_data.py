@@ -179,7 +179,7 @@ def test_with_bpe_dropout_a_batch_says_the_same_in_more_tokens_and_each_epoch_ot
     assert not torch.equal(data.batch(0)[0], data.batch(data.batches_per_epoch)[0])
     scored = [list(d.evaluation("validation")) for d in (data, plain)]
     assert all(torch.equal(a.targets, b.targets) for a, b in zip(*scored, strict=True)), "read as it is"
-    with pytest.raises(UsageError, match="characters have none"):
+    with pytest.raises(UsageError, match="these tokens have none"):
         dataset(text, documents, training=drops)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import write_text
 
-from janelm.config import SPLIT_PATTERN, CharacterTokenizerConfig, TiktokenTokenizerConfig
+from janelm.config import SPLIT_PATTERN, CharacterTokenizerConfig, TiktokenTokenizerConfig, WordTokenizerConfig
 from janelm.errors import JaneLMError, UsageError
 from janelm.text.tokenizers import (
     REPLACEMENT,
@@ -120,7 +120,10 @@ def test_training_is_deterministic():
 
 
 @pytest.mark.parametrize("documents", [False, True])
-@pytest.mark.parametrize("config", [CharacterTokenizerConfig(), TiktokenTokenizerConfig(vocab_size=300)])
+@pytest.mark.parametrize(
+    "config",
+    [CharacterTokenizerConfig(), TiktokenTokenizerConfig(vocab_size=300), WordTokenizerConfig(vocab_size=300)],
+)
 def test_json_holds_the_whole_tokenizer(config, documents):
     tokenizer = train_tokenizer(config, [write_text(50)], documents)
     again = tokenizer_from_json(json.loads(json.dumps(tokenizer.to_json())))
@@ -142,7 +145,16 @@ def test_the_split_pattern_is_also_valid_in_javascript():
     assert not re.search(r"[*+?}]\+|\(\?[>a-zA-Z]", SPLIT_PATTERN.replace(r"\p{L}+|", "").replace(r"\p{L}+", ""))
 
 
-@pytest.mark.parametrize("damage", [{}, {"kind": "words"}, {"kind": "tiktoken", "ranks": ["!"]}, {"kind": "character"}])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {},
+        {"kind": "words"},
+        {"kind": "word", "pattern": "", "ranks": ["IQ=="]},
+        {"kind": "tiktoken", "ranks": ["!"]},
+        {"kind": "character"},
+    ],
+)
 def test_a_damaged_tokenizer_is_one_clear_sentence(damage):
     with pytest.raises(JaneLMError, match="tokenizer cannot be read"):
         tokenizer_from_json(damage)

@@ -12,7 +12,7 @@ from small import SHAPES, TOKENIZERS, TRAINING, quiet, write_text
 from janelm.cli import main
 from janelm.config import DataConfig, TrainingConfig
 from janelm.errors import JaneLMError, UsageError
-from janelm.measuring.cards import model_card
+from janelm.measuring.cards import hub_card, model_card
 from janelm.measuring.comparison import unfairness
 from janelm.runs import Run, find_run
 from janelm.text.data import load_dataset
@@ -59,7 +59,8 @@ def test_it_starts_as_the_ancestor_and_learns_the_new_text(old):
         assert facts["added"].endswith("start from the mean of all: ß έ ν ξ ο")
         assert finished.run.load().tokenizer.decode(finished.run.tokenizer().encode("ξένον ß")) == "ξένον ß"
     card = model_card(finished.run)
-    assert "it goes on from old, a transformer trained on" in card and "from scratch" not in card
+    assert "it goes on from old, a transformer trained on old.txt" in card and "from scratch" not in card
+    assert "it goes on from old, a transformer trained on old.txt" in hub_card(finished.run, "")
     assert "| the text of the model it goes on from |" in card
     assert "of mine and old only one goes on from another model" in unfairness([finished.run, old])
 

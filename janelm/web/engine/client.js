@@ -267,7 +267,7 @@ export class Engine {
     if (entry.served) return this.#serve(entry, began);
     const runtime = /** @type {StartingRuntime} */ (this.#runtime);
     const runtimeBytes = runtime.started ? 0 : wasmOf(this.#manifest.runtime).wasm_bytes;
-    const total = entry.bytes + runtimeBytes;
+    const total = entry.bytes + (entry.adapter?.bytes ?? 0) + runtimeBytes;
     let arrived = 0;
     const report = () => {
       onProgress({ loaded: arrived + (runtimeBytes && runtime.arrived), total, stage: "download" });
@@ -280,10 +280,12 @@ export class Engine {
         if (runtime.listeners.has(report)) report(); // and the load has not failed
       };
       const model = fetchModel(entry, this.#base, count);
-      await Promise.all([model, runtime.compiled]);
-      const { bytes, cached } = await model;
+      const addition = entry.adapter && fetchModel({ name, ...entry.adapter }, this.#base, count);
+      await Promise.all([model, addition, runtime.compiled]);
+      const [{ bytes, cached }, adapter] = [await model, (await addition)?.bytes];
       onProgress({ loaded: total, total, stage: "start" });
-      const started = this.#ask({ call: "load", name, bytes, description: entry.description }, {}, [bytes.buffer]);
+      const asked = { call: /** @type {const} */ ("load"), name, bytes, description: entry.description, adapter };
+      const started = this.#ask(asked, {}, [bytes.buffer]);
       started.catch(() => runtime.started || this.#restart(runtime));
       await started;
       runtime.started = true;

@@ -20,6 +20,10 @@ const RELAXED = Uint8Array.of(
 );
 
 /** @typedef {(bytes: number) => void} Count  is told of bytes as they come */
+/** @typedef {Pick<ModelEntry, "name" | "file" | "bytes" | "sha256">} ModelFile */
+
+/** @type {Map<string, Promise<unknown>>} files on their way to the store, by address: models may share one */
+const arriving = new Map();
 
 /**
  * The name of the store that models are kept in; one host may serve several sites.
@@ -31,20 +35,35 @@ export function storeName(base) {
 
 /**
  * A model's file, from the store or else from the network, checked against its hash.
- * @param {ModelEntry} entry
+ * @param {ModelFile} entry
  * @param {string | URL} base
  * @param {Count} count
  * @returns {Promise<{bytes: Uint8Array<ArrayBuffer>, cached: boolean}>}
  */
 export async function fetchModel(entry, base, count) {
   const address = new URL(entry.file, base).href;
+  const before = arriving.get(address) ?? Promise.resolve();
+  const fetched = before.then(() => fetchFile(entry, address, base, count));
+  arriving.set(address, fetched.then(({ kept }) => kept, () => {}));
+  const { bytes, cached } = await fetched;
+  return { bytes, cached };
+}
+
+/**
+ * @param {ModelFile} entry
+ * @param {string} address
+ * @param {string | URL} base
+ * @param {Count} count
+ * @returns {Promise<{bytes: Uint8Array<ArrayBuffer>, cached: boolean, kept: Promise<void> | null}>}
+ */
+async function fetchFile(entry, address, base, count) {
   const store = await openStore(base);
   const kept = await store?.match(address);
   if (store && kept) {
     const bytes = new Uint8Array(await kept.arrayBuffer());
     if (await isIntact(bytes, entry)) {
       count(bytes.length);
-      return { bytes, cached: true };
+      return { bytes, cached: true, kept: null };
     }
     await store.delete(address);
   }
@@ -53,8 +72,7 @@ export async function fetchModel(entry, base, count) {
   const response = await get(address, what, { cache: store ? "no-store" : "default" });
   const bytes = await readAll(response, entry.bytes, count);
   if (!bytes || !(await isIntact(bytes, entry))) throw corrupted(what);
-  keep(store, address, bytes);
-  return { bytes, cached: false };
+  return { bytes, cached: false, kept: keep(store, address, bytes) };
 }
 
 /**
@@ -64,7 +82,8 @@ export async function fetchModel(entry, base, count) {
  */
 export async function forgetOthers(entries, base) {
   const store = await openStore(base);
-  const files = new Set(entries.map((entry) => new URL(entry.file, base).href));
+  const named = entries.flatMap(({ file, adapter }) => (adapter ? [file, adapter.file] : [file]));
+  const files = new Set(named.map((file) => new URL(file, base).href));
   for (const request of (await store?.keys()) ?? []) if (!files.has(request.url)) await store?.delete(request);
 }
 
@@ -156,7 +175,7 @@ async function readAll(response, size, count) {
 
 /**
  * @param {Uint8Array<ArrayBuffer>} bytes
- * @param {ModelEntry} entry
+ * @param {ModelFile} entry
  */
 async function isIntact(bytes, entry) {
   if (bytes.length !== entry.bytes) return false;
@@ -179,9 +198,9 @@ async function openStore(base) {
  * @param {string} address
  * @param {Uint8Array<ArrayBuffer>} bytes
  */
-function keep(store, address, bytes) {
+async function keep(store, address, bytes) {
   const headers = { "content-type": "application/octet-stream", "content-length": String(bytes.length) };
-  store?.put(address, new Response(new Blob([bytes]), { headers })).catch(() => {}); // a full disk is no error here
+  await store?.put(address, new Response(new Blob([bytes]), { headers })).catch(() => {}); // a full disk is no error here
 }
 
 /** @param {string} what */

@@ -20,9 +20,10 @@ export async function startStep(compiled) {
     /**
      * @param {Uint8Array} bytes  of the ONNX file
      * @param {Description} description
+     * @param {Uint8Array} [adapter]
      */
-    async model(bytes, description) {
-      return new NativeModel(step, bytes, description);
+    async model(bytes, description, adapter) {
+      return new NativeModel(step, bytes, description, adapter);
     },
   };
 }
@@ -41,13 +42,14 @@ export class NativeModel {
    * @param {StepExports} step
    * @param {Uint8Array} bytes  of the ONNX file
    * @param {Description} description
+   * @param {Uint8Array} [adapter]  its file
    */
-  constructor(step, bytes, description) {
+  constructor(step, bytes, description, adapter) {
     this.description = description;
     this.tokenizer = tokenizerFromJSON(description.tokenizer);
     this.#memory = new Memory(step);
     this.#step = description.kind === "transformer" ? step.transformer : step.lstm;
-    this.#model = layOut(step, this.#memory, bytes, description);
+    this.#model = layOut(step, this.#memory, bytes, description, adapter);
     this.#logits = this.#memory.tensor("float32", [1, description.vocab_size]);
     this.#tokens = this.#memory.tensor("int64", [1]);
   }

@@ -6,7 +6,8 @@
  */
 
 /**
- * @typedef {{id: number, call: "load", name: string, bytes: Uint8Array<ArrayBuffer>, served?: string, description: Description}
+ * @typedef {{id: number, call: "load", name: string, bytes: Uint8Array<ArrayBuffer>, served?: string,
+ *      description: Description, adapter?: Uint8Array<ArrayBuffer>}
  *   | {id: number, call: "read", name: string, text: string, options: Pick<ReadOptions, "memory" | "alternatives" | "from">}
  *   | {id: number, call: "look", name: string, text: string, options: {memory?: number}}
  *   | {id: number, call: "score", name: string, text: string}

@@ -1,7 +1,7 @@
 /**
  * Text to tokens and back, as its twin janelm/text/tokenizers.py does it; tests/golden/tokenizers.json holds both together.
  *
- * @import { BytePairJSON, CharacterJSON, Prompts, Span, TokenizerJSON } from "./types.js"
+ * @import { BytePairJSON, CharacterJSON, Prompts, Span, TokenizerJSON, WordJSON } from "./types.js"
  */
 
 import { EngineError } from "./errors.js";
@@ -26,6 +26,7 @@ export function tokenizerFromJSON(values, prompts) {
 function newTokenizer(values) {
   if (values.kind === "character") return new CharacterTokenizer(values);
   if (values.kind === "tiktoken") return new BytePairTokenizer(values);
+  if (values.kind === "word") return new BytePairTokenizer(values, encodeWord);
   throw new EngineError(
     "failed",
     `This page does not know the model's tokenizer (${/** @type {any} */ (values).kind}): export the model again.`,
@@ -218,20 +219,28 @@ export class CharacterTokenizer extends Tokenizer {
   }
 }
 
-/** Byte pairs. Any text encodes: what has no token of its own falls back to bytes. */
+/**
+ * Byte pairs, or words with another way to encode a piece of text. Any text encodes: what has no token of its own falls
+ * back to bytes.
+ */
 export class BytePairTokenizer extends Tokenizer {
   /** @type {string[]} each token's bytes, as a string of characters below U+0100 */
   #bytes;
   /** @type {Map<string, number>} */
   #ranks;
   #pattern;
+  #encode;
   /** @type {Map<string, number[]>} what was made of pieces before: words come back */
   #seen = new Map();
 
-  /** @param {BytePairJSON} values */
-  constructor({ ranks, pattern, documents, specials = 0 }) {
+  /**
+   * @param {BytePairJSON | WordJSON} values
+   * @param {(bytes: string, ranks: Map<string, number>) => number[]} [encode]  makes tokens of a piece's bytes
+   */
+  constructor({ ranks, pattern, documents, specials = 0 }, encode = encodePiece) {
     const bytes = ranks.split(" ").map(atob);
     super(bytes.length + specials, documents);
+    this.#encode = encode;
     this.unwritten = Array.from({ length: specials }, (_, i) => bytes.length + i);
     this.#ranks = new Map(bytes.map((token, rank) => [token, rank]));
     this.#bytes = [...bytes, ...this.unwritten.map(() => ""), ...(documents ? ["", ""] : [])];
@@ -264,7 +273,7 @@ export class BytePairTokenizer extends Tokenizer {
   #encodePiece(piece) {
     let tokens = this.#seen.get(piece);
     if (!tokens) {
-      tokens = encodePiece(utf8(piece), this.#ranks);
+      tokens = this.#encode(utf8(piece), this.#ranks);
       if (this.#seen.size > 20_000) this.#seen.clear();
       if (piece.length < 100) this.#seen.set(piece, tokens);
     }
@@ -295,6 +304,21 @@ export class BytePairTokenizer extends Tokenizer {
       finish: () => decoder.decode(),
     };
   }
+}
+
+/**
+ * A word's token, or those of its characters, or of their bytes: see janelm/text/words.py.
+ * @param {string} bytes
+ * @param {Map<string, number>} ranks
+ */
+function encodeWord(bytes, ranks) {
+  const whole = ranks.get(bytes);
+  if (whole !== undefined) return [whole];
+  const characters = bytes.match(/[^\x80-\xbf][\x80-\xbf]*/g) ?? [];
+  return characters.flatMap((character) => {
+    const known = ranks.get(character);
+    return known === undefined ? Array.from(character, (byte) => byte.charCodeAt(0)) : [known];
+  });
 }
 
 const encoder = new TextEncoder();

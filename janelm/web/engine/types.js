@@ -54,6 +54,8 @@
  * @property {number} bytes
  * @property {string} sha256  hexadecimal
  * @property {string} [served]  address of a server that runs the model, which has no file then
+ * @property {{file: string, bytes: number, sha256: string}} [adapter]  what is added to the weights in `file`, which
+ *   models may share
  * @property {number} parameters
  * @property {Description} description
  * @property {Record<string, any>} card
@@ -111,7 +113,8 @@
  * @typedef {{kind: "character", characters: string, documents: boolean}} CharacterJSON
  * @typedef {{kind: "tiktoken", encoding: string | null, pattern: string, ranks: string, documents: boolean,
  *   specials?: number}} BytePairJSON  specials: tokens without a text that stand behind the ranks and are never written
- * @typedef {CharacterJSON | BytePairJSON} TokenizerJSON  ranks: the tokens in base64 without padding, spaces between
+ * @typedef {{kind: "word", pattern: string, ranks: string, documents: boolean, specials?: number}} WordJSON
+ * @typedef {CharacterJSON | BytePairJSON | WordJSON} TokenizerJSON  ranks: the tokens in base64 without padding, spaces between
  */
 
 /**

@@ -8,6 +8,7 @@
  * @import { Tensor } from "./onnx.js"
  */
 
+import { merge } from "./adapter.js";
 import { damaged, readTensors } from "./onnx.js";
 
 const ENDINGS = { fp32: "", fp16: "_fp16", "int8-weights": "_int8", "int6-weights": "_int8" };
@@ -27,13 +28,15 @@ class Weights {
    * @param {Memory} memory
    * @param {Uint8Array} file
    * @param {Description} description
+   * @param {Uint8Array} [adapter]
    */
-  constructor(step, memory, file, description) {
+  constructor(step, memory, file, description, adapter) {
     this.#step = step;
     this.#memory = memory;
     this.#tensors = readTensors(file);
     this.#ending = ENDINGS[/** @type {keyof typeof ENDINGS} */ (description.precision)];
     if (this.#ending === undefined) throw damaged(`its precision is ${description.precision}`);
+    if (adapter) merge(this.#tensors, readTensors(adapter), this.#ending);
   }
 
   /**
@@ -103,9 +106,10 @@ class Weights {
  * @param {Memory} memory
  * @param {Uint8Array} file
  * @param {Description} description
+ * @param {Uint8Array} [adapter]  the file of what is added to the weights
  */
-export function layOut(step, memory, file, description) {
-  const weights = new Weights(step, memory, file, description);
+export function layOut(step, memory, file, description, adapter) {
+  const weights = new Weights(step, memory, file, description, adapter);
   const { config, vocab_size: V, kind } = description;
   const { layers, width: D, tied } = config;
   const table = weights.matrix("embedding.weight", V, D);

@@ -17,7 +17,10 @@ import { look, read, Scoring } from "./reading.js";
 import { ServedModel } from "./served.js";
 import { Turns } from "./turns.js";
 
-/** @typedef {{model: (bytes: Uint8Array, description: Description) => Promise<Model>}} Runner  what runs the models */
+/**
+ * @typedef {object} Runner  what runs the models
+ * @property {(bytes: Uint8Array, description: Description, adapter?: Uint8Array) => Promise<Model>} model
+ */
 
 /** A model, and the texts it has read last. */
 class Desk {
@@ -131,7 +134,7 @@ async function startRunner({ glue, integrity }, wasm) {
 }
 
 /** @param {Extract<Call, {call: "load"}>} call */
-async function load({ name, bytes, served, description }) {
+async function load({ name, bytes, served, description, adapter }) {
   if (served) {
     desks.set(name, new Desk(new ServedModel(served, description)));
     return;
@@ -143,7 +146,7 @@ async function load({ name, bytes, served, description }) {
     throw asEngineError(error, "the runtime that models need could not be started");
   }
   try {
-    desks.set(name, new Desk(await started.model(bytes, description)));
+    desks.set(name, new Desk(await started.model(bytes, description, adapter)));
   } catch (error) {
     throw asEngineError(error, `the model “${name}” could not be started`);
   }

@@ -24,7 +24,7 @@ export function aboutView(session) {
   const { manifest } = session;
   const panel = find("panel-about");
   panel.append(
-    make("p", { class: "lead" }, lead(manifest.models.length)),
+    make("p", { class: "lead" }, lead(manifest.models)),
     make(
       "p",
       {},
@@ -38,12 +38,16 @@ export function aboutView(session) {
   );
 }
 
-/** @param {number} models */
+/** @param {ModelEntry[]} models */
 function lead(models) {
-  const they = models === 1 ? "The language model of this page was" : "The language models of this page were";
+  const one = models.length === 1;
+  const they = one ? "The language model of this page was" : "The language models of this page were";
+  const later = models.filter(({ card }) => card?.ancestor).map(({ name }) => name);
+  const how = later.length === 0 ? " from scratch" : "";
+  const others = one ? "It goes" : later.length === 1 ? `${later[0]} goes` : `${later.join(", ")} go`;
   return (
-    `${they} trained from scratch with JaneLM, and ${models === 1 ? "writes" : "write"} here, in your browser, ` +
-    "without a server."
+    `${they} trained${how} with JaneLM, and ${one ? "writes" : "write"} here, in your browser, without a server.` +
+    (how ? "" : ` ${others} on from another model, which is named below.`)
   );
 }
 
@@ -53,7 +57,7 @@ function modelCard(model) {
   const { config, tokenizer } = description;
   const heads = config.heads ? `, ${config.heads} heads` : "";
   const shape = config.layers && config.width ? `, ${config.layers} layers of ${count(config.width)}${heads}` : "";
-  const pieces = tokenizer.kind === "character" ? "characters" : "byte pairs";
+  const pieces = { character: "characters", tiktoken: "byte pairs", word: "words and characters" }[tokenizer.kind];
   const id = `about-${name}`;
   return make(
     "article",
@@ -67,9 +71,10 @@ function modelCard(model) {
         "Trained to look back on",
         `${count(config.context_length)} tokens${kind === "lstm" ? "; its state itself has no such limit" : ""}`,
       ],
-      ["Download", model.served ? "none: the server that shows this page runs it" : `${size(model.bytes)}, ${model.precision}`],
+      ["Download", model.served ? "none: the server that shows this page runs it" : `${size(model.bytes)}, ${model.precision}${adapterText(model)}`],
       ["What that precision changes", changeText(change)],
       ["Learned from", list(card.data)],
+      ["Goes on from", ancestor(card.ancestor)],
       ["Training", training(card)],
       ["Ended because", card.ended],
       ["Machine", card.machine],
@@ -118,6 +123,16 @@ function versions(names) {
         .map(([name, version]) => `${name} ${version}`)
         .join(", ")
     : null;
+}
+
+/** @param {ModelEntry} model */
+function adapterText({ adapter }) {
+  return adapter ? `; it is ${size(adapter.bytes)} that are added to a model which others on this page may share` : "";
+}
+
+/** @param {{name: string, data: string[]} | null | undefined} before */
+function ancestor(before) {
+  return before ? `${before.name}, which learned from ${list(before.data) || "a text that is not known"}` : null;
 }
 
 /** @param {any} change */

@@ -22,8 +22,9 @@ export function modelMenu(session) {
 }
 
 /** @param {ModelEntry} model */
-export function modelTitle({ name, kind, bytes, served }) {
-  const where = served ? "on the server" : size(bytes);
+export function modelTitle({ name, kind, bytes, adapter, served }) {
+  const download = adapter ? `${size(bytes)} shared, ${size(adapter.bytes)} its own` : size(bytes);
+  const where = served ? "on the server" : download;
   return name === kind ? `${name} (${where})` : `${name} (${kind}, ${where})`;
 }
 
