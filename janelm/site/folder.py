@@ -128,7 +128,11 @@ def site_files(
 def _room(path: str) -> dict[str, str]:
     """The room that a file is of, by its path: it is fetched, and kept for visits without a network, once that is
     opened."""
-    for room, data in (("read", ("rooms/figures-", "rooms/text-")), ("learn", ("rooms/learning-",)), ("tree", ())):
+    for room, data in (
+        ("read", ("rooms/figures-", "rooms/text-", "rooms/embeddings-")),
+        ("learn", ("rooms/learning-",)),
+        ("tree", ()),
+    ):
         if path.startswith(tuple(data)) or path.split("/")[1:2] == [room]:
             return {"room": room}
     return {}

@@ -107,3 +107,9 @@ def test_site(text):
 
 def test_serving():
     assert has_figures(run("serving", "--smallest"), "1 streams:", "64 streams:", "memory:")
+
+
+@pytest.mark.needs("novels")
+def test_neighbours():
+    printed = run("neighbours", "--tokens", "6000", "--models", "lstm")
+    assert has_figures(printed, "lstm, chance", "lstm, token vectors", "lstm, layer last, both", "lstm, pieces")

@@ -22,7 +22,9 @@
 
 /** @typedef {{path: string, bytes: number}} Packed  a file that gzip made smaller */
 
-/** @typedef {{figures: Packed, text: Packed | null}} TextShown  null: the text itself is not published */
+/**
+ * @typedef {{figures: Packed, text: Packed | null, embeddings?: Packed}} TextShown  null: the text itself is not published
+ */
 
 /**
  * @typedef {object} Runtime  the page's own step, or onnxruntime-web; addresses are relative to the page, or absolute

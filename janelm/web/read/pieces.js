@@ -8,26 +8,26 @@ import { count } from "../views/numbers.js";
 /**
  * Words that can be pressed to follow them, largest first.
  * @param {Reader} reader
- * @param {{word: string, figure: string}[]} words
+ * @param {{word: string, figure: string, name?: string}[]} words  `name` is what is shown, by default the word
  * @param {string} label
  */
 export function wordList(reader, words, label) {
   return make("ul", { class: "words", "aria-label": label }, ...words.map((one) => make("li", {}, wordButton(reader, one))));
 }
 
-/** @type {(reader: Reader, word: {word: string, figure: string}) => HTMLButtonElement} */
-export function wordButton(reader, { word, figure }) {
+/** @type {(reader: Reader, word: {word: string, figure: string, name?: string}) => HTMLButtonElement} */
+export function wordButton(reader, { word, figure, name = word }) {
   const button = make(
     "button",
     { type: "button", class: "word-button", "aria-pressed": String(reader.follows(word)), title: `Follow “${word}”` },
-    make("span", {}, word),
+    make("span", {}, name),
     make("span", { class: "unseen" }, ", "),
     make("span", { class: "share" }, figure),
   );
   button.addEventListener("click", () => {
     reader.toggle(word);
     const again = [...document.querySelectorAll(".word-button")].find(
-      (one) => one.checkVisibility?.() !== false && one.firstChild?.textContent === word,
+      (one) => one.checkVisibility?.() !== false && one.firstChild?.textContent === name,
     );
     /** @type {HTMLElement | undefined} */ (again)?.focus({ preventScroll: true });
   });

@@ -10,6 +10,8 @@ import { fetchReading } from "./data.js";
 import { explorerView } from "./explorer.js";
 import { feelingView } from "./feeling.js";
 import { peopleView } from "./people.js";
+import { likenessView } from "./likeness.js";
+import { neighboursView } from "./neighbours.js";
 import { surpriseView } from "./surprise.js";
 import { COLOURS, Reader } from "./state.js";
 
@@ -32,7 +34,9 @@ export async function openRoom(session) {
     { name: "Words", ...explorerView(reader, session) },
     { name: "Feeling", ...feelingView(reader, session) },
     { name: "People", ...peopleView(reader) },
+    { name: "Neighbours", ...neighboursView(reader, session) },
     { name: "Surprise", ...surpriseView(reader, session) },
+    { name: "Likeness", ...likenessView(reader) },
   ].filter(({ element }) => !element.hidden);
   const list = make(
     "div",
