@@ -85,7 +85,7 @@ WINGS = {
     "writing": "repetition wording sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step forecast "
     "records callbacks loop finish trackers pipeline lessons",
-    "reading": "words names parts measures keyness sentiment people searching surprise contexts likeness "
+    "reading": "words copied names parts measures keyness sentiment people searching surprise contexts likeness "
     "maps embeddings report",
     "site": "change vendor models rooms folder workflow server",
     "studio": "talks batching questions shelf completions figures manual safety api server store "

@@ -52,6 +52,7 @@ class SiteOptions:
     prompt: str | None = None
     cdn: bool = False
     read: Shown = "auto"
+    copied: bool = False
     runtime: Literal["native", "onnxruntime"] = "native"  # the page's own step, or ONNX Runtime
 
 
@@ -74,7 +75,7 @@ def write_site(
     options = with_runtime(options, [run.config().model.kind for run in runs], say)
     vendor = {} if options.cdn else _vendor(options, say)
     models = [make_model(run, options.precision, options.prompt, say) for run in runs]
-    replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say)))
+    replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say, options.copied)))
 
 
 def with_runtime(options: SiteOptions, kinds: list[str], say: Callable[[str], None]) -> SiteOptions:
@@ -131,6 +132,7 @@ def _room(path: str) -> dict[str, str]:
     for room, data in (
         ("read", ("rooms/figures-", "rooms/text-", "rooms/embeddings-")),
         ("learn", ("rooms/learning-",)),
+        ("copied", ("rooms/copied-",)),
         ("tree", ()),
     ):
         if path.startswith(tuple(data)) or path.split("/")[1:2] == [room]:

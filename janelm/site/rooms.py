@@ -3,6 +3,7 @@
     rooms/figures-<hash>.bin   what `janelm read` says of the text, and the feeling of each of its sentences
     rooms/text-<hash>.bin      the text itself, where it may be published
     rooms/embeddings-<hash>.bin  vectors of its words and names by each model
+    rooms/copied-<hash>.bin    an index of the training text's runs of words, if it is asked for
     rooms/learning-<hash>.bin  what each model wrote at each evaluation of its training, and what a loss means
 
 They are packed (gzip), as many hosts pack only what they take for text.
@@ -22,6 +23,7 @@ import numpy as np
 
 from ..errors import JaneLMError
 from ..measuring.yardsticks import splits_of, yardsticks
+from ..reading.copied import copied_index
 from ..reading.embeddings import Embedding, embed
 from ..reading.keyness import word_table
 from ..reading.likeness import likeness
@@ -51,11 +53,13 @@ class Rooms:
         return {"path": path, "bytes": len(content)}
 
 
-def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None]) -> Rooms:
+def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None], copied: bool = False) -> Rooms:
     """What the rooms show of the text of the first run: "auto" shows the text itself only where it is a named corpus,
     which everybody may have; of all others figures, frequent words and names."""
     rooms = Rooms()
     add_learning(rooms, runs)
+    if copied:
+        add_copied(rooms, runs, say)
     if shown == "none":
         return rooms
     config = runs[0].config()
@@ -116,6 +120,23 @@ def add_embeddings(rooms: Rooms, found: dict[str, Embedding]) -> None:
     told = {name: embedding_data(one) for name, one in found.items() if len(one.entries) > 2}
     if told:
         rooms.entry["reading"]["embeddings"] = rooms.add("embeddings", pack(json.dumps(told).encode()))
+
+
+def add_copied(rooms: Rooms, runs: list[Run], say: Callable[[str], None]) -> None:
+    """An index of what each model learned from, by which what it copies is lit up. Raises JaneLMError where the text of
+    a run is not there any more."""
+    found, of = {}, dict[str, dict[str, Any]]()
+    for run in runs:
+        config, digest = run.config(), run.facts()["text_sha256"]
+        if digest not in of:
+            index = copied_index(splits_of(sources_of(config), config.data)["train"])
+            of[digest] = rooms.add("copied", index.filter) | index.described()
+            say(
+                f"the index of copied passages has {of[digest]['bytes'] / 1e6:.1f} MB: from it a patient reader can "
+                "recover the text that the model learned from"
+            )
+        found[run.name] = of[digest]
+    rooms.entry["copied"] = found
 
 
 def embedding_data(found: Embedding) -> dict[str, Any]:

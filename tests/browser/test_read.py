@@ -13,6 +13,7 @@ from browser.conftest import watch
 from browser.engine_site import site_models, write_engine_site
 from browser.servers import served
 from browser.test_page import AXE, WAIT
+from janelm.reading.copied import copied_index, split_words
 from janelm.reading.embeddings import embed, neighbours_of
 from janelm.reading.report import read_text
 from janelm.reading.searching import search
@@ -346,6 +347,62 @@ def test_the_manifest_names_the_rooms_files_with_their_room(host, sites):
     rooms = {file["path"].split("/")[0].split("-")[0] for file in told["files"] if file.get("room") == "read"}
     assert rooms == {"rooms", "app"}
     assert not [file for file in told["files"] if file.get("room") and file["path"].startswith("vendor")]
+
+
+# --- what is copied
+
+
+@pytest.fixture(scope="module")
+def copying(host) -> str:
+    """The address of a page with an index of the novel."""
+    rooms, index = Rooms(), copied_index(novel())
+    rooms.entry["copied"] = {"lstm-character": rooms.add("copied", index.filter) | index.described()}
+    write_engine_site(host[0] / "rooms" / "copying", ["lstm-character"], rooms=rooms)
+    return f"{host[1]}/rooms/copying/"
+
+
+def test_copied_passages_are_lit_up_and_the_index_is_fetched_when_it_is_asked_for(page, copying):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(copying)
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    assert not [url for url in asked if "copied" in url]
+    text = "Nobody knew him. Then Ann went to the OLD mill, and Mr. Hill sang. The heron stood on one leg."
+    page.get_by_label("Your text").fill(text)
+    page.get_by_text("Copied", exact=True).click()
+    expect(page.locator(".copied-list li")).to_have_text(["Then Ann went to the OLD mill, and Mr. Hill"], timeout=WAIT)
+    expect(page.locator(".copied-marks mark")).to_have_count(1)
+    assert page.locator(".copied-marks").evaluate("one => one.textContent") == text
+    boxes = [page.locator(one).bounding_box() for one in ("#text", ".copied-marks")]
+    assert boxes[0]["x"] == boxes[1]["x"] and boxes[0]["width"] == boxes[1]["width"]
+    expect(page.locator(".copied-body")).to_contain_text("recover the text")
+    page.get_by_text("Copied", exact=True).click()
+    expect(page.locator(".copied-marks")).to_be_hidden()
+
+
+def test_the_page_finds_the_runs_that_python_finds(page, copying):
+    page.goto(copying)
+    words = split_words(novel())[40:80]
+    mixed = [*words[:9], "zebra", *words[9:18], "é𝔉", *words[20:26]]
+    told = page.evaluate(
+        """async text => {
+            const manifest = await (await fetch("manifest.json")).json();
+            const at = path => new URL(`${manifest.app[0].split("/")[0]}/copied/${path}`, location.href).href;
+            const { copiedPassages } = await import(at("room.js"));
+            const index = manifest.copied["lstm-character"];
+            const filter = new Uint8Array(await (await fetch(index.path)).arrayBuffer());
+            return copiedPassages(text, index, filter).passages.map(({ begin, end }) => text.slice(begin, end));
+        }""",
+        " ".join(mixed),
+    )
+    assert copied_index(novel()).holds(mixed).tolist() == [True] * 3 + [False] * 7 + [True] * 3 + [False] * 7
+    assert told == [" ".join(words[:9]), " ".join(words[9:18])]
+
+
+def test_a_page_without_an_index_says_nothing_of_it(page, sites):
+    page.goto(sites["whole"])
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    expect(page.get_by_text("Copied", exact=True)).to_have_count(0)
 
 
 # --- watch it learn

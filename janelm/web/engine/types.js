@@ -17,7 +17,19 @@
  *   but models; those of a room are fetched once it is opened
  * @property {ModelEntry[]} models
  * @property {TextShown} [reading]  what the room Read shows
+ * @property {Record<string, CopiedIndex>} [copied]  of each model's training text, where its maker publishes one
  * @property {Packed} [learning]  what the models wrote at each evaluation, and what a loss means
+ */
+
+/**
+ * @typedef {object} CopiedIndex  a Bloom filter of runs of words: see janelm/reading/copied.py
+ * @property {string} path
+ * @property {number} bytes
+ * @property {number} size  in bits
+ * @property {number} stride  from one run to the next
+ * @property {number} run  words of each
+ * @property {number} hashes
+ * @property {string} word  a regular expression
  */
 
 /** @typedef {{path: string, bytes: number}} Packed  a file that gzip made smaller */
