@@ -155,9 +155,26 @@ def test_a_word_that_is_chosen_anywhere_is_followed_everywhere(page, sites):
     expect(page.locator(".kwic li")).to_have_count(6)
     expect(page.locator(".kwic mark").first).to_have_text("heron")
     page.get_by_role("tab", name="People", exact=True).click()
-    expect(page.locator(".followed-row")).to_contain_text("“heron”")
+    expect(page.locator("#read-People .followed-row")).to_contain_text("“heron”")
+    for view in ("Feeling", "Surprise"):
+        page.get_by_role("tab", name=view, exact=True).click()
+        expect(page.locator(f"#read-{view} .followed-row")).to_contain_text("“heron”")
+    page.get_by_role("tab", name="Neighbours", exact=True).click()
+    expect(page.locator(".near-lists")).to_contain_text("Near “heron”", timeout=WAIT)
+    page.get_by_role("tab", name="People", exact=True).click()
     page.locator(".followed-word").click()
-    expect(page.locator(".followed-row")).to_have_count(0)
+    expect(page.locator("#read-People .followed-row")).to_have_count(0)
+
+
+def test_a_word_in_a_line_is_followed_when_it_is_pressed_twice(page, sites):
+    enter(page, sites["whole"], "Words")
+    follow(page, "heron")
+    page.locator(".kwic mark").first.dblclick()
+    expect(page.locator(".followed-word")).to_have_count(1)
+    page.get_by_role("tab", name="Feeling", exact=True).click()
+    page.locator(".quote").evaluate("one => (one.textContent = 'glad')")
+    page.locator(".quote").dblclick(position={"x": 20, "y": 20})
+    expect(page.locator(".followed-word")).to_have_count(2)
 
 
 def test_a_word_that_is_not_there_is_said(page, sites):

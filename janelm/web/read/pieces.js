@@ -2,6 +2,7 @@
 
 import { make } from "../views/elements.js";
 import { count } from "../views/numbers.js";
+import { COLOURS } from "./state.js";
 
 /** @typedef {import("./state.js").Reader} Reader */
 
@@ -82,6 +83,26 @@ export function strip(counts, label, colour = "--accent") {
     svg.append(bar);
   });
   return svg;
+}
+
+/**
+ * What is followed, along a book or the whole text: rows of a list.
+ * @type {(reader: Reader, part?: import("./data.js").Part) => HTMLElement[]}
+ */
+export function followedRows(reader, part) {
+  return reader.words.flatMap((word) => {
+    const counts = reader.along(word, part ? 60 : 50, part);
+    if (!counts) return [];
+    const number = counts.reduce((sum, one) => sum + one, 0);
+    return make(
+      "li",
+      { class: "followed-row" },
+      make("span", {}),
+      make("span", { class: "person" }, `“${word.phrase}”`),
+      make("span", { class: "share" }, count(number)),
+      strip(counts, `${word.phrase} along the ${part ? "book" : "text"}, ${count(number)} times`, COLOURS[word.colour]),
+    );
+  });
 }
 
 /** @type {(number: number, words: number) => string}  in ten thousand words */

@@ -60,7 +60,13 @@ export async function openRoom(session) {
       element,
     ),
   );
-  find("panel-read").replaceChildren(head(session, reader), chooser(reader), list, ...panels);
+  const panel = find("panel-read");
+  panel.addEventListener("dblclick", ({ target }) => {
+    const word = String(getSelection()).trim();
+    const pressed = /** @type {Element} */ (target).closest("input, select, button, canvas, .uplot");
+    if (!pressed && word && !/\s/.test(word) && !reader.follows(word)) reader.toggle(word);
+  });
+  panel.replaceChildren(head(session, reader), chooser(reader), list, ...panels);
   const show = () => views.forEach((view, place) => panels[place].hidden || view.show());
   tabs(list, show);
   for (const name of ["words", "book"]) reader.addEventListener(name, show);

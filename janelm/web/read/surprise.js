@@ -3,7 +3,7 @@
 import { make, section } from "../views/elements.js";
 import { count } from "../views/numbers.js";
 import { plot } from "../views/plots.js";
-import { choice } from "./pieces.js";
+import { choice, followedRows } from "./pieces.js";
 import { COLOURS } from "./state.js";
 
 /** @typedef {import("./data.js").Surprise} Surprise */
@@ -21,6 +21,7 @@ export function surpriseView(reader, session) {
   const drawing = plot(session, "Bits per byte along the text, of each model; the means of each book are under Likeness");
   const menu = choice("By", "surprise-model", names.map((name) => [name, name]));
   const sentences = make("div", { class: "surprise-sides" });
+  const followed = make("ol", { class: "people", "aria-label": "What is followed, along the text" });
   const held = section(
     "surprise-sentences",
     "Least and most expected",
@@ -37,6 +38,7 @@ export function surpriseView(reader, session) {
       "How many bits a model needs for each byte: low where it expects what comes. Dashed is what it was trained on, and has " +
         "read again and again; solid is the last tenth, which was held out. Only the solid part says how well it foresees.",
       drawing.element,
+      followed,
     ),
     held,
   );
@@ -63,6 +65,8 @@ export function surpriseView(reader, session) {
     const { expected, unexpected, sentences: number } = surprise[menu.menu.value || names[0]];
     held.hidden = reader.text === null || !number;
     menu.element.hidden = names.length < 2;
+    followed.replaceChildren(...followedRows(reader));
+    followed.hidden = !followed.childElementCount;
     sentences.replaceChildren(list(reader, `Least expected of ${count(number)}`, unexpected), list(reader, "Most expected", expected));
   };
   menu.menu.addEventListener("change", show);

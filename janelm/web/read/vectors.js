@@ -33,7 +33,8 @@ export class Space {
     this.width = told.width;
     /** @type {Entry[]} */
     this.entries = told.entries.map(([name, kind, count, book, form], i) => ({ name, kind, count, book, form, contexts: told.contexts[i] }));
-    this.vectors = this.entries.map((_, i) => unit(row(numbers(told.vectors, Int8Array), i, told.width)));
+    const vectors = numbers(told.vectors, Int8Array);
+    this.vectors = this.entries.map((_, i) => unit(row(vectors, i, told.width)));
     const map = numbers(told.map, Int16Array);
     /** @type {[number, number][]}  of the first entries, from -1 to 1 */
     this.map = Array.from({ length: map.length / 2 }, (_, i) => [map[2 * i] / 32767, map[2 * i + 1] / 32767]);
