@@ -85,7 +85,8 @@ WINGS = {
     "writing": "repetition wording sampling generation interactive language chapters epub pdf books",
     "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step forecast "
     "records callbacks loop finish trackers pipeline lessons",
-    "reading": "words parts measures keyness sentiment names people searching surprise report",
+    "reading": "words copied names parts measures keyness sentiment people searching surprise contexts likeness "
+    "maps embeddings report",
     "site": "change vendor adapters models rooms folder workflow server",
     "studio": "talks batching questions shelf states completions figures manual safety api server store "
     "library texts trainings wishes pages app",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..runs.folder import Run
 
 
-PAGE_ONLY = ("title", "prompt", "cdn", "served", "workflow", "softmax")
+PAGE_ONLY = ("title", "prompt", "cdn", "served", "copied", "workflow", "softmax")
 HOW_TO_LOAD = """\
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -51,6 +51,9 @@ class ExportOptions:
     read: Literal["auto", "text", "figures", "none"] = "auto"
     """What the room Read shows: the text itself, figures, or nothing; by default the text itself
     only of austen or bible."""
+    copied: bool = False
+    """Also an index by which the page lights up what the model copies word for word: up to 2.6 MB,
+    and a patient reader can recover the training text from it."""
     runtime: Literal["native", "onnxruntime"] = "native"
     """What runs the models in the browser: the page's own step, or ONNX Runtime, which is larger
     and runs all models."""
@@ -94,8 +97,8 @@ def _page(options: ExportOptions) -> int:
 
     output = options.output or Path("site")
     precision = options.precision or "int6-weights"
-    same = {name: getattr(options, name) for name in ("title", "prompt", "cdn", "read", "runtime", "served", "softmax")}
-    site = SiteOptions(precision, **same)
+    names = ("title", "prompt", "cdn", "read", "copied", "runtime", "served", "softmax")
+    site = SiteOptions(precision, **{name: getattr(options, name) for name in names})
     write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:
         say(f"{write_workflow(output)} publishes it on GitHub Pages: commit it together with {output}")

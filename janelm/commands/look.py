@@ -46,8 +46,8 @@ def look_command(arguments: list[str], program: str) -> int:
     check(config)
     from ..machine.files import write_atomically
     from ..text.corpora import load_sources
-    from ..text.documents import settled
-    from ..text.looking import QUICK, changes, look
+    from ..text.documents import QUICK, settled
+    from ..text.looking import changes, look
     from ..text.sources import joined
     from ..text.tidying import untidied
 

@@ -14,7 +14,9 @@ from ..errors import JaneLMError, UsageError
 from .shared import parse, say
 
 if TYPE_CHECKING:
+    from ..reading.parts import PartedText
     from ..reading.report import Report
+    from ..runs.folder import Run
 
 NAMES, KEYS, PHRASES = 8, 10, 12  # people and words of a book, and phrases of the text, that a terminal shows
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -30,6 +32,11 @@ class ReadOptions:
     """Words or phrases to count along the text and in each book, with lines in which they stand."""
     lines: int = 5
     """How many such lines of each."""
+    near: tuple[str, ...] = ()
+    """Words or names whose neighbours a model of the text names: of the run that is read, or of
+    --models."""
+    models: tuple[str, ...] = ()
+    """Runs that are asked about the text; by default the run that is named, if one is."""
     parts_of_words: bool = False
     """Count --word inside longer words too."""
     json: bool = False
@@ -46,19 +53,74 @@ def read_command(arguments: list[str], program: str) -> int:
     from ..reading.report import read_text
     from ..reading.searching import search
 
-    sources = _sources(options)
+    sources, runs = _sources(options)
+    if options.near and not runs:
+        raise UsageError("--near asks a model: name a run, or one with --models")
     report, parted = read_text(sources)
     found = [search(parted, phrase, whole=not options.parts_of_words) for phrase in options.word]
+    asked = _asked(runs, report, parted, options) if runs and not (found and not options.near) else None
     if options.json:
-        print(json.dumps({**report, "searched": [one.to_json(options.lines) for one in found]}, ensure_ascii=False))
+        searched = [one.to_json(options.lines) for one in found]
+        print(json.dumps({**report, "searched": searched, **(asked or {})}, ensure_ascii=False))
         return 0
-    lines: Iterator[str] = _overview(report) if not found else iter(())
-    print("\n".join([*lines, *(line for one in found for line in _searched(report, one, options.lines))]))
+    lines = [*_overview(report)] if not found and not options.near else []
+    lines += [line for one in found for line in _searched(report, one, options.lines)]
+    print("\n".join([*lines, *(_answers(asked) if asked else ())]))
     return 0
 
 
-def _sources(options: ReadOptions) -> list[Any]:
-    """The text named, or that of the run which is."""
+def _asked(runs: list[Run], report: Report, parted: PartedText, options: ReadOptions) -> dict[str, Any]:
+    """What models say of the text: which words and names are near each other, and who writes like whom."""
+    from ..reading.embeddings import embed, neighbours_of, to_json
+    from ..reading.likeness import likeness
+
+    words = options.near or tuple(book["people"][0]["name"] for book in report["books"][:NAMES] if book["people"])
+    near: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
+    for run in runs:
+        loaded = run.load()
+        found = embed(loaded, parted, options.near, plane=options.json)
+        near[run.name] = [(word, neighbours_of(loaded, found, word)) for word in words]
+        whole[run.name] = to_json(found) if options.json else None
+    alike = likeness(runs, parted) if options.json or not options.near else None
+    return {"near": near, "embeddings": whole, "likeness": alike}
+
+
+def _answers(asked: dict[str, Any]) -> Iterator[str]:
+    for name, words in asked["near"].items():
+        for word, told in words:
+            if told is None:
+                yield f"near {word}, as {name} has it: nothing is known of it"
+                continue
+            near = ", ".join(f"{other} {cosine:.2f}" for other, cosine in told["near"])
+            guess = " (a guess by its pieces)" if told["guessed"] else ""
+            yield f"near {told['name']}, as {name} has it{guess}: {near}"
+    if not asked["likeness"]:
+        return
+    books, delta, models = (asked["likeness"][part] for part in ("books", "delta", "models"))
+    width = max(map(len, books))
+    yield "\nbits per byte of each book, and how much of it training never saw:"
+    yield f"{'':{width}}  " + "  ".join(f"{name:>20}" for name in models)
+    for place, title in enumerate(books):
+        yield f"{title:{width}}  " + "  ".join(f"{_cell(told[place]):>20}" for told in models.values())
+    if delta:
+        yield "\nBurrows' Delta between the books, small where style is alike:"
+        yield f"{'':{width}}  " + " ".join(f"{number:5}" for number in range(1, len(books) + 1))
+        for place, (title, row) in enumerate(zip(books, delta, strict=True)):
+            yield f"{title:{width}}  " + " ".join(
+                f"{value:5.2f}" if i != place else "    -" for i, value in enumerate(row)
+            )
+
+
+def _cell(told: tuple[float, float | None] | None) -> str:
+    if told is None:
+        return "too short"
+    bits, unseen = told
+    return f"{bits:.3f}" + ("" if unseen is None else " seen" if not unseen else f" {unseen:4.0%} unseen")
+
+
+def _sources(options: ReadOptions) -> tuple[list[Any], list[Run]]:
+    """The text named, or that of the run which is; and the runs that are asked about it."""
     from pathlib import Path
 
     from ..runs.dataset import sources_of
@@ -68,7 +130,9 @@ def _sources(options: ReadOptions) -> list[Any]:
     name = options.files[0] if len(options.files) == 1 else ""
     if name and name not in CORPORA and (not Path(name).exists() or (Path(name) / "config.json").exists()):
         try:
-            return sources_of(find_run(name).config())
+            run = find_run(name)
+            others = [find_run(other) for other in options.models if other != name]
+            return sources_of(run.config()), [run, *others]
         except JaneLMError as error:
             if Path(name).exists():
                 raise
@@ -78,7 +142,7 @@ def _sources(options: ReadOptions) -> list[Any]:
     for source in sources:
         for line in source.report:
             say(f"{source.name}: {line}")
-    return sources
+    return sources, [find_run(name) for name in options.models]
 
 
 def _overview(report: Report) -> Iterator[str]:

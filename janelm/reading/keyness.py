@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from .parts import PartedText
-from .words import Words, cut_words
+from .words import Words
 
 PRIOR = 0.1  # what the prior weighs, as a share of all words
 LEAST = 5  # times a word must stand in a part to be one of its words
@@ -101,7 +101,7 @@ def repeated_phrases(words: Words, least: int = 4, most: int = 60) -> list[tuple
 def word_table(parted: PartedText) -> dict[str, dict[str, list[int]]]:
     """The commonest words that stand in a text ten times or more, with how often in each book and in each of fifty
     slices: what a page can show of single words without the text."""
-    words = cut_words(parted.text)
+    words = parted.words
     counts = words.counts()
     order = [int(i) for i in np.argsort(-counts, kind="stable")[:TABLE_WORDS] if counts[i] >= TABLE_LEAST]
     books = np.stack([words.counts(book.begin, book.end) for book in parted.books])

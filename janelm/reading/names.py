@@ -26,11 +26,12 @@ TITLES = listed(
 )
 _TITLE = "|".join(sorted(TITLES))
 _NAME = rf"(?!(?:{_TITLE})\b)" + r"\p{Lu}[\p{L}\p{M}]*(?:['’]\p{Lu}\p{L}+)?(?:-\p{Lu}\p{L}+)?"
-_OF = "de|von|van|da|del|la"
+OF = ("de", "von", "van", "da", "del", "la")
 MENTION = regex.compile(
-    rf"\b(?:(?P<title>{_TITLE})\b\.?\s+)?(?P<names>{_NAME}(?:\s+(?:{_OF})\s+{_NAME}|[ \n]{_NAME})*)"
+    rf"\b(?:(?P<title>{_TITLE})\b\.?\s+)?(?P<names>{_NAME}(?:\s+(?:{'|'.join(OF)})\s+{_NAME}|[ \n]{_NAME})*)"
 )
 INSIDE = regex.compile(rf"(?<=[\p{{Ll}},;][ \n]){_NAME}")
+BETWEEN_BLANKS = regex.compile(r"\S+")
 SMALL = regex.compile(r"(?<![\p{L}'’])\p{Ll}+")
 SPEAKS = listed("said cried replied answered exclaimed asked returned continued added whispered observed thought")
 ACTS = listed("was had is has did could would felt saw knew looked came went took smiled turned began must will should")
@@ -53,6 +54,8 @@ class Person:
     """How they are named, and how often."""
     places: list[int] = field(default_factory=list)
     """Where in the text, in order."""
+    ends: list[int] = field(default_factory=list)
+    """Where each of these ends."""
 
     @property
     def count(self) -> int:
@@ -64,6 +67,7 @@ class _Mention:
     title: str
     names: tuple[str, ...]
     place: int
+    end: int = 0
 
     @property
     def form(self) -> str:
@@ -84,7 +88,8 @@ def find_people(text: str, begin: int = 0, end: int | None = None) -> list[Perso
     for key, group in groups.items():
         if len(group) >= LEAST and not _is_family(group[0], mentions_of) and _is_person(text, group):
             forms = Counter(mention.form for mention in group)
-            people.append(Person(_called(key, forms), dict(forms.most_common()), [one.place for one in group]))
+            places, ends = [one.place for one in group], [one.end for one in group]
+            people.append(Person(_called(key, forms), dict(forms.most_common()), places, ends))
     return sorted(people, key=lambda person: -person.count)[:MOST]
 
 
@@ -104,23 +109,18 @@ def name_words(text: str, begin: int, end: int) -> set[str]:
 def _mentions(text: str, begin: int, end: int) -> list[_Mention]:
     known, found = name_words(text, begin, end), []
     for match in MENTION.finditer(text, begin, end):
-        words = match["names"].split()
         title = match["title"] or ""
-        start = match.start() if title else match.start("names")
-        while words and words[0] not in known:  # "But Emma", at the start of a sentence; or a title by itself
-            if title:
-                break
-            start += len(words[0]) + 1
+        words = [(one.group(), *one.span()) for one in BETWEEN_BLANKS.finditer(text, *match.span("names"))]
+        while words and words[0][0] not in known and not title:  # "But Emma", at the start of a sentence
             words = words[1:]
-        kept: list[str] = []
-        for word in words:
-            if not (
-                word in known or (word in ("de", "von", "van", "da", "del", "la") and kept) or (title and not kept)
-            ):
+        kept = 0
+        for word, _, _ in words:
+            if not (word in known or (word in OF and kept) or (title and not kept)):
                 break
-            kept.append(word)
-        if kept and not (title and kept[0] in NO_NAMES):
-            found.append(_Mention(title, tuple(kept), start))
+            kept += 1
+        if kept and not (title and words[0][0] in NO_NAMES):
+            start = match.start() if title else words[0][1]
+            found.append(_Mention(title, tuple(word for word, _, _ in words[:kept]), start, words[kept - 1][2]))
     return found
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..text.corpora import DISPLAY_NAMES, display_name
 from ..text.documents import TITLE
 from ..text.sources import Source
 from ..writing.chapters import HEADING
+from .names import Person, find_people
+from .words import Words, cut_words
 
 MOST_BOOKS = 120
 # A title after a blank line, then perhaps a year, then who wrote it; nothing else but blank lines between.
@@ -44,6 +47,15 @@ class PartedText:
 
     text: str
     books: list[Part]
+
+    @cached_property
+    def words(self) -> Words:
+        return cut_words(self.text)
+
+    @cached_property
+    def people(self) -> list[list[Person]]:
+        """Those of each book, the most often named first."""
+        return [find_people(self.text, book.begin, book.end) for book in self.books]
 
 
 def part_text(sources: list[Source]) -> PartedText:

@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import regex
 
-from .names import find_people
-from .parts import Part
+from .parts import PartedText
 
 SHOWN = 40  # people of a book
 SLICES = 60  # of a book
 PARAGRAPH = regex.compile(r"\n[ \t]*\n\s*")
 
 
-def people_of(text: str, book: Part) -> list[dict[str, Any]]:
+def people_of(parted: PartedText, number: int) -> list[dict[str, Any]]:
     """The people of a book: name, forms, count, mentions in each chapter and in each of 60 equal slices of it, and in
     how many paragraphs each stands with each of the others, by their places in this list."""
-    found = find_people(text, book.begin, book.end)[:SHOWN]
+    text, book, found = parted.text, parted.books[number], parted.people[number][:SHOWN]
     chapters = np.array([chapter.begin for chapter in book.chapters[1:]], np.int64)
     paragraphs = np.array([match.end() for match in PARAGRAPH.finditer(text, book.begin, book.end)], np.int64)
     places = [np.array(person.places, np.int64) for person in found]

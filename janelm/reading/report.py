@@ -16,7 +16,7 @@ from .measures import measure_part
 from .parts import Part, PartedText, part_text
 from .people import people_of
 from .sentiment import LEXICON, moving_mean, sentence_feelings
-from .words import FUNCTION_WORDS, Words, cut_words, is_english, sentence_bounds
+from .words import FUNCTION_WORDS, Words, is_english, sentence_bounds
 
 COMMON, LEAST_LETTERS = 60, 4  # words that are listed for the whole text, and what the short ones lack
 SPANS = 200  # sentences whose mean is called the book's brightest and darkest
@@ -50,7 +50,7 @@ def read_text(sources: list[Source], people: bool = True) -> tuple[Report, Parte
     if any(isinstance(source, LongSource) for source in sources):
         raise JaneLMError("the text is too long to be read as a whole: give a file of less than 128 MB")
     parted = part_text(sources)
-    text, words = parted.text, cut_words(parted.text)
+    text, words = parted.text, parted.words
     if not len(words.ids):
         raise JaneLMError("there is no word in the text: give a file with text in it")
     bounds = sentence_bounds(text)
@@ -59,12 +59,12 @@ def read_text(sources: list[Source], people: bool = True) -> tuple[Report, Parte
     counts = np.stack([words.counts(book.begin, book.end) for book in parted.books])
     whole, by_idf = counts.sum(0), tf_idf(counts)
     books = [
-        _book(parted, words, np.array(bounds), book, people)
+        _book(parted, np.array(bounds), i, people)
         | {
             "distinctive": [asdict(word) for word in key_words(words, counts[i], log_odds(counts[i], whole))],
             "tf_idf": [asdict(word) for word in key_words(words, counts[i], by_idf[i])],
         }
-        for i, book in enumerate(parted.books)
+        for i in range(len(parted.books))
     ]
     report = Report(
         format=FORMAT,
@@ -83,15 +83,16 @@ def read_text(sources: list[Source], people: bool = True) -> tuple[Report, Parte
     return report, parted
 
 
-def _book(parted: PartedText, words: Words, bounds: np.ndarray, book: Part, people: bool) -> dict[str, Any]:
-    found = _part(parted.text, words, bounds, book)
-    found["chapters"] = [_part(parted.text, words, bounds, chapter) for chapter in book.chapters]
-    found["people"] = people_of(parted.text, book) if people else []
+def _book(parted: PartedText, bounds: np.ndarray, number: int, people: bool) -> dict[str, Any]:
+    book = parted.books[number]
+    found = _part(parted, bounds, book)
+    found["chapters"] = [_part(parted, bounds, chapter) for chapter in book.chapters]
+    found["people"] = people_of(parted, number) if people else []
     return found
 
 
-def _part(text: str, words: Words, bounds: np.ndarray, part: Part) -> dict[str, Any]:
-    measures = asdict(measure_part(text, words, bounds, part.begin, part.end))
+def _part(parted: PartedText, bounds: np.ndarray, part: Part) -> dict[str, Any]:
+    measures = asdict(measure_part(parted.text, parted.words, bounds, part.begin, part.end))
     return {"title": part.title, "begin": part.begin, "end": part.end} | {
         name: round(value, 4) if isinstance(value, float) else value for name, value in measures.items()
     }

@@ -52,6 +52,7 @@ class SiteOptions:
     prompt: str | None = None
     cdn: bool = False
     read: Shown = "auto"
+    copied: bool = False
     runtime: Literal["native", "onnxruntime"] = "native"  # the page's own step, or ONNX Runtime
     served: tuple[str, ...] = ()  # names of models that a server runs, beside whose rooms the page lies
     softmax: bool = False  # the models' files also give probabilities
@@ -81,7 +82,7 @@ def write_site(
         make_model(run, options.precision, options.prompt, say, run.name in options.served, adapters, options.softmax)
         for run in runs
     ]
-    replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say)))
+    replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say, options.copied)))
 
 
 def with_runtime(options: SiteOptions, kinds: list[str], say: Callable[[str], None]) -> SiteOptions:
@@ -137,7 +138,12 @@ def site_files(
 def _room(path: str) -> dict[str, str]:
     """The room that a file is of, by its path: it is fetched, and kept for visits without a network, once that is
     opened."""
-    for room, data in (("read", ("rooms/figures-", "rooms/text-")), ("learn", ("rooms/learning-",)), ("tree", ())):
+    for room, data in (
+        ("read", ("rooms/figures-", "rooms/text-", "rooms/embeddings-")),
+        ("learn", ("rooms/learning-",)),
+        ("copied", ("rooms/copied-",)),
+        ("tree", ()),
+    ):
         if path.startswith(tuple(data)) or path.split("/")[1:2] == [room]:
             return {"room": room}
     return {}

@@ -2,6 +2,8 @@
 
     rooms/figures-<hash>.bin   what `janelm read` says of the text, and the feeling of each of its sentences
     rooms/text-<hash>.bin      the text itself, where it may be published
+    rooms/embeddings-<hash>.bin  vectors of its words and names by each model
+    rooms/copied-<hash>.bin    an index of the training text's runs of words, if it is asked for
     rooms/learning-<hash>.bin  what each model wrote at each evaluation of its training, and what a loss means
 
 They are packed (gzip), as many hosts pack only what they take for text.
@@ -21,7 +23,10 @@ import numpy as np
 
 from ..errors import JaneLMError
 from ..measuring.yardsticks import splits_of, yardsticks
+from ..reading.copied import copied_index
+from ..reading.embeddings import Embedding, embed
 from ..reading.keyness import word_table
+from ..reading.likeness import likeness
 from ..reading.parts import PartedText
 from ..reading.report import Report, read_text
 from ..reading.surprise import surprise_of
@@ -48,11 +53,13 @@ class Rooms:
         return {"path": path, "bytes": len(content)}
 
 
-def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None]) -> Rooms:
+def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None], copied: bool = False) -> Rooms:
     """What the rooms show of the text of the first run: "auto" shows the text itself only where it is a named corpus,
     which everybody may have; of all others figures, frequent words and names."""
     rooms = Rooms()
     add_learning(rooms, runs)
+    if copied:
+        add_copied(rooms, runs, say)
     if shown == "none":
         return rooms
     config = runs[0].config()
@@ -74,7 +81,10 @@ def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None]) -> Roo
             "the room Read shows figures, frequent words and names of your text, and not the text itself: "
             "--read text shows it too, --read none leaves the room out"
         )
-    add_reading(rooms, report, parted, whole, surprises(runs, report, parted, whole))
+    alike = likeness(runs, parted)
+    add_reading(rooms, report, parted, whole, surprises(runs, report, parted, whole), alike)
+    own = [run for run in runs if run.facts()["text_sha256"] == report["text_sha256"]]
+    add_embeddings(rooms, {run.name: embed(run.load(), parted) for run in own})
     return rooms
 
 
@@ -90,15 +100,63 @@ def surprises(runs: list[Run], report: Report, parted: PartedText, whole: bool) 
 
 
 def add_reading(
-    rooms: Rooms, report: Report, parted: PartedText, whole: bool, surprise: dict[str, Any] | None = None
+    rooms: Rooms,
+    report: Report,
+    parted: PartedText,
+    whole: bool,
+    surprise: dict[str, Any] | None = None,
+    alike: dict[str, Any] | None = None,
 ) -> None:
     """The room Read: figures and, if it may be shown as a whole, the text."""
+    figures = _figures(report, parted, whole) | {"surprise": surprise or {}, "likeness": alike}
     rooms.entry["reading"] = {
-        "figures": rooms.add(
-            "figures", pack(json.dumps(_figures(report, parted, whole) | {"surprise": surprise or {}}).encode())
-        ),
+        "figures": rooms.add("figures", pack(json.dumps(figures).encode())),
         "text": rooms.add("text", pack(parted.text.encode())) if whole else None,
     }
+
+
+def add_embeddings(rooms: Rooms, found: dict[str, Embedding]) -> None:
+    """Vectors of words and names by each model of the text."""
+    told = {name: embedding_data(one) for name, one in found.items() if len(one.entries) > 2}
+    if told:
+        rooms.entry["reading"]["embeddings"] = rooms.add("embeddings", pack(json.dumps(told).encode()))
+
+
+def add_copied(rooms: Rooms, runs: list[Run], say: Callable[[str], None]) -> None:
+    """An index of what each model learned from, by which what it copies is lit up. Raises JaneLMError where the text of
+    a run is not there any more."""
+    found, of = {}, dict[str, dict[str, Any]]()
+    for run in runs:
+        config, digest = run.config(), run.facts()["text_sha256"]
+        if digest not in of:
+            index = copied_index(splits_of(sources_of(config), config.data)["train"])
+            of[digest] = rooms.add("copied", index.filter) | index.described()
+            say(
+                f"the index of copied passages has {of[digest]['bytes'] / 1e6:.1f} MB: from it a patient reader can "
+                "recover the text that the model learned from"
+            )
+        found[run.name] = of[digest]
+    rooms.entry["copied"] = found
+
+
+def embedding_data(found: Embedding) -> dict[str, Any]:
+    """An embedding as the page reads it: a byte for each number of a vector, two for each of a place on the map."""
+    pieces = np.stack((found.before, found.after))
+    return {
+        "entries": [[one.name, one.kind, one.count, one.book, one.form] for one in found.entries],
+        "contexts": found.contexts.tolist(),
+        "width": found.vectors.shape[1],
+        "vectors": _small(found.vectors, np.int8),
+        "tokens": found.pieces.tolist(),
+        "pieces": _small(pieces, np.int8),
+        "map": _small(found.map, np.int16),
+    }
+
+
+def _small(values: np.ndarray, kind: type[np.signedinteger]) -> str:
+    """Numbers as integers of this kind, the largest as large as it can be, in base 64."""
+    most = max(1e-9, float(np.abs(values).max(initial=0)))
+    return base64.b64encode(np.round(values / most * np.iinfo(kind).max).astype(kind).tobytes()).decode()
 
 
 def add_learning(rooms: Rooms, runs: list[Run]) -> None:

@@ -11,7 +11,7 @@ import { inspectView } from "./views/inspect.js";
 import { shortcuts } from "./views/keyboard.js";
 import { modelMenu, themeButton, titleMenu } from "./views/masthead.js";
 import { parse } from "./views/permalink.js";
-import { readRoom, treeRoom } from "./views/rooms.js";
+import { copiedRoom, readRoom, treeRoom } from "./views/rooms.js";
 import { Session } from "./views/session.js";
 import { notify, showFacts, showFailure, showFailures } from "./views/status.js";
 import { tabs } from "./views/tabs.js";
@@ -32,6 +32,7 @@ async function start() {
   toolbar(session);
   controls(session, find("settings"));
   treeRoom(session, find("settings"));
+  copiedRoom(session, find("settings"));
   shortcuts(session);
   aboutView(session);
   /** @type {Record<string, () => void>} */

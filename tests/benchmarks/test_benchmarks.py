@@ -127,3 +127,9 @@ def test_serving():
     assert has_figures(
         run("serving", "--smallest"), "janelm api, 1 streams:", "64 streams:", "memory:", "at 16 streams"
     )
+
+
+@pytest.mark.needs("novels")
+def test_neighbours():
+    printed = run("neighbours", "--tokens", "6000", "--models", "lstm")
+    assert has_figures(printed, "lstm, chance", "lstm, token vectors", "lstm, layer last, both", "lstm, pieces")

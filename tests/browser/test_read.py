@@ -10,12 +10,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import watch
-from browser.engine_site import write_engine_site
+from browser.engine_site import site_models, write_engine_site
 from browser.servers import served
 from browser.test_page import AXE, WAIT
+from janelm.reading.copied import copied_index, split_words
+from janelm.reading.embeddings import embed, neighbours_of
 from janelm.reading.report import read_text
 from janelm.reading.searching import search
-from janelm.site.rooms import Rooms, add_reading
+from janelm.site.rooms import Rooms, add_embeddings, add_reading
 from janelm.site.vendor import fetch
 from janelm.text.sources import Source
 
@@ -34,7 +36,8 @@ SURPRISE = {
     "unexpected": [{"number": 33, "bits": 4.25}],
     "sentences": 2,
 }
-VIEWS = ("Books", "Words", "Feeling", "People", "Surprise")
+LIKENESS = {"books": ["The Mill", "The River"], "delta": None, "models": {"lstm-character": [[2.5, 0.0], [3.25, 1.0]]}}
+VIEWS = ("Books", "Words", "Feeling", "People", "Neighbours", "Surprise", "Likeness")
 
 
 def novel() -> str:
@@ -51,11 +54,19 @@ def parted():
 
 
 @pytest.fixture(scope="module")
-def sites(host, parted) -> dict[str, str]:
+def embedding(parted):
+    return embed(site_models()["lstm-character"][0], parted[1])
+
+
+@pytest.fixture(scope="module")
+def sites(host, parted, embedding) -> dict[str, str]:
     """The addresses of a page with the text, and of one with figures alone."""
     for name, whole in (("whole", True), ("figures", False)):
         rooms = Rooms()
-        add_reading(rooms, *parted, whole, {"lstm-character": SURPRISE if whole else SURPRISE | {"sentences": 0}})
+        surprise = {"lstm-character": SURPRISE if whole else SURPRISE | {"sentences": 0}}
+        add_reading(rooms, *parted, whole, surprise, LIKENESS)
+        if whole:
+            add_embeddings(rooms, {"lstm-character": embedding})
         write_engine_site(host[0] / "rooms" / name, ["lstm-character"], rooms=rooms)
     return {name: f"{host[1]}/rooms/{name}/" for name in ("whole", "figures")}
 
@@ -80,7 +91,9 @@ def test_nothing_of_the_room_is_fetched_before_it_is_opened(page, sites):
     page.goto(sites["whole"])
     expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
     page.wait_for_timeout(300)
-    assert len(asked) > 10 and not [url for url in asked if "/rooms/figures" in url or "/rooms/text" in url]
+    assert len(asked) > 10 and not [
+        url for url in asked if "/rooms/figures" in url or "/rooms/text" in url or "/rooms/embeddings" in url
+    ]
     assert not [url for url in asked if re.search(r"app-\w+/read/", url)]
     page.get_by_role("tab", name="Read", exact=True).click()
     expect(page.get_by_role("tab", name="Books", exact=True)).to_be_visible(timeout=WAIT)
@@ -100,7 +113,7 @@ def test_what_a_first_visitor_waits_for_has_not_grown(host, sites):
 def test_the_whole_room_is_small(host, sites):
     folder = host[0] / "rooms" / "whole"
     code = [path for path in folder.glob("app-*/read/*") if path.is_file()]
-    assert len(code) > 8 and sum(path.stat().st_size for path in code) < 80_000
+    assert len(code) > 8 and sum(path.stat().st_size for path in code) < 100_000
 
 
 @pytest.mark.parametrize("phrase", ["mill", "the mill", "Mr. Hill", "ill", "heron", "Ann"])
@@ -142,9 +155,26 @@ def test_a_word_that_is_chosen_anywhere_is_followed_everywhere(page, sites):
     expect(page.locator(".kwic li")).to_have_count(6)
     expect(page.locator(".kwic mark").first).to_have_text("heron")
     page.get_by_role("tab", name="People", exact=True).click()
-    expect(page.locator(".followed-row")).to_contain_text("“heron”")
+    expect(page.locator("#read-People .followed-row")).to_contain_text("“heron”")
+    for view in ("Feeling", "Surprise"):
+        page.get_by_role("tab", name=view, exact=True).click()
+        expect(page.locator(f"#read-{view} .followed-row")).to_contain_text("“heron”")
+    page.get_by_role("tab", name="Neighbours", exact=True).click()
+    expect(page.locator(".near-lists")).to_contain_text("Near “heron”", timeout=WAIT)
+    page.get_by_role("tab", name="People", exact=True).click()
     page.locator(".followed-word").click()
-    expect(page.locator(".followed-row")).to_have_count(0)
+    expect(page.locator("#read-People .followed-row")).to_have_count(0)
+
+
+def test_a_word_in_a_line_is_followed_when_it_is_pressed_twice(page, sites):
+    enter(page, sites["whole"], "Words")
+    follow(page, "heron")
+    page.locator(".kwic mark").first.dblclick()
+    expect(page.locator(".followed-word")).to_have_count(1)
+    page.get_by_role("tab", name="Feeling", exact=True).click()
+    page.locator(".quote").evaluate("one => (one.textContent = 'glad')")
+    page.locator(".quote").dblclick(position={"x": 20, "y": 20})
+    expect(page.locator(".followed-word")).to_have_count(2)
 
 
 def test_a_word_that_is_not_there_is_said(page, sites):
@@ -188,15 +218,52 @@ def test_the_line_of_feeling_is_the_mean_that_python_takes(page, sites):
     assert told[1][:3] == pytest.approx([1, 0.5, 0.25])
 
 
-def test_surprise_says_what_was_held_out_and_shows_the_sentences(page, sites, parted):
+def test_surprise_shows_the_held_out_sentences(page, sites, parted):
     report, text = parted
     enter(page, sites["whole"], "Surprise")
-    books = page.locator("table.measures").filter(has_text="lstm-character")
-    expect(books).to_contain_text("seen")
-    expect(books).to_contain_text("held out")
     sentence = " ".join(text.text[report["sentences"][33] : report["sentences"][34]].split())
     expect(page.locator(".costly").first).to_contain_text("4.25")
     expect(page.locator(".costly").first).to_contain_text(sentence)
+
+
+def test_likeness_says_how_well_each_book_is_expected_and_what_was_seen(page, sites):
+    enter(page, sites["whole"], "Likeness")
+    rows = page.locator(".likeness tbody tr")
+    expect(rows.filter(has_text="The Mill")).to_contain_text("2.500 seen")
+    expect(rows.filter(has_text="The River")).to_contain_text("3.250 never seen")
+    expect(page.locator(".likeness")).to_contain_text("at least three books")
+
+
+def test_neighbours_on_the_page_are_those_of_python(page, sites, embedding):
+    enter(page, sites["whole"], "Neighbours")
+    expect(page.locator(".near-lists")).to_contain_text("Nothing is followed yet")
+    run = site_models()["lstm-character"][0]
+    for word, guessed in (("mill", False), ("zebra", True)):
+        page.get_by_label("Place", exact=True).fill(word)
+        page.get_by_role("button", name="Place", exact=True).click()
+        told = neighbours_of(run, embedding, word)
+        assert told and told["guessed"] == guessed
+        found = page.locator(".near-lists > div", has_text=f"Near “{word}”")
+        expect(found.get_by_text("which is a guess")).to_have_count(int(guessed))
+        shown = [float(one) for one in found.locator(".share").all_inner_texts()]
+        assert shown == pytest.approx([cosine for _, cosine in told["near"]], abs=0.04)  # a byte for each number
+    follow(page, "Ann")
+    expect(page.locator(".near-lists")).to_contain_text("Near “Ann")
+
+
+def test_the_cloud_of_names_turns_and_stops(page, sites):
+    enter(page, sites["whole"], "Neighbours")
+    expect(page.locator(".neighbours .help").filter(has_text="words and names")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("button", name="Turn", exact=True)).to_have_count(0)
+    page.get_by_label("drawn").select_option("solid")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    canvas = page.locator("canvas.cloud")
+    still = canvas.evaluate("one => one.toDataURL()")
+    page.wait_for_timeout(100)
+    assert canvas.evaluate("one => one.toDataURL()") == still
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    assert canvas.evaluate("one => one.toDataURL()") != still
 
 
 def test_two_names_of_one_person_are_joined_and_stay_so(page, sites):
@@ -297,6 +364,62 @@ def test_the_manifest_names_the_rooms_files_with_their_room(host, sites):
     rooms = {file["path"].split("/")[0].split("-")[0] for file in told["files"] if file.get("room") == "read"}
     assert rooms == {"rooms", "app"}
     assert not [file for file in told["files"] if file.get("room") and file["path"].startswith("vendor")]
+
+
+# --- what is copied
+
+
+@pytest.fixture(scope="module")
+def copying(host) -> str:
+    """The address of a page with an index of the novel."""
+    rooms, index = Rooms(), copied_index(novel())
+    rooms.entry["copied"] = {"lstm-character": rooms.add("copied", index.filter) | index.described()}
+    write_engine_site(host[0] / "rooms" / "copying", ["lstm-character"], rooms=rooms)
+    return f"{host[1]}/rooms/copying/"
+
+
+def test_copied_passages_are_lit_up_and_the_index_is_fetched_when_it_is_asked_for(page, copying):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(copying)
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    assert not [url for url in asked if "copied" in url]
+    text = "Nobody knew him. Then Ann went to the OLD mill, and Mr. Hill sang. The heron stood on one leg."
+    page.get_by_label("Your text").fill(text)
+    page.get_by_text("Copied", exact=True).click()
+    expect(page.locator(".copied-list li")).to_have_text(["Then Ann went to the OLD mill, and Mr. Hill"], timeout=WAIT)
+    expect(page.locator(".copied-marks mark")).to_have_count(1)
+    assert page.locator(".copied-marks").evaluate("one => one.textContent") == text
+    boxes = [page.locator(one).bounding_box() for one in ("#text", ".copied-marks")]
+    assert boxes[0]["x"] == boxes[1]["x"] and boxes[0]["width"] == boxes[1]["width"]
+    expect(page.locator(".copied-body")).to_contain_text("recover the text")
+    page.get_by_text("Copied", exact=True).click()
+    expect(page.locator(".copied-marks")).to_be_hidden()
+
+
+def test_the_page_finds_the_runs_that_python_finds(page, copying):
+    page.goto(copying)
+    words = split_words(novel())[40:80]
+    mixed = [*words[:9], "zebra", *words[9:18], "é𝔉", *words[20:26]]
+    told = page.evaluate(
+        """async text => {
+            const manifest = await (await fetch("manifest.json")).json();
+            const at = path => new URL(`${manifest.app[0].split("/")[0]}/copied/${path}`, location.href).href;
+            const { copiedPassages } = await import(at("room.js"));
+            const index = manifest.copied["lstm-character"];
+            const filter = new Uint8Array(await (await fetch(index.path)).arrayBuffer());
+            return copiedPassages(text, index, filter).passages.map(({ begin, end }) => text.slice(begin, end));
+        }""",
+        " ".join(mixed),
+    )
+    assert copied_index(novel()).holds(mixed).tolist() == [True] * 3 + [False] * 7 + [True] * 3 + [False] * 7
+    assert told == [" ".join(words[:9]), " ".join(words[9:18])]
+
+
+def test_a_page_without_an_index_says_nothing_of_it(page, sites):
+    page.goto(sites["whole"])
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    expect(page.get_by_text("Copied", exact=True)).to_have_count(0)
 
 
 # --- watch it learn

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from small import SHAPES, quiet
 
 from janelm.cli import main
+from janelm.config import DataConfig, TrainingConfig
 from janelm.reading.parts import part_text
 from janelm.reading.searching import search
 from janelm.text.sources import Source
+from janelm.training.pipeline import train
 
 BODY = 'The old miller was happy. "I love the river," said Ann to Ben. Then Ann went to the old house.\n'
 
@@ -63,9 +66,43 @@ def test_a_text_that_is_not_english_has_no_feelings_but_all_else(capsys):
     assert told["feelings"] == [] and told["lexicon"] is None and told["books"][0]["lix"] > 0
 
 
+@pytest.fixture
+def model(text, capsys) -> str:
+    """A run of a text of three books."""
+    for name in ("one", "two", "three"):
+        Path(f"{name}.txt").write_text(f"{text}\n\n{BODY * 30}")
+    training = TrainingConfig(steps=2, batch_tokens=64, evaluations=1, evaluation_tokens=64, device="cpu")
+    train(SHAPES["lstm"], training, "models/mine", data=DataConfig(("one.txt", "two.txt", "three.txt")), say=quiet)
+    capsys.readouterr()
+    return "mine"
+
+
+def test_a_run_says_what_is_near_what_and_who_writes_like_whom(model, capsys):
+    assert main(["read", model, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["likeness"]["books"] == ["one", "two", "three"] and len(told["likeness"]["delta"]) == 3
+    bits = [bits for bits, _ in told["likeness"]["models"][model]]
+    assert all(1 < one < 12 for one in bits)
+    assert told["likeness"]["models"][model][0][1] == 0  # the first book stands in the training text
+    river = next(one for one in told["embeddings"][model] if one["name"] == "river")
+    assert len(river["near"]) == 10 and len(river["map"]) == 2
+    assert main(["read", model]) == 0
+    shown = capsys.readouterr().out
+    assert "Burrows' Delta" in shown and "seen" in shown and "near Ann" in shown
+
+
+def test_neighbours_of_a_word_are_told_by_each_model(model, capsys):
+    assert main(["read", "one.txt", "--models", model, "--near", "river", "xyz"]) == 0
+    river, other = capsys.readouterr().out.splitlines()
+    assert river.startswith("near river, as mine has it: ")
+    assert other.startswith("near xyz, as mine has it") and ("a guess" in other or "nothing is known" in other)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
+        (["text.txt", "--near", "river"], 2, "--near asks a model"),
+        (["text.txt", "--models", "nobody"], 1, "there is no run at nobody"),
         (["nothing-here"], 1, "nothing-here is neither a text nor a run"),
         (["empty.txt"], 1, "there is no word in the text"),
         (["empty.txt", "--lines", "-1"], 2, "lines is -1"),
@@ -73,5 +110,6 @@ def test_a_text_that_is_not_english_has_no_feelings_but_all_else(capsys):
 )
 def test_mistakes_are_one_sentence(arguments, code, sentence, capsys):
     Path("empty.txt").write_text("1 2 3\n")
+    Path("text.txt").write_text(BODY)
     assert main(["read", *arguments]) == code
     assert sentence in capsys.readouterr().err

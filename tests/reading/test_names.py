@@ -41,7 +41,7 @@ def test_who_stands_with_whom_and_in_which_chapter():
         "CHAPTER 2\n\n" + "Now Ben was in, and Ben said no. " * 3
     )
     parted = part_text([Source("a.txt", text)])
-    ann, ben = people_of(parted.text, parted.books[0])
+    ann, ben = people_of(parted, 0)
     if ann["name"] != "Ann":
         ann, ben = ben, ann
     assert (ann["chapters"], ben["chapters"]) == ([8, 0], [3, 6])

@@ -17,12 +17,26 @@
  *   but models; those of a room are fetched once it is opened
  * @property {ModelEntry[]} models
  * @property {TextShown} [reading]  what the room Read shows
+ * @property {Record<string, CopiedIndex>} [copied]  of each model's training text, where its maker publishes one
  * @property {Packed} [learning]  what the models wrote at each evaluation, and what a loss means
+ */
+
+/**
+ * @typedef {object} CopiedIndex  a Bloom filter of runs of words: see janelm/reading/copied.py
+ * @property {string} path
+ * @property {number} bytes
+ * @property {number} size  in bits
+ * @property {number} stride  from one run to the next
+ * @property {number} run  words of each
+ * @property {number} hashes
+ * @property {string} word  a regular expression
  */
 
 /** @typedef {{path: string, bytes: number}} Packed  a file that gzip made smaller */
 
-/** @typedef {{figures: Packed, text: Packed | null}} TextShown  null: the text itself is not published */
+/**
+ * @typedef {{figures: Packed, text: Packed | null, embeddings?: Packed}} TextShown  null: the text itself is not published
+ */
 
 /**
  * @typedef {object} Runtime  the page's own step, or onnxruntime-web; addresses are relative to the page, or absolute

@@ -47,7 +47,16 @@ import { unpacked } from "../views/rooms.js";
  * @property {Int8Array} feelings  of each sentence, in hundredths
  * @property {number[] | null} sentences  where each begins, and the end; only beside the text
  * @property {Record<string, Surprise>} surprise  of each model
+ * @property {Likeness | null} [likeness]
  * @property {Record<string, {books: number[], along: number[]}> | null} table  of single words, instead of the text
+ */
+
+/**
+ * @typedef {Object} Likeness  who writes like whom
+ * @property {string[]} books
+ * @property {number[][] | null} delta  between them; null where they are fewer than three
+ * @property {Record<string, ([number, number | null] | null)[]>} models  of each and of each book the bits per byte and
+ *   the share that training never saw
  */
 
 /**

@@ -175,6 +175,7 @@ function contexts(reader, word) {
       ? make("div", { class: "beside" }, make("h3", {}, "Beside it"), wordList(reader, beside.map((one) => ({ word: one.word, figure: count(one.count) })), `Words beside ${phrase}`))
       : "",
     make("h3", {}, "In its lines"),
+    make("p", { class: "help" }, "Press any word twice to follow it too."),
     list,
     more,
   );

@@ -2,7 +2,7 @@
 
 import { make, section } from "../views/elements.js";
 import { count, plural } from "../views/numbers.js";
-import { choice } from "./pieces.js";
+import { choice, followedRows } from "./pieces.js";
 import { plot } from "../views/plots.js";
 
 /** @typedef {import("./state.js").Reader} Reader */
@@ -63,6 +63,7 @@ export function feelingView(reader, session) {
   const drawing = plot(session, "The feeling of sentences along the book");
   const quote = make("blockquote", { class: "quote prose" });
   const facts = make("p", { class: "help" });
+  const followed = make("ol", { class: "people", "aria-label": "What is followed, along the book" });
   const { name, licence, made_for } = figures.lexicon;
   const element = section(
     "feeling",
@@ -73,6 +74,7 @@ export function feelingView(reader, session) {
     drawing.element,
     make("label", { class: "unseen", htmlFor: "feeling-at" }, "Sentence"),
     at,
+    followed,
     quote,
     facts,
     make("p", { class: "help" }, `The lexicon is ${name} (${licence}), made for ${made_for}. It knows no irony, and no older sense of a word.`),
@@ -95,6 +97,8 @@ export function feelingView(reader, session) {
   const show = () => {
     first.menu.value = String(reader.book);
     number.hidden = part.menu.value === "all";
+    followed.replaceChildren(...followedRows(reader, books[reader.book]));
+    followed.hidden = !followed.childElementCount || !number.hidden;
     const chosen = [reader.book, ...(other.menu.value === "" ? [] : [Number(other.menu.value)])];
     const arcs = chosen.map((place) => arc(reader, place, part.menu.value, Number(number.value) || 500));
     const smooth = { span: span.value(), exponential: kind.menu.value === "exponential" };

@@ -3,8 +3,7 @@
 import { make, section } from "../views/elements.js";
 import { count } from "../views/numbers.js";
 import { announce } from "../views/status.js";
-import { choice, strip } from "./pieces.js";
-import { COLOURS } from "./state.js";
+import { choice, followedRows, strip } from "./pieces.js";
 
 /** @typedef {import("./data.js").Person} Person */
 /** @typedef {import("./state.js").Reader} Reader */
@@ -52,7 +51,7 @@ export function peopleView(reader) {
     ticked = ticked.filter((name) => people.some((one) => one.name === name));
     join.setAttribute("aria-disabled", String(ticked.length !== 2));
     list.replaceChildren(
-      ...followedRows(reader),
+      ...followedRows(reader, books[reader.book]),
       ...people.slice(0, SHOWN).map((person) =>
         row(reader, person, ticked.includes(person.name), (on) => {
           ticked = on ? [...ticked, person.name].slice(-2) : ticked.filter((name) => name !== person.name);
@@ -96,24 +95,6 @@ function row(reader, person, ticked, tick) {
     make("span", { class: "share" }, count(person.count)),
     strip(person.slices, `${person.name} along the book, ${count(person.count)} times`),
   );
-}
-
-/** What is followed, along the same book. @param {Reader} reader */
-function followedRows(reader) {
-  const part = reader.books[reader.book];
-  return reader.words.flatMap((word) => {
-    const counts = reader.along(word, 60, part);
-    if (!counts) return [];
-    const number = word.books[reader.book];
-    return make(
-      "li",
-      { class: "followed-row" },
-      make("span", {}),
-      make("span", { class: "person" }, `“${word.phrase}”`),
-      make("span", { class: "share" }, count(number)),
-      strip(counts, `${word.phrase} along the book, ${count(number)} times`, COLOURS[word.colour]),
-    );
-  });
 }
 
 /** @param {Person[]} people */

@@ -2,32 +2,33 @@
 
 import { make } from "../views/elements.js";
 import { count } from "../views/numbers.js";
+import { COLOURS } from "./state.js";
 
 /** @typedef {import("./state.js").Reader} Reader */
 
 /**
  * Words that can be pressed to follow them, largest first.
  * @param {Reader} reader
- * @param {{word: string, figure: string}[]} words
+ * @param {{word: string, figure: string, name?: string}[]} words  `name` is what is shown, by default the word
  * @param {string} label
  */
 export function wordList(reader, words, label) {
   return make("ul", { class: "words", "aria-label": label }, ...words.map((one) => make("li", {}, wordButton(reader, one))));
 }
 
-/** @type {(reader: Reader, word: {word: string, figure: string}) => HTMLButtonElement} */
-export function wordButton(reader, { word, figure }) {
+/** @type {(reader: Reader, word: {word: string, figure: string, name?: string}) => HTMLButtonElement} */
+export function wordButton(reader, { word, figure, name = word }) {
   const button = make(
     "button",
     { type: "button", class: "word-button", "aria-pressed": String(reader.follows(word)), title: `Follow “${word}”` },
-    make("span", {}, word),
+    make("span", {}, name),
     make("span", { class: "unseen" }, ", "),
     make("span", { class: "share" }, figure),
   );
   button.addEventListener("click", () => {
     reader.toggle(word);
     const again = [...document.querySelectorAll(".word-button")].find(
-      (one) => one.checkVisibility?.() !== false && one.firstChild?.textContent === word,
+      (one) => one.checkVisibility?.() !== false && one.firstChild?.textContent === name,
     );
     /** @type {HTMLElement | undefined} */ (again)?.focus({ preventScroll: true });
   });
@@ -82,6 +83,26 @@ export function strip(counts, label, colour = "--accent") {
     svg.append(bar);
   });
   return svg;
+}
+
+/**
+ * What is followed, along a book or the whole text: rows of a list.
+ * @type {(reader: Reader, part?: import("./data.js").Part) => HTMLElement[]}
+ */
+export function followedRows(reader, part) {
+  return reader.words.flatMap((word) => {
+    const counts = reader.along(word, part ? 60 : 50, part);
+    if (!counts) return [];
+    const number = counts.reduce((sum, one) => sum + one, 0);
+    return make(
+      "li",
+      { class: "followed-row" },
+      make("span", {}),
+      make("span", { class: "person" }, `“${word.phrase}”`),
+      make("span", { class: "share" }, count(number)),
+      strip(counts, `${word.phrase} along the ${part ? "book" : "text"}, ${count(number)} times`, COLOURS[word.colour]),
+    );
+  });
 }
 
 /** @type {(number: number, words: number) => string}  in ten thousand words */

@@ -10,6 +10,8 @@ import { fetchReading } from "./data.js";
 import { explorerView } from "./explorer.js";
 import { feelingView } from "./feeling.js";
 import { peopleView } from "./people.js";
+import { likenessView } from "./likeness.js";
+import { neighboursView } from "./neighbours.js";
 import { surpriseView } from "./surprise.js";
 import { COLOURS, Reader } from "./state.js";
 
@@ -32,7 +34,9 @@ export async function openRoom(session) {
     { name: "Words", ...explorerView(reader, session) },
     { name: "Feeling", ...feelingView(reader, session) },
     { name: "People", ...peopleView(reader) },
+    { name: "Neighbours", ...neighboursView(reader, session) },
     { name: "Surprise", ...surpriseView(reader, session) },
+    { name: "Likeness", ...likenessView(reader) },
   ].filter(({ element }) => !element.hidden);
   const list = make(
     "div",
@@ -56,7 +60,13 @@ export async function openRoom(session) {
       element,
     ),
   );
-  find("panel-read").replaceChildren(head(session, reader), chooser(reader), list, ...panels);
+  const panel = find("panel-read");
+  panel.addEventListener("dblclick", ({ target }) => {
+    const word = String(getSelection()).trim();
+    const pressed = /** @type {Element} */ (target).closest("input, select, button, canvas, .uplot");
+    if (!pressed && word && !/\s/.test(word) && !reader.follows(word)) reader.toggle(word);
+  });
+  panel.replaceChildren(head(session, reader), chooser(reader), list, ...panels);
   const show = () => views.forEach((view, place) => panels[place].hidden || view.show());
   tabs(list, show);
   for (const name of ["words", "book"]) reader.addEventListener(name, show);

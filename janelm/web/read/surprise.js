@@ -1,9 +1,9 @@
-/** Surprise: where the models of the page expect their own text, and where not; who writes like whom. */
+/** Surprise: where the models of the page expect their own text, and where not. */
 
 import { make, section } from "../views/elements.js";
 import { count } from "../views/numbers.js";
 import { plot } from "../views/plots.js";
-import { choice } from "./pieces.js";
+import { choice, followedRows } from "./pieces.js";
 import { COLOURS } from "./state.js";
 
 /** @typedef {import("./data.js").Surprise} Surprise */
@@ -18,10 +18,10 @@ const SPAN = 3; // windows, whose mean is drawn
 export function surpriseView(reader, session) {
   const { surprise, characters } = reader.figures;
   const names = Object.keys(surprise ?? {});
-  const drawing = plot(session, "Bits per byte along the text, of each model; the means of each book are in the table below");
-  const table = make("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Bits per byte of each book by each model" });
+  const drawing = plot(session, "Bits per byte along the text, of each model; the means of each book are under Likeness");
   const menu = choice("By", "surprise-model", names.map((name) => [name, name]));
   const sentences = make("div", { class: "surprise-sides" });
+  const followed = make("ol", { class: "people", "aria-label": "What is followed, along the text" });
   const held = section(
     "surprise-sentences",
     "Least and most expected",
@@ -38,12 +38,7 @@ export function surpriseView(reader, session) {
       "How many bits a model needs for each byte: low where it expects what comes. Dashed is what it was trained on, and has " +
         "read again and again; solid is the last tenth, which was held out. Only the solid part says how well it foresees.",
       drawing.element,
-    ),
-    section(
-      "surprise-books",
-      "Model by book",
-      "The mean of each, in bits per byte; a book that training saw in part is said to be so.",
-      table,
+      followed,
     ),
     held,
   );
@@ -67,10 +62,11 @@ export function surpriseView(reader, session) {
       label: "bits per byte",
       marks: reader.books.length > 1 ? reader.books.map(({ begin, title }) => ({ at: begin / characters, name: title })) : [],
     });
-    table.replaceChildren(matrix(reader, names));
     const { expected, unexpected, sentences: number } = surprise[menu.menu.value || names[0]];
     held.hidden = reader.text === null || !number;
     menu.element.hidden = names.length < 2;
+    followed.replaceChildren(...followedRows(reader));
+    followed.hidden = !followed.childElementCount;
     sentences.replaceChildren(list(reader, `Least expected of ${count(number)}`, unexpected), list(reader, "Most expected", expected));
   };
   menu.menu.addEventListener("change", show);
@@ -83,24 +79,6 @@ function smooth(arc) {
     const around = arc.slice(Math.max(0, place - (SPAN >> 1)), place + (SPAN >> 1) + 1).filter((one) => one[2] === unseen);
     return around.reduce((sum, [, bits]) => sum + bits, 0) / around.length;
   });
-}
-
-/** @type {(reader: Reader, names: string[]) => HTMLElement} */
-function matrix({ books, figures }, names) {
-  const rows = books.map((book) => {
-    const [from, to] = [book.begin / figures.characters, book.end / figures.characters];
-    const cells = names.map((name) => {
-      const inside = figures.surprise[name].arc.filter(([at]) => at >= from && at < to);
-      if (!inside.length) return make("td", {}, "–");
-      const mean = inside.reduce((sum, [, bits]) => sum + bits, 0) / inside.length;
-      const unseen = inside.filter((one) => one[2]).length / inside.length;
-      const said = unseen === 1 ? "held out" : unseen ? `${Math.round(100 * unseen)}% held out` : "seen";
-      return make("td", {}, mean.toFixed(3), make("small", {}, ` ${said}`));
-    });
-    return make("tr", {}, make("th", { scope: "row" }, book.title), ...cells);
-  });
-  const head = ["book", ...names].map((name) => make("th", { scope: "col" }, name));
-  return make("table", { class: "measures" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
 
 /** @type {(reader: Reader, title: string, some: {number: number, bits: number}[]) => HTMLElement} */

@@ -35,9 +35,24 @@ export function learningRoom(session, place) {
  * @param {HTMLElement} place
  */
 export function treeRoom(session, place) {
-  const body = make("div", { class: "tree-body" });
-  const box = make("details", { class: "box tree-box" }, make("summary", {}, "Tree"), body);
-  const show = room("tree", body, async () => (await import("../tree/room.js")).openRoom(session, body));
+  folded("tree", "Tree", place, async (body) => (await import("../tree/room.js")).openRoom(session, body));
+}
+
+/**
+ * What is copied from the training text, where the page's maker published an index of it.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ */
+export function copiedRoom(session, place) {
+  if (!session.manifest.copied) return;
+  folded("copied", "Copied", place, async (body) => (await import("../copied/room.js")).openRoom(session, body));
+}
+
+/** @type {(name: string, title: string, place: HTMLElement, open: (body: HTMLElement) => Promise<() => void>) => void} */
+function folded(name, title, place, open) {
+  const body = make("div", { class: `${name}-body` });
+  const box = make("details", { class: `box ${name}-box` }, make("summary", {}, title), body);
+  const show = room(name, body, () => open(body));
   box.addEventListener("toggle", () => box.open && show());
   place.prepend(box);
 }
