@@ -128,8 +128,9 @@ def site_files(
 def _room(path: str) -> dict[str, str]:
     """The room that a file is of, by its path: it is fetched, and kept for visits without a network, once that is
     opened."""
-    for room, data in (("read", ("rooms/figures-", "rooms/text-")), ("learn", ("rooms/learning-",)), ("tree", ())):
-        if path.startswith(tuple(data)) or path.split("/")[1:2] == [room]:
+    rooms = {"read": ("rooms/figures-", "rooms/text-"), "learn": ("rooms/learning-",), "tree": (), "files": ()}
+    for room, data in rooms.items():
+        if path.startswith(data) or path.split("/")[1:2] == [room]:
             return {"room": room}
     return {}
 
@@ -219,7 +220,7 @@ def _links(manifest: dict[str, Any], app: str, web: dict[str, bytes]) -> str:
     return "\n    ".join(links)
 
 
-IMPORT = re.compile(r"""^(?:import|export)\b(?!\()[^;'"]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
+IMPORT = re.compile(r"""^(?:import|export)\b[^;'"(]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
 
 
 def modules(entry: str, web: dict[str, bytes]) -> list[str]:

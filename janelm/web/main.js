@@ -1,8 +1,6 @@
 /** Starts the page. */
 
 import { EngineError } from "./engine/errors.js";
-import { aboutView } from "./views/about.js";
-import { compareView } from "./views/compare.js";
 import { controls } from "./views/controls.js";
 import { restoreDraft } from "./views/draft.js";
 import { find } from "./views/elements.js";
@@ -11,7 +9,7 @@ import { inspectView } from "./views/inspect.js";
 import { shortcuts } from "./views/keyboard.js";
 import { modelMenu, themeButton, titleMenu } from "./views/masthead.js";
 import { parse } from "./views/permalink.js";
-import { readRoom, treeRoom } from "./views/rooms.js";
+import { laterViews, ownModels, readRoom, treeRoom } from "./views/rooms.js";
 import { Session } from "./views/session.js";
 import { notify, showFacts, showFailure, showFailures } from "./views/status.js";
 import { tabs } from "./views/tabs.js";
@@ -33,12 +31,14 @@ async function start() {
   controls(session, find("settings"));
   treeRoom(session, find("settings"));
   shortcuts(session);
-  aboutView(session);
+  ownModels(session);
+  const later = laterViews(session);
   /** @type {Record<string, () => void>} */
   const shown = {
     "panel-write": showText,
     "panel-inspect": inspectView(session),
-    "panel-compare": compareView(session),
+    "panel-compare": later.compare,
+    "panel-about": later.about,
     "panel-read": readRoom(session),
   };
   tabs(/** @type {HTMLElement} */ (document.querySelector("[role=tablist]")), (panel) => {

@@ -17,7 +17,7 @@
  */
 
 import { asEngineError, EngineError, withoutWebAssembly } from "./errors.js";
-import { compileRuntime, fetchModel, forgetOthers } from "./loader.js";
+import { compileRuntime, fetchModel, forgetOthers, readOpened } from "./loader.js";
 import { Sampler } from "./sampler.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
 
@@ -56,6 +56,8 @@ export class Engine {
   #lastId = 0;
   /** @type {Map<string, Tokenizer>} */
   #tokenizers = new Map();
+  /** @type {Map<string, Blob>} files of models that are not the page's own */
+  #opened = new Map();
 
   /**
    * Starts the worker, and the download of its runtime.
@@ -83,6 +85,23 @@ export class Engine {
       load.catch(() => this.#loads.delete(name));
     }
     return load;
+  }
+
+  /**
+   * Add a model that was checked, and is not the page's own, for this visit.
+   * @param {ModelEntry} entry  of a new name
+   * @param {Blob} file
+   */
+  add(entry, file) {
+    this.#manifest.models.push(entry);
+    this.#opened.set(entry.name, file);
+  }
+
+  /** @param {string} name  of a model that was added */
+  remove(name) {
+    const { models } = this.#manifest;
+    if (this.#opened.delete(name)) models.splice(models.findIndex((model) => model.name === name), 1);
+    this.#tokenizers.delete(name);
   }
 
   /**
@@ -278,7 +297,8 @@ export class Engine {
         arrived += bytes;
         if (runtime.listeners.has(report)) report(); // and the load has not failed
       };
-      const model = fetchModel(entry, this.#base, count);
+      const opened = this.#opened.get(name);
+      const model = opened ? readOpened(entry, opened, count) : fetchModel(entry, this.#base, count);
       await Promise.all([model, runtime.compiled]);
       const { bytes, cached } = await model;
       onProgress({ loaded: total, total, stage: "start" });

@@ -53,6 +53,19 @@ export async function fetchModel(entry, base, count) {
 }
 
 /**
+ * The file of a model that is not the page's own, which may have changed since it was checked.
+ * @param {ModelEntry} entry
+ * @param {Blob} file
+ * @param {Count} count
+ */
+export async function readOpened(entry, file, count) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (!(await isIntact(bytes, entry))) throw corrupted(`the model “${entry.name}”`);
+  count(bytes.length);
+  return { bytes, cached: true };
+}
+
+/**
  * Remove the models of earlier exports from the store.
  * @param {ModelEntry[]} entries  those of this export
  * @param {string | URL} base

@@ -19,11 +19,19 @@ const LOSSES = [
 /**
  * Builds the panel.
  * @param {Session} session
+ * @returns {() => void}  to be called when the panel is shown
  */
 export function aboutView(session) {
+  const show = () => fill(session);
+  session.addEventListener("models", show);
+  show();
+  return () => {};
+}
+
+/** @param {Session} session */
+function fill(session) {
   const { manifest } = session;
-  const panel = find("panel-about");
-  panel.append(
+  find("panel-about").replaceChildren(
     make("p", { class: "lead" }, lead(manifest.models.length)),
     make(
       "p",

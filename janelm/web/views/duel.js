@@ -25,10 +25,14 @@ class Side {
   constructor(session, id, name) {
     this.session = session;
     this.menu.id = id;
-    this.menu.append(
-      ...session.manifest.models.map((model) => make("option", { value: model.name }, modelTitle(model))),
-    );
-    this.menu.value = name;
+    const fill = (/** @type {string} */ chosen) => {
+      this.menu.replaceChildren(
+        ...session.manifest.models.map((model) => make("option", { value: model.name }, modelTitle(model))),
+      );
+      this.menu.value = chosen;
+    };
+    session.addEventListener("models", () => fill(this.menu.value));
+    fill(name);
     const label = make(
       "label",
       { class: "field", htmlFor: id },

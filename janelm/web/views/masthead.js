@@ -11,14 +11,17 @@ const THEME = "janelm-theme";
 /** @param {Session} session */
 export function modelMenu(session) {
   const menu = /** @type {HTMLSelectElement} */ (find("model"));
-  menu.replaceChildren(
-    ...session.manifest.models.map((model) => make("option", { value: model.name }, modelTitle(model))),
-  );
-  menu.disabled = session.manifest.models.length < 2;
   menu.addEventListener("change", () => session.choose(menu.value));
   const show = () => (menu.value = session.name);
+  const fill = () => {
+    const { models } = session.manifest;
+    menu.replaceChildren(...models.map((model) => make("option", { value: model.name }, modelTitle(model))));
+    menu.disabled = models.length < 2;
+    show();
+  };
   session.addEventListener("model", show);
-  show();
+  session.addEventListener("models", fill);
+  fill();
 }
 
 /** @param {ModelEntry} model */

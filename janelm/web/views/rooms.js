@@ -30,6 +30,45 @@ export function learningRoom(session, place) {
 }
 
 /**
+ * Compare and About, which few visitors open first.
+ * @param {Session} session
+ * @returns {Record<"compare" | "about", () => void>}  each to be called when its panel is shown
+ */
+export function laterViews(session) {
+  return {
+    compare: room("", find("panel-compare"), async () => (await import("./compare.js")).compareView(session)),
+    about: room("", find("panel-about"), async () => (await import("./about.js")).aboutView(session)),
+  };
+}
+
+/**
+ * A button, and the whole page to drop files onto, for models of somebody's own.
+ * @param {Session} session
+ */
+export function ownModels(session) {
+  const open = async (/** @type {(FileSystemEntry | File)[]} */ ...dropped) => {
+    try {
+      const { openModels } = await import("../files/open.js");
+      keep("files");
+      await openModels(session, dropped.length ? dropped : undefined);
+    } catch (error) {
+      showFailure(error);
+    }
+  };
+  find("open").addEventListener("click", () => void open());
+  addEventListener("dragover", (event) => {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  });
+  addEventListener("drop", (event) => {
+    const items = [...(event.dataTransfer?.items ?? [])].filter(({ kind }) => kind === "file");
+    if (!items.length) return; // a text that is moved
+    event.preventDefault();
+    const files = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile()); // now: later they are gone
+    void open(...files.filter((one) => one !== null));
+  });
+}
+
+/**
  * The tree of all that was written, folded away above the settings.
  * @param {Session} session
  * @param {HTMLElement} place
@@ -54,7 +93,7 @@ function room(name, panel, open) {
       panel.replaceChildren(make("p", { class: "lead", role: "status" }, "Opening…"));
       opened = open();
       opened.then(
-        () => navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage(`keep ${name}`)),
+        () => keep(name),
         (error) => {
           opened = null; // the next visit tries again
           panel.replaceChildren();
@@ -64,6 +103,11 @@ function room(name, panel, open) {
     }
     opened.then((show) => show()).catch(() => {});
   };
+}
+
+/** @param {string} name  of a room, the files of which the service worker is to keep from now on */
+function keep(name) {
+  void navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage(`keep ${name}`));
 }
 
 /**
