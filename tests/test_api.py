@@ -86,7 +86,7 @@ WINGS = {
     "training": "presets interrupts state clock progress distributed optimizers ancestor distillation step forecast "
     "records callbacks loop finish trackers pipeline lessons",
     "reading": "words parts measures keyness sentiment names people searching surprise report",
-    "site": "change vendor models rooms folder workflow server",
+    "site": "change vendor models rooms card folder workflow server",
     "studio": "talks batching questions shelf completions figures manual safety api server store "
     "library texts trainings app",
     "commands": "help mistakes shared resuming look read train write compare score overlap export serve api studio",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..runs.folder import Run
 
 
-PAGE_ONLY = ("title", "prompt", "cdn", "workflow")
+PAGE_ONLY = ("title", "prompt", "cdn", "workflow", "language", "address", "embed")
 HOW_TO_LOAD = """\
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -54,6 +54,13 @@ class ExportOptions:
     runtime: Literal["native", "onnxruntime"] = "native"
     """What runs the models in the browser: the page's own step, or ONNX Runtime, which is larger
     and runs all models."""
+    language: str | None = None
+    """Language that the models write, a code such as fr or pt-BR; by default guessed from the letters
+    and, of Latin ones, English alone."""
+    address: str | None = None
+    """Where the page will be, for the card that is shown of a link to it: https://..."""
+    embed: bool = False
+    """Also print the lines of HTML that show the page in a blog; it needs --address."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
@@ -61,7 +68,7 @@ class ExportOptions:
         if not self.runs:
             return ["name at least one run, for instance: janelm export model --output site"]
         if self.format == "page":
-            return []
+            return ["--embed needs --address, where the page will be"] if self.embed and not self.address else []
         found = [f"{name} is for the page, not for --format {self.format}" for name in PAGE_ONLY if getattr(self, name)]
         if len(self.runs) > 1:
             found.append(f"--format {self.format} takes one run at a time, not {len(self.runs)}")
@@ -85,15 +92,26 @@ def export_command(arguments: list[str], program: str) -> int:
 
 def _page(options: ExportOptions) -> int:
     from ..runs.folder import find_run
-    from ..site.folder import SiteOptions, write_site
+    from ..site.folder import SiteOptions, embedding, site_title, write_site
     from ..site.workflow import write_workflow
 
     output = options.output or Path("site")
     precision = options.precision or "int6-weights"
-    site = SiteOptions(precision, options.title, options.prompt, options.cdn, options.read, options.runtime)
+    site = SiteOptions(
+        precision,
+        options.title,
+        options.prompt,
+        options.cdn,
+        options.read,
+        options.runtime,
+        options.language,
+        options.address,
+    )
     write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:
         say(f"{write_workflow(output)} publishes it on GitHub Pages: commit it together with {output}")
+    if options.embed and options.address:
+        print(embedding(site_title(output), options.address))
     say(f"the site is in {output}; look at it: janelm serve {output}")
     return 0
 

@@ -16,6 +16,7 @@ from ..engines import Engine, OnnxEngine
 from ..errors import JaneLMError
 from ..export.graphs import export_graph, read_description
 from ..export.precision import quantise
+from ..reading.words import is_english
 from ..runs.dataset import dataset_of
 from ..runs.figures import Results
 from ..runs.folder import Run
@@ -26,10 +27,12 @@ from ..text.data import Dataset, RunningText
 from ..text.documents import TITLE
 from ..text.sources import Source
 from ..writing.generation import Limits, generate_samples
+from ..writing.language import guess_language
 from .change import measure
 
 EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters
 PARAGRAPH_TOKENS = 50_000  # among which a paragraph's beginning is looked for
+LANGUAGE_CHARACTERS = 20_000  # of each text, by which its language is guessed
 EXAMPLE = SamplingConfig(temperature=0.8, seed=1)
 
 
@@ -54,8 +57,10 @@ class _Text:
     problem: str | None = None
 
 
-def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str], None]) -> SiteModel:
-    """Export, shrink, measure and describe the model of `run`.
+def make_model(
+    run: Run, precision: str, prompt: str | None, say: Callable[[str], None], language: str | None = None
+) -> SiteModel:
+    """Export, shrink, measure and describe the model of `run`, which writes in a language: guessed where it is None.
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
@@ -97,7 +102,17 @@ def make_model(run: Run, precision: str, prompt: str | None, say: Callable[[str]
         **titles,
         "example": _example(loaded, engine, _example_prompt(text, titles) if prompt is None else prompt),
     }
+    entry["language"] = _language(text, entry["example"]) if language is None else language
     return SiteModel(content, entry)
+
+
+def _language(text: _Text, example: dict[str, Any]) -> str:
+    """The BCP 47 code of what the model learned from; nothing for Latin letters that are not English, which are of many
+    languages."""
+    some = "".join(source.text[:LANGUAGE_CHARACTERS] for source in text.sources[:4])
+    some = some or example["prompt"] + example["text"]
+    found = guess_language(some)
+    return found if found != "en" or is_english(some) else ""
 
 
 def slug(name: str) -> str:

@@ -9,7 +9,8 @@ import { inspectView } from "./views/inspect.js";
 import { shortcuts } from "./views/keyboard.js";
 import { modelMenu, themeButton, titleMenu } from "./views/masthead.js";
 import { parse } from "./views/permalink.js";
-import { laterViews, ownModels, readRoom, treeRoom } from "./views/rooms.js";
+import { draftsRoom, laterViews, ownModels, readRoom, treeRoom } from "./views/rooms.js";
+import { setScript } from "./views/script.js";
 import { Session } from "./views/session.js";
 import { notify, showFacts, showFailure, showFailures } from "./views/status.js";
 import { tabs } from "./views/tabs.js";
@@ -19,6 +20,7 @@ import { writeView } from "./views/write.js";
 const base = new URL("./", document.baseURI);
 
 async function start() {
+  document.documentElement.dataset.started = ""; // for early.js
   themeButton();
   const session = new Session(await fetchManifest(), base);
 
@@ -30,6 +32,7 @@ async function start() {
   toolbar(session);
   controls(session, find("settings"));
   treeRoom(session, find("settings"));
+  draftsRoom(session, find("settings"));
   shortcuts(session);
   ownModels(session);
   const later = laterViews(session);
@@ -41,6 +44,7 @@ async function start() {
     "panel-about": later.about,
     "panel-read": readRoom(session),
   };
+  setScript(session);
   tabs(/** @type {HTMLElement} */ (document.querySelector("[role=tablist]")), (panel) => {
     session.watched = panel === "panel-inspect";
     document.body.dataset.panel = panel;
@@ -53,8 +57,11 @@ async function start() {
     session.choose(session.name);
   }
   addEventListener("hashchange", () => openLink(session));
-  if (window.isSecureContext)
-    void navigator.serviceWorker?.register(new URL("service_worker.js", base)).catch(() => {});
+  try {
+    if (window.isSecureContext) await navigator.serviceWorker?.register(new URL("service_worker.js", base));
+  } catch {
+    // Storage that is switched off, or a sandboxed frame: the page works while there is a network.
+  }
 }
 
 /**

@@ -218,9 +218,10 @@ def test_typing_at_a_slow_pace_takes_its_time(desk, address):
 
 def test_the_text_can_be_saved(desk, address):
     desk.open(address).begin("Kept: naïve café")
+    desk.press("Save")
     with desk.page.expect_download() as download:
-        desk.press("Save")
-    assert download.value.suggested_filename == "transformer.txt"
+        desk.page.get_by_role("button", name=".txt").click()
+    assert download.value.suggested_filename == "Kept naïve café.txt"
     assert Path(download.value.path()).read_text(encoding="utf-8") == "Kept: naïve café"
 
 

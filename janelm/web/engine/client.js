@@ -17,9 +17,13 @@
  */
 
 import { asEngineError, EngineError, withoutWebAssembly } from "./errors.js";
-import { compileRuntime, fetchModel, forgetOthers, readOpened } from "./loader.js";
+import { compileRuntime, fetchModel, forgetOthers, readOpened, tellKeeper } from "./loader.js";
 import { Sampler } from "./sampler.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
+
+/**
+ * @typedef {Pick<Worker, "postMessage" | "terminate" | "onmessage"> & {onerror: ((event: any) => void) | null}} Desk
+ */
 
 /**
  * @template T
@@ -45,7 +49,7 @@ import { tokenizerFromJSON } from "./tokenizer.js";
 export class Engine {
   #manifest;
   #base;
-  /** @type {Worker | null} */
+  /** @type {Desk | null} */
   #worker = null;
   /** @type {StartingRuntime | null} */
   #runtime = null;
@@ -241,11 +245,11 @@ export class Engine {
     if (typeof WebAssembly !== "object") return; // `load` says so
     const { runtime } = this.#manifest;
     const absolute = (/** @type {string} */ address) => new URL(address, this.#base).href;
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    const worker = startWorker();
     this.#worker = worker;
     worker.onmessage = (event) => this.#hear(event.data);
     worker.onerror = (event) => {
-      event.preventDefault();
+      event.preventDefault?.();
       this.#stop(asEngineError(event.message ?? "its script does not load", "the engine stopped"));
     };
     const glue = runtime.glue && absolute(runtime.glue);
@@ -307,7 +311,7 @@ export class Engine {
       await started;
       runtime.started = true;
       forgetOthers(this.#manifest.models, this.#base).catch(() => {});
-      navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage("keep")); // where the page registered it
+      tellKeeper("keep");
       return { milliseconds: performance.now() - began, bytes: total, cached };
     } catch (error) {
       throw Object.assign(asEngineError(error, `the model “${name}” could not be loaded`), { model: name });
@@ -375,4 +379,16 @@ export class Engine {
     }
     return tokenizer;
   }
+}
+
+/**
+ * The worker or, in a sandboxed frame, which may have none since it has no origin, its script in the page itself.
+ * @returns {Desk}
+ */
+function startWorker() {
+  if (self.origin !== "null") return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  const { port1, port2 } = new MessageChannel();
+  const desk = /** @type {Desk} */ (/** @type {any} */ (Object.assign(port1, { onerror: null, terminate: () => port1.close() })));
+  import("./worker.js").then(({ serve }) => serve(port2)).catch((error) => desk.onerror?.(error));
+  return desk;
 }

@@ -77,6 +77,18 @@ export async function forgetOthers(entries, base) {
 }
 
 /**
+ * Tell the service worker, where the page registered one, to keep the page's files.
+ * @param {string} order
+ */
+export function tellKeeper(order) {
+  try {
+    void navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage(order));
+  } catch {
+    // A sandboxed frame may not even ask whether there is one.
+  }
+}
+
+/**
  * The runtime's WebAssembly, compiled while it arrives.
  * @param {Runtime} runtime
  * @param {string | URL} base

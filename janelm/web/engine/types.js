@@ -15,6 +15,7 @@
  * @property {string[]} app  the page's own modules and style
  * @property {{path: string, bytes: number, sha256: string, room?: string}[]} files  every immutable file of the site
  *   but models; those of a room are fetched once it is opened
+ * @property {string[]} languages  of the interface, besides English
  * @property {ModelEntry[]} models
  * @property {TextShown} [reading]  what the room Read shows
  * @property {Packed} [learning]  what the models wrote at each evaluation, and what a loss means
@@ -64,6 +65,7 @@
  * @property {string} title_before  what stands before a title at the start of a document
  * @property {string} title_after
  * @property {{prompt: string, text: string, seed: number, temperature: number, num_tokens: number}} example
+ * @property {string} [language]  BCP 47 code of what it writes; empty where it is not known
  */
 
 /**

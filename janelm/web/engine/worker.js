@@ -144,8 +144,18 @@ async function load({ name, bytes, description }) {
   }
 }
 
-/** @param {MessageEvent<Call>} event */
-self.onmessage = async ({ data: call }) => {
+/**
+ * Answer what is asked at a port; a worker is one.
+ * @param {{onmessage: ((event: MessageEvent<Call>) => void) | null, postMessage: (answer: any) => void}} port
+ */
+export function serve(port) {
+  port.onmessage = ({ data }) => void hear(data, (answer) => port.postMessage(answer));
+}
+
+if (typeof window === "undefined") serve(/** @type {any} */ (self));
+
+/** @type {(call: Call, reply: (answer: import("./protocol.js").Answer) => void) => Promise<void>} */
+async function hear(call, reply) {
   if (call.call === "runtime") {
     runner = startRunner(call.addresses, wasm.promise);
     runner.catch(() => {});
@@ -160,16 +170,16 @@ self.onmessage = async ({ data: call }) => {
   } else {
     const { id } = call;
     try {
-      const value = await answer(call, (event, told) => postMessage({ id, event, value: told }));
-      postMessage({ id, event: "result", value });
+      const value = await answer(call, (event, told) => reply({ id, event, value: told }));
+      reply({ id, event: "result", value });
     } catch (error) {
       const { kind, message } = asEngineError(error, "the model stopped working");
-      postMessage({ id, event: "error", value: { kind, message } });
+      reply({ id, event: "error", value: { kind, message } });
     } finally {
       writings.delete(id);
     }
   }
-};
+}
 
 /** Promise.withResolvers, which browsers before 2024 lack. */
 function withResolvers() {

@@ -2,6 +2,7 @@
 
 import { icon, make } from "./elements.js";
 import { CONTROLS, MOST_SEED, MOST_TOKENS, PACES, PRESETS, presetOf, throwDice } from "./settings.js";
+import { verticalOf } from "./script.js";
 import { announce } from "./status.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -36,6 +37,7 @@ export function controls(session, panel) {
     add(memory(session)),
     add(pace(session)),
     add(lines(session)),
+    add(turned(session)),
   );
   const box = make("details", { class: "box" }, make("summary", {}, "Settings"), body);
   const wide = matchMedia("(min-width: 60rem)");
@@ -267,6 +269,15 @@ function pace(session) {
     element.classList.toggle("off", !settings.pace);
   };
   return { element, show };
+}
+
+/** @param {Session} session */
+function turned(session) {
+  const help = "Lines from top to bottom, as this language is often printed.";
+  const input = make("input", { type: "checkbox", id: "set-vertical" });
+  input.addEventListener("change", () => session.turn(input.checked));
+  const element = make("label", { class: "check", htmlFor: "set-vertical", title: help }, input, "Vertical lines");
+  return { element, show: () => void (element.hidden = !verticalOf(session.model.language)) };
 }
 
 /** @param {Session} session */

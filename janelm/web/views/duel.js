@@ -41,6 +41,8 @@ class Side {
     );
     const text = make("div", {
       class: "prose side-text",
+      dir: "auto",
+      lang: session.engine.entry(name).language ?? "",
       tabIndex: 0,
       role: "region",
       "aria-label": `What ${name} writes`,
@@ -48,6 +50,7 @@ class Side {
     text.append(this.#prompt, this.#written);
     this.menu.addEventListener("change", () => {
       text.setAttribute("aria-label", `What ${this.menu.value} writes`);
+      text.lang = session.engine.entry(this.menu.value).language ?? "";
       this.clear("");
       this.#score.textContent = "";
     });
@@ -110,7 +113,7 @@ class Side {
 }
 
 export class Duel {
-  #input = make("textarea", { id: "both", class: "prose", rows: 3, spellcheck: false, autocomplete: "off" });
+  #input = make("textarea", { id: "both", class: "prose", dir: "auto", rows: 3, spellcheck: false, autocomplete: "off" });
   #button = make("button", { type: "button", class: "primary" }, "Write both");
   #recipe = make("span", { class: "figures" });
   #session;

@@ -1,6 +1,7 @@
 /** Rooms that are fetched when they are opened: their modules, their style and their data. */
 
 import { EngineError } from "../engine/errors.js";
+import { tellKeeper } from "../engine/loader.js";
 import { find, make } from "./elements.js";
 import { showFailure } from "./status.js";
 
@@ -46,15 +47,8 @@ export function laterViews(session) {
  * @param {Session} session
  */
 export function ownModels(session) {
-  const open = async (/** @type {(FileSystemEntry | File)[]} */ ...dropped) => {
-    try {
-      const { openModels } = await import("../files/open.js");
-      keep("files");
-      await openModels(session, dropped.length ? dropped : undefined);
-    } catch (error) {
-      showFailure(error);
-    }
-  };
+  const open = (/** @type {(FileSystemEntry | File)[]} */ ...dropped) =>
+    files(async () => (await import("../files/open.js")).openModels(session, dropped.length ? dropped : undefined));
   find("open").addEventListener("click", () => void open());
   addEventListener("dragover", (event) => {
     if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
@@ -74,9 +68,23 @@ export function ownModels(session) {
  * @param {HTMLElement} place
  */
 export function treeRoom(session, place) {
+  foldedRoom("tree", "Tree", place, async (body) => (await import("../tree/room.js")).openRoom(session, body));
+}
+
+/**
+ * Texts that have a name, folded away there too.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ */
+export function draftsRoom(session, place) {
+  foldedRoom("drafts", "Drafts", place, async (body) => (await import("../drafts/room.js")).openRoom(session, body));
+}
+
+/** @type {(name: string, title: string, place: HTMLElement, open: (body: HTMLElement) => Promise<() => void>) => void} */
+function foldedRoom(name, title, place, open) {
   const body = make("div", { class: "tree-body" });
-  const box = make("details", { class: "box tree-box" }, make("summary", {}, "Tree"), body);
-  const show = room("tree", body, async () => (await import("../tree/room.js")).openRoom(session, body));
+  const box = make("details", { class: "box tree-box" }, make("summary", {}, title), body);
+  const show = room(name, body, () => open(body));
   box.addEventListener("toggle", () => box.open && show());
   place.prepend(box);
 }
@@ -105,9 +113,27 @@ function room(name, panel, open) {
   };
 }
 
+/**
+ * Downloads of the text.
+ * @param {Session} session
+ */
+export function saveText(session) {
+  return files(async () => (await import("../files/save.js")).saveText(session));
+}
+
+/** @param {() => Promise<void>} open */
+async function files(open) {
+  try {
+    await open();
+    keep("files");
+  } catch (error) {
+    showFailure(error);
+  }
+}
+
 /** @param {string} name  of a room, the files of which the service worker is to keep from now on */
-function keep(name) {
-  void navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage(`keep ${name}`));
+export function keep(name) {
+  tellKeeper(`keep ${name}`);
 }
 
 /**

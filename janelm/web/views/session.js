@@ -49,6 +49,8 @@ export class Session extends EventTarget {
   summary = null;
   /** Whether line breaks that only wrap a paragraph are shown as spaces, where the model writes such. */
   flow = true;
+  /** Whether lines run from top to bottom, where the model's language may have it so. */
+  vertical = false;
   /** Whether a view wants to know every token that is written. */
   watched = false;
   /** @type {Known | null} */
@@ -98,6 +100,12 @@ export class Session extends EventTarget {
   /** @param {boolean} flow */
   show(flow) {
     this.flow = flow;
+    this.#tell("view");
+  }
+
+  /** @param {boolean} vertical */
+  turn(vertical) {
+    this.vertical = vertical;
     this.#tell("view");
   }
 

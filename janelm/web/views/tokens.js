@@ -53,6 +53,7 @@ export function isWritable(/** @type {string} */ text) {
 export class Ribbon {
   #list = make("div", {
     class: "prose ribbon",
+    dir: "auto",
     role: "listbox",
     "aria-label": "Tokens of the text",
     "aria-orientation": "horizontal",

@@ -1,6 +1,7 @@
 /** The buttons at hand while one writes: write, stop, again, back and forth, keep and share. */
 
 import { find, icon, make } from "./elements.js";
+import { saveText } from "./rooms.js";
 import { announce, statusLine } from "./status.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -26,7 +27,7 @@ export function toolbar(session) {
   const undo = button("undo", "Undo", "Ctrl+Z", () => notebook.undo());
   const redo = button("redo", "Redo", "Ctrl+Shift+Z", () => notebook.redo());
   const link = button("link", "Copy link", "A link that writes this text again", () => copyLink(session));
-  const save = button("save", "Save", "Download the text as a .txt file", () => download(session));
+  const save = button("save", "Save", "Download the text: .txt, .md, .docx or .epub", () => saveText(session));
   for (const one of [undo, redo]) one.classList.add("narrow");
   for (const one of [link, save]) one.classList.add("wide");
   step.classList.add("step");
@@ -97,12 +98,4 @@ function flash(sentence) {
   const note = make("div", { class: "flash", "aria-hidden": "true" }, sentence);
   find("toolbar").append(note);
   setTimeout(() => note.remove(), 2000);
-}
-
-/** @param {Session} session */
-function download(session) {
-  const file = new Blob([session.notebook.text], { type: "text/plain;charset=utf-8" });
-  const address = URL.createObjectURL(file);
-  make("a", { href: address, download: `${session.name}.txt` }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

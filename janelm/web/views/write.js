@@ -50,6 +50,10 @@ export function writeView(session) {
   const showSometimes = paced(show);
   notebook.addEventListener("change", () => (session.busy ? showSometimes() : show()));
   session.addEventListener("view", show);
+  session.addEventListener("view", () => {
+    area.style.height = "";
+    grow(area);
+  });
   session.addEventListener("model", show);
   session.addEventListener("writing", () => {
     area.readOnly = session.busy;
@@ -72,7 +76,7 @@ export function writeView(session) {
   session.addEventListener("model", checkLetters);
 
   // A text area is printed as one box that ends with the first sheet of paper; a paragraph goes on to the next.
-  const copy = make("p", { class: "prose print" });
+  const copy = make("p", { class: "prose print", dir: "auto" });
   area.after(copy);
   addEventListener("beforeprint", () => (copy.textContent = area.value));
   addEventListener("afterprint", () => (copy.textContent = ""));
@@ -88,7 +92,7 @@ const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 
 /** @param {HTMLTextAreaElement} area  made as high as its text, once it is shown */
 function grow(area) {
-  if (GROWS_BY_ITSELF || !area.offsetParent) return;
+  if (GROWS_BY_ITSELF || !area.offsetParent || document.body.dataset.vertical) return;
   const top = scrollY; // which the page loses while it is shorter
   area.style.height = "auto";
   area.style.height = `${area.scrollHeight}px`;
