@@ -252,7 +252,7 @@ def folder_address(address: str) -> str:
 def embedding(title: str, address: str) -> str:
     """A few lines of HTML that show the page inside another."""
     source, style = escape(folder_address(address)), "width: 100%; height: 44rem; border: 0"
-    return f'<iframe src="{source}" title="{escape(title)}" loading="lazy" allow="clipboard-write" style="{style}"></iframe>'
+    return f'<iframe src="{source}" title="{escape(title)}" loading="lazy" style="{style}"></iframe>'
 
 
 def content_security_policy(options: SiteOptions) -> str:

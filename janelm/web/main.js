@@ -3,10 +3,11 @@
 import { EngineError } from "./engine/errors.js";
 import { controls } from "./views/controls.js";
 import { restoreDraft } from "./views/draft.js";
-import { find } from "./views/elements.js";
+import { data, find } from "./views/elements.js";
 import { playExample, removeExample } from "./views/example.js";
 import { inspectView } from "./views/inspect.js";
 import { shortcuts } from "./views/keyboard.js";
+import { chooseLanguage, t } from "./views/language.js";
 import { modelMenu, themeButton, titleMenu } from "./views/masthead.js";
 import { parse } from "./views/permalink.js";
 import { draftsRoom, laterViews, ownModels, readRoom, treeRoom } from "./views/rooms.js";
@@ -22,7 +23,9 @@ const base = new URL("./", document.baseURI);
 async function start() {
   document.documentElement.dataset.started = ""; // for early.js
   themeButton();
-  const session = new Session(await fetchManifest(), base);
+  const manifest = await fetchManifest();
+  await chooseLanguage(manifest, base);
+  const session = new Session(manifest, base);
 
   showFailures(session);
   showFacts(session);
@@ -73,7 +76,7 @@ function openLink(session) {
   const link = parse(location.hash, session.names);
   if (!link) return false;
   if (document.getElementById("example")) removeExample();
-  if (link.problems.length) notify(`Part of the link was passed over: ${link.problems.join("; ")}.`);
+  if (link.problems.length) notify(data(t("Part of the link was passed over: {problems}.", { problems: link.problems.join("; ") })));
   void session.replay(link.recipe);
   return true;
 }

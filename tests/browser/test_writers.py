@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,6 +14,7 @@ import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page, expect
 
+import janelm
 from browser.servers import Foreign, served
 from browser.test_page import AXE, WAIT, Desk
 from janelm.site.vendor import fetch
@@ -314,3 +315,82 @@ def test_nothing_of_drafts_and_downloads_is_fetched_before_it_is_wanted(page, sm
     page.wait_for_timeout(300)
     assert not [url for url in asked if re.search("/(files|drafts|languages|lens)/", url)]
     assert not [url for url in asked if re.search("card-|views/(about|compare|duel)", url)]
+
+
+# --- the interface in another language
+
+WEB = Path(janelm.__file__).parent / "web"
+GERMAN = json.loads((WEB / "languages/de.json").read_text(encoding="utf-8"))
+
+
+def sources() -> str:
+    """All of the page's own code but the room Read, sentences that run over lines in one piece."""
+    paths = [path for path in WEB.rglob("*") if path.suffix in (".js", ".html") and path.parent.name != "read"]
+    return re.sub(r'"\s*\+\s*"', "", "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths)))
+
+
+@pytest.fixture
+def german(browser: Browser, complaints) -> Iterator[Desk]:
+    context = browser.new_context(locale="de-DE")
+    page = context.new_page()
+    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield Desk(page)
+    context.close()
+    assert not complaints
+
+
+def test_a_reader_of_german_finds_no_sentence_of_english_and_can_have_english(german, address, host):
+    page = german.page
+    page.goto(address)
+    expect(page.locator("#facts")).to_contain_text("bereit in", timeout=WAIT)
+    assert page.locator("html").get_attribute("lang") == "de"
+    page.locator("#text").fill("The old miller went")
+    for summary in page.locator("summary").all():
+        if summary.is_visible() and "Einstellungen" not in summary.inner_text():
+            summary.click()
+    for name in ("Hineinsehen", "Vergleichen", "Über", "Schreiben"):
+        page.get_by_role("tab", name=name, exact=True).click()
+        page.wait_for_timeout(700)
+    for name in ("Ein eigenes Modell öffnen", "Sichern"):
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.get_by_role("dialog")).to_be_visible(timeout=WAIT)
+        page.keyboard.press("Escape")
+    page.locator("#toolbar .primary").click()
+    expect(page.locator("#toolbar .primary")).to_have_text("Weiter", timeout=WAIT)
+    app = page.evaluate("fetch('manifest.json').then(found => found.json()).then(({ app }) => app[0].split('/')[0])")
+    missing = page.evaluate(f"import('./{app}/views/language.js').then(({{ missing }}) => [...missing])")
+    code = sources()
+    forgotten = [one for one in missing if re.search(r"[A-Za-z]{3} ", one) and f'"{one}"' in code]
+    assert not forgotten
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    assert page.get_by_role("button", name="Deutsch").is_visible()
+    assert page.locator("#text").input_value().startswith("The old miller went")
+
+
+def test_a_language_says_nothing_that_the_page_does_not_and_keeps_what_is_put_in():
+    code = sources().replace("\\n", "\n").replace("\\\n", "\\n")
+    plurals = re.compile(r"\{count\} \w+")
+    for english, own in GERMAN.items():
+        assert english in code or english.replace("\\", "\\\\") in code or plurals.fullmatch(english), english
+        assert own.strip() and sorted(re.findall(r"\{\w+\}", own)) == sorted(re.findall(r"\{\w+\}", english)), english
+
+
+def test_english_asks_for_no_language(page, small_site):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    Desk(page).open(small_site[1])
+    assert not [url for url in asked if "/languages/" in url]
+    expect(page.get_by_role("button", name="Deutsch")).to_be_visible()
+
+
+def test_a_single_word_of_the_text_is_never_translated(german, address):
+    """The tokens of a text may be words of the interface: "Stop"."""
+    german.page.goto(address)
+    expect(german.page.locator("#facts")).to_contain_text("bereit in", timeout=WAIT)
+    german.page.locator("#model").select_option("lstm")
+    german.page.locator("#text").fill("Stop. All heads. Try again")
+    german.page.get_by_role("tab", name="Hineinsehen").click()
+    ribbon = german.page.get_by_role("listbox")
+    expect(ribbon).to_have_text("Stop. All heads. Try again", timeout=WAIT)

@@ -1,7 +1,8 @@
 /** Several drafts: texts with a name, kept in this browser, each as it was left. */
 
-import { debounced, make } from "../views/elements.js";
+import { data, debounced, make } from "../views/elements.js";
 import { addStyle } from "../views/rooms.js";
+import { t } from "../views/language.js";
 import { announce, notify } from "../views/status.js";
 import { count, plural } from "../views/numbers.js";
 
@@ -39,13 +40,13 @@ export async function openRoom(session, place) {
   };
   const name = make("input", { type: "text", id: "draft-name", maxLength: 80, autocomplete: "off", placeholder: "The heron" });
   const add = make("button", { type: "button" }, "Keep the text");
-  const fresh = make("button", { type: "button" }, "New");
+  const fresh = make("button", { type: "button" }, t("New"));
   const list = make("ul", { class: "drafts" });
   const note = make("p", { class: "help" });
 
   const show = () => {
     list.replaceChildren(...held.map((draft) => row(draft)));
-    note.textContent = held.length ? (canKeep() ? "" : "This browser keeps nothing for this page: they last for this visit.") : "No draft yet.";
+    note.textContent = held.length ? (canKeep() ? "" : t("This browser keeps nothing for this page: they last for this visit.")) : t("No draft yet.");
   };
   const change = (/** @type {Draft[]} */ drafts) => {
     held = drafts;
@@ -62,7 +63,7 @@ export async function openRoom(session, place) {
   /** @param {Draft} draft */
   const row = (draft) => {
     const words = plural(draft.text.trim().split(/\s+/u).filter(Boolean).length, "word");
-    const choose = make("button", { type: "button", class: "draft", "aria-current": draft === isOpen() ? "true" : undefined }, draft.name, make("small", {}, words));
+    const choose = make("button", { type: "button", class: "draft", "aria-current": draft === isOpen() ? "true" : undefined }, data(draft.name), make("small", {}, words));
     choose.addEventListener("click", () => {
       save();
       session.stop();
@@ -70,11 +71,11 @@ export async function openRoom(session, place) {
       if (session.names.includes(draft.model) && draft.model !== session.name) session.choose(draft.model);
       notebook.begin(draft.text); // undo comes back
       base = notebook.page;
-      announce(`${draft.name} is open`);
+      announce(t("{name} is open", { name: draft.name }));
       show();
     });
     const rename = iconButton("Rename", draft, "✎", () => {
-      const input = make("input", { type: "text", value: draft.name, maxLength: 80, "aria-label": `New name of ${draft.name}` });
+      const input = make("input", { type: "text", value: draft.name, maxLength: 80, "aria-label": t("New name of {name}", { name: draft.name }) });
       const done = () => {
         const given = input.value.trim();
         const named = { ...draft, name: given || draft.name };
@@ -89,19 +90,19 @@ export async function openRoom(session, place) {
     const remove = iconButton("Delete", draft, "×", () => {
       if (open === draft) open = null;
       change(held.filter((one) => one !== draft));
-      announce(`${draft.name} is deleted`);
+      announce(t("{name} is deleted", { name: draft.name }));
     });
     return make("li", {}, choose, rename, remove);
   };
 
   add.addEventListener("click", () => {
-    if (held.length >= MOST) return notify(`There are ${count(MOST)} drafts: delete one first.`);
+    if (held.length >= MOST) return notify(t("There are {count} drafts: delete one first.", { count: count(MOST) }));
     const first = notebook.text.trim().split(/\s+/u).slice(0, 4).join(" ").slice(0, 40);
-    open = { name: name.value.trim() || first || "Untitled", text: notebook.text, model: session.name, changed: Date.now() };
+    open = { name: name.value.trim() || first || t("Untitled"), text: notebook.text, model: session.name, changed: Date.now() };
     name.value = "";
     base = notebook.page;
     change([open, ...held]);
-    announce(`${open.name} is kept`);
+    announce(t("{name} is kept", { name: open.name }));
   });
   fresh.addEventListener("click", () => {
     save();
@@ -114,7 +115,7 @@ export async function openRoom(session, place) {
   session.addEventListener("writing", () => session.busy || save());
   place.replaceChildren(
     make("p", { class: "help" }, "Texts with a name, kept in this browser alone; the one that is open is kept as you write."),
-    make("label", { class: "draft-name", htmlFor: "draft-name" }, "Name", name),
+    make("label", { class: "draft-name", htmlFor: "draft-name" }, t("Name"), name),
     make("div", { class: "tree-buttons" }, add, fresh),
     list,
     note,
@@ -124,7 +125,7 @@ export async function openRoom(session, place) {
 
 /** @type {(label: string, draft: Draft, sign: string, action: () => void) => HTMLButtonElement} */
 function iconButton(label, { name }, sign, action) {
-  return make("button", { type: "button", class: "quiet", title: label, "aria-label": `${label} ${name}`, onclick: action }, sign);
+  return make("button", { type: "button", class: "quiet", title: t(label), "aria-label": `${t(label)} ${name}`, onclick: action }, sign);
 }
 
 function canKeep() {

@@ -10,8 +10,8 @@
  * Whatever fails rejects with an EngineError: a sentence for the reader, and its kind. Once a model is loaded, the
  * service worker, if the page has registered one, is told to keep the page's files.
  *
- * @import { Frame, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading, ReadProgress,
- *           Sampling, Score, Span, WriteOptions, Writing } from "./types.js"
+ * @import { Frame, Lens, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading, ReadProgress,
+ *           Sampling, Score, Span, Units, WriteOptions, Writing } from "./types.js"
  * @import { Answer, Call, Question } from "./protocol.js"
  * @import { Tokenizer } from "./tokenizer.js"
  */
@@ -184,6 +184,28 @@ export class Engine {
    */
   look(name, text, options = {}) {
     return this.#ask({ call: "look", name, text, options });
+  }
+
+  /**
+   * What each layer would say after `text`; only the page's own step can tell.
+   * @param {string} name
+   * @param {string} text
+   * @param {{memory?: number}} [options]
+   * @returns {Promise<Lens>}
+   */
+  lens(name, text, options = {}) {
+    return this.#ask({ call: "lens", name, text, options });
+  }
+
+  /**
+   * The numbers of an LSTM's state that change most along the end of `text`.
+   * @param {string} name
+   * @param {string} text
+   * @param {{memory?: number}} [options]
+   * @returns {Promise<Units>}
+   */
+  units(name, text, options = {}) {
+    return this.#ask({ call: "units", name, text, options });
   }
 
   /**

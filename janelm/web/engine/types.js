@@ -195,6 +195,7 @@
  * @property {number} [memory]
  * @property {number} [pace]  tokens per second, or 0 (the default) for as fast as it goes
  * @property {number} [alternatives]  how many `top` of each token; 0 by default
+ * @property {boolean} [race]  as much time as other writings that race, rather than a token each in turn; without a pace
  * @property {(progress: ReadProgress) => void} [onProgress]  while the prompt is read
  */
 
@@ -241,6 +242,10 @@
  * @property {Float32Array} hidden  (L × D), from −1 to 1
  * @property {Float32Array} cell  (L × D)
  */
+
+/** @typedef {{first: number, layers: Alternative[][]}} Lens  the likeliest tokens after `first` layers, one more, … and all */
+/** @typedef {{layer: number, unit: number, values: Float32Array}} Unit  its value after each token, from −1 to 1 */
+/** @typedef {{spans: Span[], units: Unit[]}} Units  the most telling first */
 
 /** @typedef {{token: number, start: number, end: number}} Span */
 /** @typedef {Attention | Hidden} Look */

@@ -96,18 +96,22 @@ async function answer(call, tell) {
   if (call.call === "load") return load(call);
   const desk = desks.get(call.name);
   if (!desk) throw new EngineError("usage", `The model “${call.name}” is not loaded.`);
-  const run = (/** @type {any} */ task) => turns.take(call.id, task, tell);
+  const race = call.call === "write" && call.options.race;
+  const run = (/** @type {any} */ task) => turns.take(call.id, task, tell, race);
   if (call.call === "score") return desk.withScoring((scoring) => scoring.score(call.text), run);
   const { options } = call;
   const { expectation } = desk;
+  const further = call.call === "lens" || call.call === "units" ? await import("./lens.js") : null;
   return desk.withContext(
     options.memory,
     (context) => {
       if (call.call === "read") return read(context, expectation, call.text, call.options);
       if (call.call === "look") return look(context, call.text);
+      if (call.call === "lens") return /** @type {any} */ (further?.lens(context, expectation, call.text));
+      if (call.call === "units") return /** @type {any} */ (further?.units(context, call.text));
       const control = { stopped: false };
       writings.set(call.id, control);
-      return write(context, expectation, call.options, control);
+      return write(context, expectation, /** @type {any} */ (call.options), control);
     },
     run,
   );

@@ -8,6 +8,7 @@
 
 import { EngineError } from "../engine/errors.js";
 import { make } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { addStyle } from "../views/rooms.js";
 import { announce } from "../views/status.js";
 import { checkFile, checkGraph, checkManifest, LARGEST_MODEL, refused } from "./check.js";
@@ -51,7 +52,7 @@ class Chooser {
     this.#session = session;
     const file = this.#input("A file", { accept: ".onnx,.zip", multiple: true });
     const folder = this.#input("A folder", { webkitdirectory: true });
-    const close = make("button", { type: "button" }, "Close");
+    const close = make("button", { type: "button" }, t("Close"));
     close.addEventListener("click", () => this.#element.close());
     this.#buttons = make("div", { class: "buttons" }, ...file, ...folder, close);
     this.#element = make(
@@ -98,13 +99,13 @@ class Chooser {
     if (this.#busy) return;
     this.#busy = true;
     this.#wrong.textContent = "";
-    this.#said.textContent = "Reading and checking…";
+    this.#said.textContent = t("Reading and checking…");
     for (const button of this.#buttons.querySelectorAll("button")) button.disabled = true;
     try {
       const models = await read(await files(), !this.#session.manifest.runtime.glue);
       await this.#session.open(models);
       this.#element.close();
-      announce(`${models.map(({ entry }) => entry.name).join(", ")}: in the menu for this visit`);
+      announce(t("{names}: in the menu for this visit", { names: models.map(({ entry }) => entry.name).join(", ") }));
     } catch (error) {
       const known = error instanceof EngineError ? error : refused(`it could not be read (${/** @type {Error} */ (error).message})`);
       this.#wrong.textContent = known.message;

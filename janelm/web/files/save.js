@@ -1,6 +1,7 @@
 /** Downloads of the text, made in the page: plain, Markdown, Word and EPUB. */
 
-import { make } from "../views/elements.js";
+import { data, make } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { addStyle } from "../views/rooms.js";
 import { bookOf } from "./book.js";
 import { crc32 } from "./zip.js";
@@ -27,9 +28,9 @@ export async function saveText(session) {
 /** @param {Session} session */
 function build(session) {
   const title = make("input", { type: "text", id: "save-title", maxLength: 120, autocomplete: "off" });
-  const close = make("button", { type: "button" }, "Close");
+  const close = make("button", { type: "button" }, t("Close"));
   const buttons = FORMATS.map(([ending, name, type]) => {
-    const button = make("button", { type: "button" }, `${name} `, make("small", {}, `.${ending}`));
+    const button = make("button", { type: "button" }, t(name), " ", make("small", {}, data(`.${ending}`)));
     button.addEventListener("click", () => {
       download(`${fileName(title.value) || session.name}.${ending}`, contents(session, ending, title.value), type);
       element.close();
@@ -40,7 +41,7 @@ function build(session) {
     "dialog",
     { class: "chooser", "aria-labelledby": "save-heading" },
     make("h2", { id: "save-heading" }, "Save the text"),
-    make("label", { class: "name", htmlFor: "save-title" }, "Title ", title),
+    make("label", { class: "name", htmlFor: "save-title" }, data(`${t("Title")} `), title),
     make("div", { class: "buttons" }, ...buttons),
     make("p", { class: "help" }, "Lines such as CHAPTER 3 become headings; blank lines part paragraphs."),
     close,

@@ -1,7 +1,8 @@
 /** About: what each model is, how it was trained, how good it is, what it copied, and what it cannot do. */
 
-import { make, find } from "./elements.js";
+import { data, make, find } from "./elements.js";
 import { SHORTCUTS } from "./keyboard.js";
+import { t } from "./language.js";
 import { count, duration, percent, size } from "./numbers.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -48,32 +49,33 @@ function fill(session) {
 
 /** @param {number} models */
 function lead(models) {
-  const they = models === 1 ? "The language model of this page was" : "The language models of this page were";
-  return (
-    `${they} trained from scratch with JaneLM, and ${models === 1 ? "writes" : "write"} here, in your browser, ` +
-    "without a server."
-  );
+  return models === 1
+    ? "The language model of this page was trained from scratch with JaneLM, and writes here, in your browser, without a server."
+    : "The language models of this page were trained from scratch with JaneLM, and write here, in your browser, without a server.";
 }
 
 /** @param {ModelEntry} model */
 function modelCard(model) {
   const { name, kind, description, card = {}, precision_change: change } = model;
   const { config, tokenizer } = description;
-  const heads = config.heads ? `, ${config.heads} heads` : "";
-  const shape = config.layers && config.width ? `, ${config.layers} layers of ${count(config.width)}${heads}` : "";
-  const pieces = tokenizer.kind === "character" ? "characters" : "byte pairs";
+  const heads = config.heads ? t(", {heads} heads", { heads: config.heads }) : "";
+  const shape =
+    config.layers && config.width
+      ? t(", {layers} layers of {width}{heads}", { layers: config.layers, width: count(config.width), heads })
+      : "";
+  const pieces = t(tokenizer.kind === "character" ? "{count} characters" : "{count} byte pairs", { count: count(description.vocab_size) });
   const id = `about-${name}`;
   return make(
     "article",
     { class: "model-card", "aria-labelledby": id },
-    make("h2", { id }, name),
+    make("h2", { id }, data(name)),
     facts([
       ["Architecture", `${kind}${shape}`],
       ["Parameters", count(model.parameters)],
-      ["Vocabulary", `${count(description.vocab_size)} ${pieces}`],
+      ["Vocabulary", pieces],
       [
         "Trained to look back on",
-        `${count(config.context_length)} tokens${kind === "lstm" ? "; its state itself has no such limit" : ""}`,
+        t(kind === "lstm" ? "{count} tokens; its state itself has no such limit" : "{count} tokens", { count: count(config.context_length) }),
       ],
       ["Download", `${size(model.bytes)}, ${model.precision}`],
       ["What that precision changes", changeText(change)],
@@ -103,7 +105,7 @@ function facts(pairs) {
   return make(
     "dl",
     {},
-    ...known.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value ?? ""))),
+    ...known.map(([name, value]) => make("div", {}, make("dt", {}, t(name)), make("dd", {}, data(value ?? "")))),
   );
 }
 
@@ -115,8 +117,8 @@ function list(data) {
 /** @param {Record<string, any>} card */
 function training({ steps, tokens, seconds, tokens_per_second: speed }) {
   if (!steps) return null;
-  const rate = speed ? `, ${count(Math.round(speed))} tokens a second` : "";
-  return `${count(steps)} steps over ${count(tokens)} tokens in ${duration(seconds)}${rate}`;
+  const rate = speed ? t(", {rate} tokens a second", { rate: count(Math.round(speed)) }) : "";
+  return t("{steps} steps over {tokens} tokens in {time}{rate}", { steps: count(steps), tokens: count(tokens), time: duration(seconds), rate });
 }
 
 /** @param {Record<string, string> | undefined} names */
@@ -131,13 +133,15 @@ function versions(names) {
 /** @param {any} change */
 function changeText(change) {
   if (!change) return null;
-  if (change.not_measured) return `not measured, because ${change.not_measured}`;
+  if (change.not_measured) return t("not measured, because {why}", { why: change.not_measured });
   const { bits_per_byte_fp32: full, bits_per_byte: now, bytes } = change;
   const difference = now - full;
-  return (
-    `${difference >= 0 ? "+" : "−"}${Math.abs(difference).toFixed(4)} bits per byte (${now.toFixed(4)} rather ` +
-    `than ${full.toFixed(4)}, over ${count(bytes)} bytes of held-out text)`
-  );
+  return t("{change} bits per byte ({now} rather than {full}, over {bytes} bytes of held-out text)", {
+    change: `${difference >= 0 ? "+" : "−"}${Math.abs(difference).toFixed(4)}`,
+    now: now.toFixed(4),
+    full: full.toFixed(4),
+    bytes: count(bytes),
+  });
 }
 
 /**
@@ -149,7 +153,7 @@ function table(caption, head, rows) {
   const body = rows.map(([first, ...rest]) =>
     make("tr", {}, make("th", { scope: "row" }, first), ...rest.map((cell) => make("td", {}, cell))),
   );
-  const columns = make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, cell)));
+  const columns = make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, t(cell))));
   const content = make(
     "table",
     {},
@@ -164,21 +168,21 @@ function table(caption, head, rows) {
 function losses({ name, losses: all }) {
   const rows = LOSSES.filter(([key]) => all?.[key]).map(([key, title]) => {
     const { bits_per_byte: bits, perplexity, accuracy } = all[key];
-    return [title, bits.toFixed(4), perplexity.toFixed(2), percent(accuracy)];
+    return [t(title), bits.toFixed(4), perplexity.toFixed(2), percent(accuracy)];
   });
   const head = ["text", "bits per byte", "perplexity", "accuracy"];
-  return rows.length ? table(`How well ${name} expects text that it never saw`, head, rows) : null;
+  return rows.length ? table(t("How well {name} expects text that it never saw", { name }), head, rows) : null;
 }
 
 /** @param {ModelEntry} model */
 function overlap({ name, overlap: all, description }) {
   const rows = Object.entries(all ?? {}).filter(([, row]) => row && typeof row === "object");
   if (!rows.length) return null;
-  const unit = description.tokenizer.kind === "character" ? "characters" : "tokens";
+  const unit = t(description.tokenizer.kind === "character" ? "characters" : "tokens");
   const share = (/** @type {unknown} */ value) => (typeof value === "number" ? percent(value) : "–");
   return table(
-    `Is it copied? The share of runs of ${unit} that stand word for word in the training text of ${name}`,
-    ["text", "of 8", "of 16", "of 32", `longest, ${unit}`],
+    t("Is it copied? The share of runs of {unit} that stand word for word in the training text of {name}", { unit, name }),
+    ["text", "of 8", "of 16", "of 32", t("longest, {unit}", { unit })],
     rows.map(([text, row]) => [
       text,
       share(row.runs_of_8),
@@ -209,19 +213,19 @@ function privacy({ manifest }) {
     make(
       "p",
       {},
-      "Everything runs on this device: the page, the tokenizer, the sampler and the model, in a worker of " +
-        `its own by ${manifest.runtime.name} ${manifest.runtime.version} (WebAssembly, ${size(total)}, one ` +
-        "thread). Nothing you type leaves the device; there is no account, no counter and no cookie. The first " +
-        "visit stores the files in this browser, so that the page works offline from then on.",
+      t("Everything runs on this device: the page, the tokenizer, the sampler and the model, in a worker of its own by {runtime} (WebAssembly, {size}, one thread). Nothing you type leaves the device; there is no account, no counter and no cookie. The first visit stores the files in this browser, so that the page works offline from then on.", {
+        runtime: `${manifest.runtime.name} ${manifest.runtime.version}`,
+        size: size(total),
+      }),
     ),
   );
 }
 
 function keys() {
   const pairs = SHORTCUTS.map(([key, meaning]) =>
-    make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, meaning)),
+    make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, t(meaning))),
   );
-  return make("section", {}, make("h2", {}, "Keys"), make("dl", {}, ...pairs));
+  return make("section", {}, make("h2", {}, t("Keys")), make("dl", {}, ...pairs));
 }
 
 /** @param {import("../engine/types.js").Manifest} manifest */
@@ -236,9 +240,11 @@ function thirdParties(manifest) {
     make(
       "p",
       {},
-      `JaneLM ${manifest.janelm}, ${names.join(" and ")}, all under the MIT License. `,
+      t("JaneLM {version}, {others}, all under the MIT License.", { version: manifest.janelm, others: names.join(", ") }),
+      data(" "),
       licences,
-      `. This page was made on ${manifest.created}.`,
+      data(". "),
+      t("This page was made on {date}.", { date: manifest.created }),
     ),
   );
 }

@@ -1,6 +1,6 @@
 /** The head of the page: which model writes, with which title a document begins, and light or dark. */
 
-import { find, make } from "./elements.js";
+import { data, find, make } from "./elements.js";
 import { size } from "./numbers.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -15,7 +15,7 @@ export function modelMenu(session) {
   const show = () => (menu.value = session.name);
   const fill = () => {
     const { models } = session.manifest;
-    menu.replaceChildren(...models.map((model) => make("option", { value: model.name }, modelTitle(model))));
+    menu.replaceChildren(...models.map((model) => make("option", { value: model.name }, data(modelTitle(model)))));
     menu.disabled = models.length < 2;
     show();
   };
@@ -50,7 +50,7 @@ export function titleMenu(session) {
     element.hidden = !titles?.length;
     menu.replaceChildren(
       make("option", { value: "" }, "…"),
-      ...(titles ?? []).map((title) => make("option", { value: title }, title)),
+      ...(titles ?? []).map((title) => make("option", { value: title }, data(title))),
     );
   };
   session.addEventListener("model", show);

@@ -3,6 +3,7 @@
 import { EngineError } from "../engine/errors.js";
 import { tellKeeper } from "../engine/loader.js";
 import { find, make } from "./elements.js";
+import { t } from "./language.js";
 import { showFailure } from "./status.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -80,13 +81,31 @@ export function draftsRoom(session, place) {
   foldedRoom("drafts", "Drafts", place, async (body) => (await import("../drafts/room.js")).openRoom(session, body));
 }
 
-/** @type {(name: string, title: string, place: HTMLElement, open: (body: HTMLElement) => Promise<() => void>) => void} */
+/**
+ * What is further inside a model, folded away.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ * @param {import("../lens/room.js").Place} shown
+ * @returns {() => void}  to be called when there is something else to look at
+ */
+export function lensRoom(session, place, shown) {
+  return foldedRoom("lens", "Further inside", place, async (body) =>
+    (await import("../lens/room.js")).openRoom(session, body, shown),
+  );
+}
+
+/**
+ * @type {(name: string, title: string, place: HTMLElement, open: (body: HTMLElement) => Promise<() => void>) =>
+ *   () => void}
+ */
 function foldedRoom(name, title, place, open) {
   const body = make("div", { class: "tree-body" });
-  const box = make("details", { class: "box tree-box" }, make("summary", {}, title), body);
+  const box = make("details", { class: "box tree-box" }, make("summary", {}, t(title)), body);
   const show = room(name, body, () => open(body));
   box.addEventListener("toggle", () => box.open && show());
-  place.prepend(box);
+  if (name === "lens") place.append(box);
+  else place.prepend(box);
+  return () => void (box.open && show());
 }
 
 /**
@@ -98,7 +117,7 @@ function room(name, panel, open) {
   let opened = null;
   return () => {
     if (!opened) {
-      panel.replaceChildren(make("p", { class: "lead", role: "status" }, "Opening…"));
+      panel.replaceChildren(make("p", { class: "lead", role: "status" }, t("Opening…")));
       opened = open();
       opened.then(
         () => keep(name),

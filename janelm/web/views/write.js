@@ -2,6 +2,7 @@
 
 import { debounced, find, make, paced } from "./elements.js";
 import { edited, flowing } from "./flow.js";
+import { t } from "./language.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
@@ -69,8 +70,10 @@ export function writeView(session) {
     const letters = session.engine.unknownCharacters(session.name, notebook.text);
     unknown.hidden = !letters.length;
     unknown.textContent =
-      `${session.name} never saw ${letters.slice(0, 12).join(" ")} in its text, and reads each as an unknown ` +
-      "sign.";
+      t("{name} never saw {letters} in its text, and reads each as an unknown sign.", {
+        name: session.name,
+        letters: letters.slice(0, 12).join(" "),
+      });
   });
   notebook.addEventListener("change", () => session.busy || checkLetters());
   session.addEventListener("model", checkLetters);
