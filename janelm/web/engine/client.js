@@ -242,7 +242,7 @@ export class Engine {
   probabilities(name, logits, sampling, written = []) {
     const { neverWritten, spelling } = this.#tokenizer(name);
     const sampler = new Sampler(sampling, neverWritten, spelling);
-    sampler.note(written);
+    sampler.note(written, true);
     const p = sampler.weigh(logits);
     const total = p.reduce((sum, value) => sum + value, 0);
     return p.map((value) => value / total);

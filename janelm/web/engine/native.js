@@ -46,7 +46,7 @@ export class NativeModel {
    */
   constructor(step, bytes, description) {
     this.description = description;
-    this.tokenizer = tokenizerFromJSON(description.tokenizer);
+    this.tokenizer = tokenizerFromJSON(description.tokenizer, description.prompts);
     this.#memory = new Memory(step);
     this.#step = description.kind === "transformer" ? step.transformer : step.lstm;
     this.#model = layOut(step, this.#memory, bytes, description);

@@ -125,6 +125,7 @@
  * @property {number} [presence_penalty]
  * @property {number} [frequency_penalty]
  * @property {number} [penalty_window]  0: all of the text
+ * @property {boolean} [penalty_written_only]
  * @property {number} [dry_multiplier]
  * @property {number} [dry_base]
  * @property {number} [dry_allowed_length]

@@ -213,7 +213,16 @@ function words(session, add) {
   const favour = wordField(session, "favour", "Favoured words", "Words to write more often, parted by commas.");
   const ban = wordField(session, "ban", "Banned words", "Words never to write, parted by commas.");
   const title = make("summary", {}, "Words and repetition");
-  return make("details", { class: "further" }, title, add(favour), add(ban), ...further.reverse());
+  return make("details", { class: "further" }, title, add(favour), add(ban), add(writtenOnly(session)), ...further.reverse());
+}
+
+/** @param {Session} session */
+function writtenOnly(session) {
+  const help = "The repetition, presence and frequency penalties count what this press of Write writes, and not what stands before it.";
+  const input = make("input", { type: "checkbox", id: "set-penalty_written_only" });
+  input.addEventListener("change", () => session.change({ penalty_written_only: input.checked }));
+  const element = make("label", { class: "check", htmlFor: input.id, title: help }, input, "Penalties on new words only");
+  return { element, show: (/** @type {Settings} */ settings) => void (input.checked = settings.penalty_written_only) };
 }
 
 /** @type {(session: Session, name: "favour" | "ban", label: string, help: string) => {element: HTMLElement, show: (settings: Settings) => void}} */
