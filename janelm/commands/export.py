@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..runs.folder import Run
 
 
-PAGE_ONLY = ("title", "prompt", "cdn", "served", "copied", "workflow", "softmax")
+PAGE_ONLY = ("title", "prompt", "cdn", "served", "copied", "workflow", "softmax", "language", "address", "embed")
 HOW_TO_LOAD = """\
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -61,6 +61,13 @@ class ExportOptions:
     """Names of runs that stay with the studio, which steps them for a page that it shows itself."""
     softmax: bool = False
     """The ONNX files also give probabilities, as an output beside the logits, for programs of your own."""
+    language: str | None = None
+    """Language that the models write, a code such as fr or pt-BR; by default guessed from the letters
+    and, of Latin ones, English alone."""
+    address: str | None = None
+    """Where the page will be, for the card that is shown of a link to it: https://..."""
+    embed: bool = False
+    """Also print the lines of HTML that show the page in a blog; it needs --address."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 
@@ -68,7 +75,7 @@ class ExportOptions:
         if not self.runs:
             return ["name at least one run, for instance: janelm export model --output site"]
         if self.format == "page":
-            return []
+            return ["--embed needs --address, where the page will be"] if self.embed and not self.address else []
         found = [f"{name} is for the page, not for --format {self.format}" for name in PAGE_ONLY if getattr(self, name)]
         if len(self.runs) > 1:
             found.append(f"--format {self.format} takes one run at a time, not {len(self.runs)}")
@@ -92,16 +99,18 @@ def export_command(arguments: list[str], program: str) -> int:
 
 def _page(options: ExportOptions) -> int:
     from ..runs.folder import find_run
-    from ..site.folder import SiteOptions, write_site
+    from ..site.folder import SiteOptions, embedding, site_title, write_site
     from ..site.workflow import write_workflow
 
     output = options.output or Path("site")
     precision = options.precision or "int6-weights"
-    names = ("title", "prompt", "cdn", "read", "copied", "runtime", "served", "softmax")
+    names = ("title", "prompt", "cdn", "read", "copied", "runtime", "served", "softmax", "language", "address")
     site = SiteOptions(precision, **{name: getattr(options, name) for name in names})
     write_site([find_run(name) for name in options.runs], output, site, say)
     if options.workflow:
         say(f"{write_workflow(output)} publishes it on GitHub Pages: commit it together with {output}")
+    if options.embed and options.address:
+        print(embedding(site_title(output), options.address))
     say(f"the site is in {output}; look at it: janelm serve {output}")
     return 0
 

@@ -27,6 +27,8 @@ class SamplingConfig:
     """Taken from the logit of a token once for each time that it has been written; 0 is off."""
     penalty_window: int = 0
     """How many of the last tokens these penalties and the repetition penalty count; 0 counts all."""
+    penalty_written_only: bool = False
+    """These penalties count what is written alone, and not the prompt."""
     dry_multiplier: float = 0.0
     """Against loops (DRY): how much is taken from the logit of a token that would go on repeating a long run; 0 is off,
     0.8 is usual."""

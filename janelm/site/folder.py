@@ -1,6 +1,6 @@
 """The site's folder: what stands where, and how it is written as a whole or not at all.
 
-    index.html  manifest.json  service_worker.js  LICENSES.txt
+    index.html  manifest.json  service_worker.js  LICENSES.txt  card-<hash>.png
     app-<hash>/      the page's own modules and style
     vendor/          the chart library and, where it runs the models, ONNX Runtime, unless a CDN has them
     models/          one ONNX file for each model
@@ -25,11 +25,14 @@ from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any, Literal
 
+from ..config import check
 from ..errors import UsageError
 from ..machine.files import check_replaceable, replace_folder
 from ..runs.folder import Run
 from ..text.corpora import display_name
 from ..version import __version__
+from ..writing.books import LANGUAGE
+from .card import HEIGHT, WIDTH, card
 from .models import SiteModel, make_model
 from .rooms import Rooms, Shown, make_rooms
 from .vendor import CDN, CHARTS, RUNTIME, Package, fetch
@@ -56,6 +59,16 @@ class SiteOptions:
     runtime: Literal["native", "onnxruntime"] = "native"  # the page's own step, or ONNX Runtime
     served: tuple[str, ...] = ()  # names of models that a server runs, beside whose rooms the page lies
     softmax: bool = False  # the models' files also give probabilities
+    language: str | None = None  # BCP 47 code of what the models write; guessed where it is None
+    address: str | None = None  # where the page will be, for those who show a card of it
+
+    def problems(self) -> list[str]:
+        found = []
+        if self.language is not None and not LANGUAGE.fullmatch(self.language):
+            found.append(f"language is {self.language!r}, but must be a code such as en, pt-BR or zh-Hant")
+        if self.address is not None and not re.match(r"https?://[^/\s\"'<>]+(/[^\s\"'<>?#]*)?$", self.address):
+            found.append(f"address is {self.address!r}, but must be one such as https://me.example/page/")
+        return found
 
 
 def write_site(
@@ -70,6 +83,7 @@ def write_site(
     `output` holds something that is not a site.
     """
     options = options or SiteOptions()
+    check(options)
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         raise UsageError(f"two of the runs have the same name ({', '.join(names)}): rename a folder")
@@ -77,9 +91,9 @@ def write_site(
     kinds = [run.config().model.kind for run in runs if run.name not in options.served]
     options = with_runtime(options, kinds, say)
     vendor = {} if options.cdn else _vendor(options, say)
-    adapters = options.runtime == "native"
+    more = {"language": options.language, "adapters": options.runtime == "native", "softmax": options.softmax}
     models = [
-        make_model(run, options.precision, options.prompt, say, run.name in options.served, adapters, options.softmax)
+        make_model(run, options.precision, options.prompt, say, served=run.name in options.served, **more)
         for run in runs
     ]
     replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say, options.copied)))
@@ -114,6 +128,7 @@ def site_files(
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
         **_runtime_and_charts(options, app, web),
         "app": sorted(path for path in kept if path.startswith(app)),
+        "languages": sorted(PurePosixPath(path).stem for path in web if path.startswith("languages/")),
         "files": [
             {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **_room(path)}
             for path, content in sorted(kept.items())
@@ -121,13 +136,17 @@ def site_files(
         "models": [model.entry for model in models],
         **rooms.entry,
     }
-    index = Template(web["index.html"].decode()).substitute(_placeholders(manifest, app, web, options))
+    picture = card(title, _first_words(manifest))
+    picture_name = f"card-{hashlib.sha256(picture).hexdigest()[:8]}.png"
+    values = _placeholders(manifest, app, web, options) | {"card": _card_tags(manifest, options, picture_name)}
+    index = Template(web["index.html"].decode()).substitute(values)
     listing = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
     site = {
         "index.html": index.encode(),
         "manifest.json": listing,
         "LICENSES.txt": _licences(options),
         ".nojekyll": b"",
+        picture_name: picture,
     }
     site["service_worker.js"] = web["service_worker.js"]
     for model in models:
@@ -138,13 +157,13 @@ def site_files(
 def _room(path: str) -> dict[str, str]:
     """The room that a file is of, by its path: it is fetched, and kept for visits without a network, once that is
     opened."""
-    for room, data in (
-        ("read", ("rooms/figures-", "rooms/text-", "rooms/embeddings-")),
-        ("learn", ("rooms/learning-",)),
-        ("copied", ("rooms/copied-",)),
-        ("tree", ()),
-    ):
-        if path.startswith(tuple(data)) or path.split("/")[1:2] == [room]:
+    rooms: dict[str, tuple[str, ...]] = {
+        "read": ("rooms/figures-", "rooms/text-", "rooms/embeddings-"),
+        "learn": ("rooms/learning-",),
+        "copied": ("rooms/copied-",),
+    }
+    for room, data in (rooms | dict.fromkeys(("tree", "files", "drafts", "languages", "lens"), ())).items():
+        if path.startswith(data) or path.split("/")[1:2] == [room]:
             return {"room": room}
     return {}
 
@@ -207,8 +226,47 @@ def _placeholders(manifest: dict[str, Any], app: str, web: dict[str, bytes], opt
         "model": first["name"],
         "prompt": first["example"]["prompt"],
         "example": first["example"]["text"],
+        "language": first.get("language", ""),
     }
     return {name: escape(value) for name, value in values.items()} | {"links": _links(manifest, app, web)}
+
+
+def _first_words(manifest: dict[str, Any]) -> str:
+    example = manifest["models"][0]["example"]
+    return example["prompt"] + example["text"]
+
+
+def _card_tags(manifest: dict[str, Any], options: SiteOptions, picture: str) -> str:
+    """What a page says of itself to whoever shows a card of it (The Open Graph protocol). Most want whole addresses."""
+    size = sum(model["parameters"] for model in manifest["models"]) / 1e6
+    models = "A small language model" if len(manifest["models"]) == 1 else f"{len(manifest['models'])} language models"
+    base = folder_address(options.address) if options.address else ""
+    tags = {
+        "og:type": "website",
+        "og:title": manifest["title"],
+        "og:description": f"{models} of {size:.1f} million parameters, trained from scratch; you write together here.",
+        "og:image": base + picture,
+        "og:image:width": WIDTH,
+        "og:image:height": HEIGHT,
+        "og:image:alt": manifest["title"],
+    } | ({"og:url": base} if base else {})
+    lines = [f'<meta property="{name}" content="{escape(str(value))}">' for name, value in tags.items()]
+    return "\n    ".join([*lines, '<meta name="twitter:card" content="summary_large_image">'])
+
+
+def site_title(folder: Path) -> str:
+    """The title of a site that was written."""
+    return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["title"]
+
+
+def folder_address(address: str) -> str:
+    return address if address.endswith("/") else f"{address}/"
+
+
+def embedding(title: str, address: str) -> str:
+    """A few lines of HTML that show the page inside another."""
+    source, style = escape(folder_address(address)), "width: 100%; height: 44rem; border: 0"
+    return f'<iframe src="{source}" title="{escape(title)}" loading="lazy" style="{style}"></iframe>'
 
 
 def content_security_policy(options: SiteOptions) -> str:
@@ -235,7 +293,7 @@ def _links(manifest: dict[str, Any], app: str, web: dict[str, bytes]) -> str:
     return "\n    ".join(links)
 
 
-IMPORT = re.compile(r"""^(?:import|export)\b(?!\()[^;'"]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
+IMPORT = re.compile(r"""^(?:import|export)\b[^;'"(]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
 
 
 def modules(entry: str, web: dict[str, bytes]) -> list[str]:

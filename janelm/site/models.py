@@ -17,6 +17,7 @@ from ..engines import Engine, OnnxEngine, choose_engine
 from ..errors import JaneLMError
 from ..export.graphs import add_probabilities, describe, export_graph, read_description
 from ..export.precision import quantise
+from ..reading.words import is_english
 from ..runs.dataset import dataset_of
 from ..runs.figures import Facts, Results
 from ..runs.folder import Run
@@ -27,12 +28,14 @@ from ..text.data import Dataset, RunningText
 from ..text.documents import TITLE
 from ..text.sources import Source
 from ..writing.generation import Limits, generate_samples
+from ..writing.language import guess_language
 from .adapters import adapter_file, apart, as_read
 from .change import measure
 
 EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters
 PARAGRAPH_TOKENS = 50_000  # among which a paragraph's beginning is looked for
 SERVED = "../studio/steps"  # where a server steps models, beside a page that it shows
+LANGUAGE_CHARACTERS = 20_000  # of each text, by which its language is guessed
 EXAMPLE = SamplingConfig(temperature=0.8, seed=1)
 
 
@@ -65,13 +68,14 @@ def make_model(
     precision: str,
     prompt: str | None,
     say: Callable[[str], None],
+    language: str | None = None,
     served: bool = False,
     adapters: bool = False,
     softmax: bool = False,
 ) -> SiteModel:
-    """Export, shrink, measure and describe the model of `run`; or, if it is `served`, describe it as one that a server
-    runs at full precision. With `adapters`, one that is an adapter is its base's file and a small one; with `softmax`,
-    the file has probabilities as a further output.
+    """Export, shrink, measure and describe the model of `run`, which writes in a language: guessed where it is None; or,
+    if it is `served`, describe it as one that a server runs at full precision. With `adapters`, one that is an adapter
+    is its base's file and a small one; with `softmax`, the file has probabilities as a further output.
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
@@ -93,6 +97,7 @@ def make_model(
         **titles,
         "example": _example(loaded, made.engine, _example_prompt(text, titles) if prompt is None else prompt),
     }
+    entry["language"] = _language(text, entry["example"]) if language is None else language
     return SiteModel(made.graph, entry, made.adapter)
 
 
@@ -167,6 +172,15 @@ def _file(name: str, content: bytes) -> dict[str, Any]:
     """Where one of the models' files is, and what it must be."""
     digest = hashlib.sha256(content).hexdigest()
     return {"file": f"models/{slug(name)}-{digest[:8]}.onnx", "bytes": len(content), "sha256": digest}
+
+
+def _language(text: _Text, example: dict[str, Any]) -> str:
+    """The BCP 47 code of what the model learned from; nothing for Latin letters that are not English, which are of many
+    languages."""
+    some = "".join(source.text[:LANGUAGE_CHARACTERS] for source in text.sources[:4])
+    some = some or example["prompt"] + example["text"]
+    found = guess_language(some)
+    return found if found != "en" or is_english(some) else ""
 
 
 def slug(name: str) -> str:

@@ -1,17 +1,17 @@
 /** Starts the page. */
 
 import { EngineError } from "./engine/errors.js";
-import { aboutView } from "./views/about.js";
-import { compareView } from "./views/compare.js";
 import { controls } from "./views/controls.js";
 import { restoreDraft } from "./views/draft.js";
-import { find } from "./views/elements.js";
+import { data, find } from "./views/elements.js";
 import { playExample, removeExample } from "./views/example.js";
 import { inspectView } from "./views/inspect.js";
 import { shortcuts } from "./views/keyboard.js";
+import { chooseLanguage, t } from "./views/language.js";
 import { modelMenu, themeButton, titleMenu } from "./views/masthead.js";
 import { parse } from "./views/permalink.js";
-import { copiedRoom, readRoom, treeRoom } from "./views/rooms.js";
+import { copiedRoom, draftsRoom, laterViews, ownModels, readRoom, treeRoom } from "./views/rooms.js";
+import { setScript } from "./views/script.js";
 import { Session } from "./views/session.js";
 import { notify, showFacts, showFailure, showFailures } from "./views/status.js";
 import { tabs } from "./views/tabs.js";
@@ -21,8 +21,11 @@ import { writeView } from "./views/write.js";
 const base = new URL("./", document.baseURI);
 
 async function start() {
+  document.documentElement.dataset.started = ""; // for early.js
   themeButton();
-  const session = new Session(await fetchManifest(), base);
+  const manifest = await fetchManifest();
+  await chooseLanguage(manifest, base);
+  const session = new Session(manifest, base);
 
   showFailures(session);
   showFacts(session);
@@ -33,15 +36,19 @@ async function start() {
   controls(session, find("settings"));
   treeRoom(session, find("settings"));
   copiedRoom(session, find("settings"));
+  draftsRoom(session, find("settings"));
   shortcuts(session);
-  aboutView(session);
+  ownModels(session);
+  const later = laterViews(session);
   /** @type {Record<string, () => void>} */
   const shown = {
     "panel-write": showText,
     "panel-inspect": inspectView(session),
-    "panel-compare": compareView(session),
+    "panel-compare": later.compare,
+    "panel-about": later.about,
     "panel-read": readRoom(session),
   };
+  setScript(session);
   tabs(/** @type {HTMLElement} */ (document.querySelector("[role=tablist]")), (panel) => {
     session.watched = panel === "panel-inspect";
     document.body.dataset.panel = panel;
@@ -54,8 +61,11 @@ async function start() {
     session.choose(session.name);
   }
   addEventListener("hashchange", () => openLink(session));
-  if (window.isSecureContext)
-    void navigator.serviceWorker?.register(new URL("service_worker.js", base)).catch(() => {});
+  try {
+    if (window.isSecureContext) await navigator.serviceWorker?.register(new URL("service_worker.js", base));
+  } catch {
+    // Storage that is switched off, or a sandboxed frame: the page works while there is a network.
+  }
 }
 
 /**
@@ -67,7 +77,7 @@ function openLink(session) {
   const link = parse(location.hash, session.names);
   if (!link) return false;
   if (document.getElementById("example")) removeExample();
-  if (link.problems.length) notify(`Part of the link was passed over: ${link.problems.join("; ")}.`);
+  if (link.problems.length) notify(data(t("Part of the link was passed over: {problems}.", { problems: link.problems.join("; ") })));
   void session.replay(link.recipe);
   return true;
 }

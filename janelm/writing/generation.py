@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..runs.loaded import LoadedRun
 from ..text.tidying import as_trained
 from ..text.tokenizers import StreamDecoder, Tokenizer
-from .sampling import Sampler
+from .sampling import Sampler, healed
 
 if TYPE_CHECKING:
     from ..engines import Engine
@@ -85,10 +85,16 @@ class StopScanner:
 class Stream:
     """One text in the making: draws its tokens and gives out its characters."""
 
-    def __init__(self, tokenizer: Tokenizer, sampling: SamplingConfig, prompt: list[int], limits: Limits) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, sampling: SamplingConfig, prompt: list[int], limits: Limits, blank: bool = False
+    ) -> None:
+        """`blank`: one was taken from the end of the prompt, with which the first token is to begin."""
         self._end_token = tokenizer.end_token
         self._sampler = Sampler(sampling, tokenizer.never_written, tokenizer.spelling)
-        self._sampler.note(prompt)
+        self._sampler.note(prompt, prompt=True)
+        self._blank = blank
+        if blank:
+            self._sampler.begin_with_blank()
         self._decoder = StreamDecoder(tokenizer)
         self._scanner = StopScanner(limits.stop)
         self._left = limits.num_tokens
@@ -99,7 +105,10 @@ class Stream:
         token = self._sampler.draw(logits)
         self._left -= 1
         ended = token == self._end_token
-        piece = "" if ended else self._scanner.feed(self._decoder.feed(token))
+        text = "" if ended else self._decoder.feed(token)
+        if self._blank:
+            text, self._blank = text.removeprefix(" "), False
+        piece = "" if ended else self._scanner.feed(text)
         self.done = ended or self._left == 0 or self._scanner.stopped
         self.cut_off = self.done and not ended and not self._scanner.stopped
         if self.done and not self._scanner.stopped:
@@ -151,14 +160,13 @@ def generate_samples(
         from ..engines import TorchEngine
 
         engine = TorchEngine(run.model)
-    written = prompt_tokens(
-        run.tokenizer, as_trained(prompt, run.config.data)
-    )  # all that the rules against repetition count
+    text, blank = healed(as_trained(prompt, run.config.data), run.tokenizer.spelling.vocabulary)
+    written = prompt_tokens(run.tokenizer, text)  # all that the rules against repetition count
     context = run.tokenizer.started(written)
     at_once = side_by_side(run.config.model)
     for first in range(0, num_samples, at_once):
         streams = {
-            number: Stream(run.tokenizer, replace(sampling, seed=sampling.seed + number), written, limits)
+            number: Stream(run.tokenizer, replace(sampling, seed=sampling.seed + number), written, limits, blank)
             for number in range(first, min(first + at_once, num_samples))
         }
         yield from _write(engine, streams, context, memory)

@@ -32,6 +32,7 @@ LANGUAGES = {
     "MYANMAR": "my",
     "TIBETAN": "bo",
     "ETHIOPIC": "am",
+    "MONGOLIAN": "mn-Mong",
 }
 KANA = 0.05  # of the letters, from which Chinese characters are Japanese
 LETTERS = 10_000  # that are looked at

@@ -6,8 +6,10 @@ One draw takes the logits of V tokens (float32), the tokens written so far, and 
 
 1. **Never written.** The logits of tokens that must not be chosen become minus infinity: the one for unknown
    characters, the one that fills up documents, and those that may not stand after the text so far
-   (`text/spelling.py`).
-2. **Penalties** on tokens that already stand in the text, or among its last ones (`repetition.py`). Repetition r
+   (`text/spelling.py`). At the first draw after a prompt that was **healed** (below) also those that do not begin with
+   a blank.
+2. **Penalties** on tokens that already stand in the text, among its last ones, or in what was written after the
+   prompt (`repetition.py`). Repetition r
    (Keskar et al. 2019): a logit is divided by r if it is positive and multiplied by r if it is negative. Presence is
    taken from it, and frequency once for each time that the token stands there. DRY takes from what would go on with a
    run that repeats. **Favoured words** gain (`wording.py`). Each is skipped where it is off.
@@ -24,6 +26,11 @@ One draw takes the logits of V tokens (float32), the tokens written so far, and 
 9. **Draw**: a race. The random word seeds splitmix32, and its output number i + 1 is z of token i. Token i arrives at
    the time -log((z + 1/2) / 2**32) / p, which is exponential with rate p; the first to arrive is taken, the lowest id
    among equals. Each wins with probability p / sum of p.
+
+**A blank at the end of a prompt** belongs to the word that follows, as most vocabularies have it (" word" is a token):
+left where it stands, the model would be asked for what it hardly ever saw. Where any longer token begins with a blank,
+the prompt is therefore read without its last one, and the first token must begin with it; what is given out does not
+have it again. (Token healing, as in Guidance by Lundberg 2023, for one blank.)
 
 The random words are those of xoshiro128** (Blackman and Vigna 2018), its own four words filled by the first four
 outputs of splitmix32 from the seed. All of it fits into 32-bit integers, so it runs in any language.
@@ -97,6 +104,16 @@ def _rotate_left(value: int, count: int) -> int:
     return (value << count | value >> (32 - count)) & MASK
 
 
+def healed(prompt: str, vocabulary: list[bytes]) -> tuple[str, bool]:
+    """A prompt without the blank at its end, and whether one was taken away: where longer tokens begin with one.
+
+    >>> healed("Once ", [b"Once", b" ", b" upon"]), healed("Once ", [b"O", b"n", b" "])
+    (('Once', True), ('Once ', False))
+    """
+    heals = len(prompt) > 1 and prompt.endswith(" ") and any(len(one) > 1 and one[:1] == b" " for one in vocabulary)
+    return (prompt[:-1], True) if heals else (prompt, False)
+
+
 class Sampler:
     """Draws tokens one after the other for one text."""
 
@@ -105,6 +122,7 @@ class Sampler:
         self.config = config
         self._never = list(never)
         self._spelling, self._begun = spelling, b""
+        self._not_now: list[int] = []  # at the next draw
         self._random = Random(config.seed)
         self._written = Written(config)
         self._loops = Loops(config) if config.dry_multiplier else None
@@ -114,10 +132,17 @@ class Sampler:
             self._wording = Wording(config.favour, config.ban, config.favour_strength, spelling.vocabulary)
         self._ngrams = NGrams(config.no_repeat_ngram_size) if config.no_repeat_ngram_size else None
 
-    def note(self, tokens: Iterable[int]) -> None:
-        """Count `tokens`, the prompt's for instance, as written."""
+    def begin_with_blank(self) -> None:
+        """The next token must begin with the blank that was taken from the prompt; see `healed`."""
+        assert self._spelling is not None  # which knows the tokens' bytes
+        vocabulary = enumerate(self._spelling.vocabulary)
+        self._not_now = [token for token, content in vocabulary if content[:1] != b" "]
+
+    def note(self, tokens: Iterable[int], prompt: bool = False) -> None:
+        """Count `tokens` as written, or as the prompt's."""
+        counted = None if prompt and self.config.penalty_written_only else self._written
         for token in tokens:
-            for rule in (self._written, self._loops, self._wording):
+            for rule in (counted, self._loops, self._wording):
                 if rule:
                     rule.note(token)
             if self._spelling:
@@ -134,6 +159,9 @@ class Sampler:
                 rule.apply(logits)
         if self._spelling:
             rule_out(logits, self._spelling.barred(self._begun))
+        if self._not_now:
+            rule_out(logits, self._not_now)
+            self._not_now = []
         if self._ngrams:
             rule_out(logits, self._ngrams.repeats())
         if self._wording:

@@ -539,3 +539,26 @@ def test_a_long_prompt_says_the_same_whether_or_not_all_of_it_is_read(engine, me
     for end, ours in zip([len(text), len(text) - 3, 700, len(text)], found, strict=True):
         pieces = generate_samples(run, text[:end], Limits(30), settings, memory=memory)
         assert ours == "".join(piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize("prompt", ["The old miller ", "The old  ", "The miller looked at the ", "It "])
+def test_a_blank_at_the_end_of_a_prompt_is_the_next_words_on_the_page_too(engine, prompt):
+    run, _ = site_models()["transformer-tiktoken"]
+    settings = sampling(seed=7, repetition_penalty=1.3, penalty_written_only=True)
+    ours = write(engine, "transformer-tiktoken", prompt, 40, settings)
+    theirs = python_tokens(run, TorchEngine(run.model), prompt, 40, settings)
+    assert (tokens(ours), ours["text"]) == theirs
+    assert run.tokenizer.decode([theirs[0][0]]).startswith(" ") and not theirs[1].startswith(" ")
+    first = ours["tokens"][0]
+    assert (
+        first["start"] == len(prompt)
+        and ours["text"][: first["end"] - first["start"]] == ours["text"][: first["end"] - len(prompt)]
+    )
+
+
+def test_a_prompt_with_its_blank_goes_on_as_the_one_without(engine):
+    """The seed's draws are the same where the likeliest word begins with a blank anyway."""
+    settings = sampling(temperature=0)
+    plain = write(engine, "transformer-tiktoken", "The old miller", 1, settings)
+    if plain["text"].startswith(" "):
+        assert write(engine, "transformer-tiktoken", "The old miller ", 1, settings)["text"] == plain["text"][1:]

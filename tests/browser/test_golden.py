@@ -109,9 +109,10 @@ CHECK_SAMPLER = """async ([folder, golden, base]) => {
         return outputs.map(() => random.word());
     });
     const { Spelling } = await import(new URL(`${folder}spelling.js`, location.href));
-    const draws = golden.draws.map(({ config, never, written, logits, tokens, vocabulary }) => {
+    const draws = golden.draws.map(({ config, never, written, logits, tokens, vocabulary, blank }) => {
         const sampler = new Sampler({ ...base, ...config }, never, vocabulary && new Spelling(vocabulary));
-        sampler.note(written);
+        sampler.note(written, true);
+        if (blank) sampler.beginWithBlank();
         return tokens.map(() => sampler.draw(Float64Array.from(logits)));
     });
     return { uniform, draws };

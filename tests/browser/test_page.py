@@ -218,9 +218,10 @@ def test_typing_at_a_slow_pace_takes_its_time(desk, address):
 
 def test_the_text_can_be_saved(desk, address):
     desk.open(address).begin("Kept: naïve café")
+    desk.press("Save")
     with desk.page.expect_download() as download:
-        desk.press("Save")
-    assert download.value.suggested_filename == "transformer.txt"
+        desk.page.get_by_role("button", name=".txt").click()
+    assert download.value.suggested_filename == "Kept naïve café.txt"
     assert Path(download.value.path()).read_text(encoding="utf-8") == "Kept: naïve café"
 
 
@@ -639,6 +640,16 @@ def test_banned_words_are_never_written_and_favoured_ones_more_often_and_a_link_
     desk.page.goto("about:blank")
     desk.open(address, link)
     assert desk.rested() == written
+
+
+def test_a_link_keeps_what_the_penalties_count_and_how_dry_grows(desk, address, runs):
+    settings = {"repetition_penalty": 1.8, "dry_multiplier": 2, "dry_base": 3, "dry_allowed_length": 2}
+    desk.open(address, fragment(prompt="The old miller ", num_tokens=5, seed=3, penalty_written_only=1, **settings))
+    desk.rested()
+    expect(desk.page.locator("#set-penalty_written_only")).to_be_checked()
+    assert desk.page.locator("#set-dry_base").input_value() == "3"
+    link = desk.link()
+    assert "penalty_written_only=1" in link and "dry_base=3" in link
 
 
 # --- lines that were broken to a fixed width

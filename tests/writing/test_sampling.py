@@ -13,7 +13,7 @@ from janelm.config import SamplingConfig, check
 from janelm.errors import JaneLMError, UsageError
 from janelm.text.spelling import Spelling
 from janelm.writing.repetition import Loops
-from janelm.writing.sampling import Random, Sampler, adjusted, weights
+from janelm.writing.sampling import Random, Sampler, adjusted, healed, weights
 from janelm.writing.wording import Wording
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/sampling.json").read_text())
@@ -43,7 +43,9 @@ def test_draws_agree_with_the_golden_vectors(case):
     config = {name: tuple(value) if isinstance(value, list) else value for name, value in case["config"].items()}
     vocabulary = [word.encode("latin-1") for word in case.get("vocabulary", [])]
     sampler = Sampler(SamplingConfig(**config), case["never"], Spelling(vocabulary) if vocabulary else None)
-    sampler.note(case["written"])
+    sampler.note(case["written"], prompt=True)
+    if case.get("blank"):
+        sampler.begin_with_blank()
     assert [sampler.draw(np.array(case["logits"])) for _ in case["tokens"]] == case["tokens"]
 
 
@@ -323,3 +325,36 @@ def test_a_favoured_word_gains_the_same_in_one_token_or_in_many():
 def test_settings_against_repetition_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UsageError):
         check(SamplingConfig(**wrong))
+
+
+def test_penalties_may_leave_the_prompt_out():
+    logits = np.array([1.0, 1.2, 0.0])
+    for name in ("repetition_penalty", "presence_penalty", "frequency_penalty"):
+        sampler = Sampler(SamplingConfig(temperature=0, penalty_written_only=True, **{name: 1.5}))
+        sampler.note([1, 1], prompt=True)
+        assert sampler.draw(logits) == 1, "the prompt's tokens must not count"
+        assert sampler.draw(logits) == 0, "the one that was written must"
+
+
+def test_a_healed_prompt_goes_on_with_a_token_that_begins_with_a_blank_once():
+    vocabulary = [b"a", b" ", b" b", b"", b"c"]
+    sampler = Sampler(SamplingConfig(temperature=0), [], Spelling(vocabulary))
+    sampler.begin_with_blank()
+    logits = np.array([3.0, 1.0, 2.0, 4.0, 0.0])
+    assert [sampler.draw(logits) for _ in range(2)] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "vocabulary", "expected"),
+    [
+        ("Once ", [b"Once", b" ", b" upon"], ("Once", True)),
+        ("Once  ", [b"Once", b" ", b" upon"], ("Once ", True)),
+        ("Once ", [b"O", b" "], ("Once ", False)),  # characters: nothing begins with one
+        ("Once", [b" upon"], ("Once", False)),
+        ("Once\n", [b" upon"], ("Once\n", False)),
+        (" ", [b" upon"], (" ", False)),
+        ("", [b" upon"], ("", False)),
+    ],
+)
+def test_only_a_blank_at_the_end_is_healed_and_only_where_tokens_begin_with_one(prompt, vocabulary, expected):
+    assert healed(prompt, vocabulary) == expected

@@ -10,16 +10,20 @@
  * Whatever fails rejects with an EngineError: a sentence for the reader, and its kind. Once a model is loaded, the
  * service worker, if the page has registered one, is told to keep the page's files.
  *
- * @import { Frame, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading, ReadProgress,
- *           Sampling, Score, Span, WriteOptions, Writing } from "./types.js"
+ * @import { Frame, Lens, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading, ReadProgress,
+ *           Sampling, Score, Span, Units, WriteOptions, Writing } from "./types.js"
  * @import { Answer, Call, Question } from "./protocol.js"
  * @import { Tokenizer } from "./tokenizer.js"
  */
 
 import { asEngineError, EngineError, withoutWebAssembly } from "./errors.js";
-import { compileRuntime, fetchModel, forgetOthers, wasmOf } from "./loader.js";
+import { compileRuntime, fetchModel, forgetOthers, readOpened, tellKeeper, wasmOf } from "./loader.js";
 import { Sampler } from "./sampler.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
+
+/**
+ * @typedef {Pick<Worker, "postMessage" | "terminate" | "onmessage"> & {onerror: ((event: any) => void) | null}} Desk
+ */
 
 /**
  * @template T
@@ -45,7 +49,7 @@ import { tokenizerFromJSON } from "./tokenizer.js";
 export class Engine {
   #manifest;
   #base;
-  /** @type {Worker | null} */
+  /** @type {Desk | null} */
   #worker = null;
   /** @type {StartingRuntime | null} */
   #runtime = null;
@@ -56,6 +60,8 @@ export class Engine {
   #lastId = 0;
   /** @type {Map<string, Tokenizer>} */
   #tokenizers = new Map();
+  /** @type {Map<string, Blob>} files of models that are not the page's own */
+  #opened = new Map();
 
   /**
    * Starts the worker, and the download of its runtime.
@@ -83,6 +89,23 @@ export class Engine {
       load.catch(() => this.#loads.delete(name));
     }
     return load;
+  }
+
+  /**
+   * Add a model that was checked, and is not the page's own, for this visit.
+   * @param {ModelEntry} entry  of a new name
+   * @param {Blob} file
+   */
+  add(entry, file) {
+    this.#manifest.models.push(entry);
+    this.#opened.set(entry.name, file);
+  }
+
+  /** @param {string} name  of a model that was added */
+  remove(name) {
+    const { models } = this.#manifest;
+    if (this.#opened.delete(name)) models.splice(models.findIndex((model) => model.name === name), 1);
+    this.#tokenizers.delete(name);
   }
 
   /**
@@ -164,6 +187,28 @@ export class Engine {
   }
 
   /**
+   * What each layer would say after `text`; only the page's own step can tell.
+   * @param {string} name
+   * @param {string} text
+   * @param {{memory?: number}} [options]
+   * @returns {Promise<Lens>}
+   */
+  lens(name, text, options = {}) {
+    return this.#ask({ call: "lens", name, text, options });
+  }
+
+  /**
+   * The numbers of an LSTM's state that change most along the end of `text`.
+   * @param {string} name
+   * @param {string} text
+   * @param {{memory?: number}} [options]
+   * @returns {Promise<Units>}
+   */
+  units(name, text, options = {}) {
+    return this.#ask({ call: "units", name, text, options });
+  }
+
+  /**
    * Whether `look` has something to show for a model.
    * @param {string} name
    * @returns {boolean}
@@ -197,7 +242,7 @@ export class Engine {
   probabilities(name, logits, sampling, written = []) {
     const { neverWritten, spelling } = this.#tokenizer(name);
     const sampler = new Sampler(sampling, neverWritten, spelling);
-    sampler.note(written);
+    sampler.note(written, true);
     const p = sampler.weigh(logits);
     const total = p.reduce((sum, value) => sum + value, 0);
     return p.map((value) => value / total);
@@ -222,11 +267,11 @@ export class Engine {
     if (typeof WebAssembly !== "object") return; // `load` says so
     const { runtime } = this.#manifest;
     const absolute = (/** @type {string} */ address) => new URL(address, this.#base).href;
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    const worker = startWorker();
     this.#worker = worker;
     worker.onmessage = (event) => this.#hear(event.data);
     worker.onerror = (event) => {
-      event.preventDefault();
+      event.preventDefault?.();
       this.#stop(asEngineError(event.message ?? "its script does not load", "the engine stopped"));
     };
     const glue = runtime.glue && absolute(runtime.glue);
@@ -279,7 +324,8 @@ export class Engine {
         arrived += bytes;
         if (runtime.listeners.has(report)) report(); // and the load has not failed
       };
-      const model = fetchModel(entry, this.#base, count);
+      const opened = this.#opened.get(name);
+      const model = opened ? readOpened(entry, opened, count) : fetchModel(entry, this.#base, count);
       const addition = entry.adapter && fetchModel({ name, ...entry.adapter }, this.#base, count);
       await Promise.all([model, addition, runtime.compiled]);
       const [{ bytes, cached }, adapter] = [await model, (await addition)?.bytes];
@@ -290,7 +336,7 @@ export class Engine {
       await started;
       runtime.started = true;
       forgetOthers(this.#manifest.models, this.#base).catch(() => {});
-      navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage("keep")); // where the page registered it
+      tellKeeper("keep");
       return { milliseconds: performance.now() - began, bytes: total, cached };
     } catch (error) {
       throw Object.assign(asEngineError(error, `the model “${name}” could not be loaded`), { model: name });
@@ -369,4 +415,16 @@ export class Engine {
     }
     return tokenizer;
   }
+}
+
+/**
+ * The worker or, in a sandboxed frame, which may have none since it has no origin, its script in the page itself.
+ * @returns {Desk}
+ */
+function startWorker() {
+  if (self.origin !== "null") return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  const { port1, port2 } = new MessageChannel();
+  const desk = /** @type {Desk} */ (/** @type {any} */ (Object.assign(port1, { onerror: null, terminate: () => port1.close() })));
+  import("./worker.js").then(({ serve }) => serve(port2)).catch((error) => desk.onerror?.(error));
+  return desk;
 }

@@ -43,7 +43,9 @@ export function withoutWebAssembly() {
   return new EngineError(
     "no-webassembly",
     "This browser does not run WebAssembly, which the models need: " +
-      "switch it on in the browser's settings, or open the page in a current browser.",
+      (onApple()
+        ? "an iPhone or iPad in Lockdown Mode has it switched off, in every browser; the mode's settings can except this page."
+        : "switch it on in the browser's settings, or open the page in a current browser."),
   );
 }
 
@@ -51,8 +53,17 @@ export function withoutWebAssembly() {
 export function withoutSIMD() {
   return new EngineError(
     "no-webassembly",
-    "This browser's WebAssembly has no SIMD, which the models need: open the page in a browser of 2023 or later.",
+    "This browser's WebAssembly has no SIMD, which the models need: " +
+      (onApple()
+        ? "on an iPhone or iPad every browser has Safari's engine, and that has it since iOS 16.4, so update iOS."
+        : "open the page in a browser of 2023 or later, such as Safari 16.4."),
   );
+}
+
+/** An iPad says that it is a Mac, but no Mac is touched. */
+function onApple() {
+  const { userAgent = "", maxTouchPoints = 0 } = globalThis.navigator ?? {};
+  return /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
 }
 
 /** @param {string} text */

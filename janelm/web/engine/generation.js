@@ -8,7 +8,7 @@
  */
 
 import { EngineError } from "./errors.js";
-import { OFF, Sampler } from "./sampler.js";
+import { healed, OFF, Sampler } from "./sampler.js";
 
 const FRAME = 16; // milliseconds: a screen shows no more frames than that
 
@@ -75,15 +75,19 @@ class Stream {
   #released; // and given out
   /** @type {TokenInfo[]} whose text is held back */
   #waiting = [];
+  #blank;
 
   /**
    * @param {Tokenizer} tokenizer
    * @param {WriteOptions} options
+   * @param {{text: string, blank: boolean}} prompt  as it is read: without a blank that the first token begins with
    */
-  constructor(tokenizer, { text, num_tokens, sampling, stop = [] }) {
+  constructor(tokenizer, { text, num_tokens, sampling, stop = [] }, prompt) {
     this.#tokenizer = tokenizer;
     this.#sampler = new Sampler(sampling, tokenizer.neverWritten, tokenizer.spelling);
-    this.#sampler.note(tokenizer.encode(tokenizer.asTrained(text))); // and not the token that stands for the start
+    this.#sampler.note(tokenizer.encode(prompt.text), true); // and not the token that stands for the start
+    this.#blank = prompt.blank;
+    if (this.#blank) this.#sampler.beginWithBlank();
     this.#decoder = tokenizer.decoder();
     this.#scanner = new StopScanner(stop);
     this.#numTokens = num_tokens;
@@ -102,7 +106,9 @@ class Stream {
     if (token === this.#tokenizer.endToken) {
       this.ended = "end of document";
     } else {
-      const text = this.#decoder.feed(token);
+      let text = this.#decoder.feed(token);
+      if (this.#blank && text[0] === " ") text = text.slice(1);
+      this.#blank = false;
       this.#decoded += text.length;
       this.#release(this.#scanner.feed(text));
       if (this.#scanner.stopped) this.ended = "stop text";
@@ -162,12 +168,13 @@ const NOTHING_WRITTEN = {
 export async function* write(context, expectation, options, control) {
   checkOptions(options);
   const { tokenizer } = context.model;
-  const prompt = tokenizer.promptTokens(options.text);
+  const healing = healed(tokenizer.asTrained(options.text), tokenizer.vocabulary);
+  const prompt = tokenizer.promptTokens(healing.text);
   for await (const done of context.follow(prompt)) {
     yield { progress: { done, total: prompt.length } };
     if (control.stopped) return NOTHING_WRITTEN;
   }
-  const stream = new Stream(tokenizer, options);
+  const stream = new Stream(tokenizer, options, healing);
   const clock = new Clock();
   const { alternatives = 0, pace = 0 } = options;
   let shown = -Infinity;

@@ -76,6 +76,19 @@ async function fetchFile(entry, address, base, count) {
 }
 
 /**
+ * The file of a model that is not the page's own, which may have changed since it was checked.
+ * @param {ModelEntry} entry
+ * @param {Blob} file
+ * @param {Count} count
+ */
+export async function readOpened(entry, file, count) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (!(await isIntact(bytes, entry))) throw corrupted(`the model “${entry.name}”`);
+  count(bytes.length);
+  return { bytes, cached: true };
+}
+
+/**
  * Remove the models of earlier exports from the store.
  * @param {ModelEntry[]} entries  those of this export
  * @param {string | URL} base
@@ -93,6 +106,18 @@ export async function forgetOthers(entries, base) {
  */
 export function wasmOf(runtime) {
   return runtime.relaxed && WebAssembly.validate(RELAXED) ? runtime.relaxed : runtime;
+}
+
+/**
+ * Tell the service worker, where the page registered one, to keep the page's files.
+ * @param {string} order
+ */
+export function tellKeeper(order) {
+  try {
+    void navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage(order));
+  } catch {
+    // A sandboxed frame may not even ask whether there is one.
+  }
 }
 
 /**

@@ -37,6 +37,8 @@ export class NativeModel {
   #logits;
   /** @type {Room<"int64">} */
   #tokens;
+  /** @type {number[]} structures Model of fewer layers, by how many */
+  #partly = [];
 
   /**
    * @param {StepExports} step
@@ -46,7 +48,7 @@ export class NativeModel {
    */
   constructor(step, bytes, description, adapter) {
     this.description = description;
-    this.tokenizer = tokenizerFromJSON(description.tokenizer);
+    this.tokenizer = tokenizerFromJSON(description.tokenizer, description.prompts);
     this.#memory = new Memory(step);
     this.#step = description.kind === "transformer" ? step.transformer : step.lstm;
     this.#model = layOut(step, this.#memory, bytes, description, adapter);
@@ -99,6 +101,48 @@ export class NativeModel {
     const { dims, data } = this.#logits;
     return { ...Object.fromEntries(further), logits: { dims, data: data.slice() } };
   }
+
+  /**
+   * What the head makes of a token after some of the layers. What is carried of an LSTM stays as it is; a transformer's
+   * ring takes in what the step with all layers will write there again.
+   * @param {number} token
+   * @param {State} state  before the token
+   * @param {number} layers  from 0 on, of an LSTM from 1 on
+   * @returns {Float32Array}  logits (V)
+   */
+  partly(token, state, layers) {
+    if (!this.#partly[layers]) {
+      const [matrices, biases, , ...others] = structureAt(this.#memory, this.#model);
+      this.#partly[layers] = this.#memory.put("uint32", [matrices, biases, layers, ...others]);
+    }
+    const given = state instanceof Ring ? state : null;
+    const { window, slots } = given ?? { window: 0, slots: 0 };
+    const carried = given ? [given.keys, given.values] : Object.values(state.inputs(1)).map((room) => this.#copied(room));
+    const [first, second] = carried;
+    this.#tokens.data[0] = BigInt(token);
+    this.#step(
+      this.#partly[layers], this.#tokens.address, 1, 1, BigInt(state.position), first.address, second.address, window,
+      slots, this.#logits.address, 0,
+    );
+    if (!given) for (const room of carried) room.free();
+    return this.#logits.data.slice();
+  }
+
+  /** @param {Room<"float32">} room */
+  #copied(room) {
+    const copy = this.#memory.tensor("float32", room.dims);
+    copy.data.set(room.data);
+    return copy;
+  }
+}
+
+/**
+ * The fields of step.cpp's structure Model, the third of which is how many layers there are.
+ * @param {Memory} memory
+ * @param {number} address
+ */
+function structureAt(memory, address) {
+  return [...new Uint32Array(memory.buffer, address, 6)];
 }
 
 /**

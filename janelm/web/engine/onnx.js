@@ -22,8 +22,10 @@ const TYPES = {
   3: { type: "int8", size: 1 },
   10: { type: "float16", size: 2 },
 };
-const MODEL = { graph: 7 };
-const GRAPH = { initializer: 5 };
+const MODEL = { graph: 7, metadata: 14, functions: 25 };
+const GRAPH = { node: 1, initializer: 5 };
+const NODE = { operator: 4, domain: 7 };
+const PAIR = { key: 1, value: 2 };
 const TENSOR = { dims: 1, type: 2, name: 8, raw: 9, location: 14 };
 const [VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES] = [0, 1, 2, 5]; // how a field is written
 
@@ -44,6 +46,44 @@ export function readTensors(file) {
     }
   }
   return tensors;
+}
+
+/**
+ * What a file says of itself, and the operators of its graph, with their domain where it is not ONNX's own.
+ * @param {Uint8Array} file
+ */
+export function readGraph(file) {
+  /** @type {Map<string, string>} */
+  const metadata = new Map();
+  /** @type {string[]} */
+  const operators = [];
+  for (const [field, value] of fields(file)) {
+    if (field === MODEL.metadata) {
+      const pair = texts(value);
+      metadata.set(pair[PAIR.key] ?? "", pair[PAIR.value] ?? "");
+    } else if (field === MODEL.functions) operators.push("function:");
+    else if (field === MODEL.graph) {
+      for (const [part, node] of fields(bytes(value))) {
+        if (part !== GRAPH.node) continue;
+        const { [NODE.operator]: operator = "", [NODE.domain]: domain = "" } = texts(node);
+        operators.push(domain ? `${domain}:${operator}` : operator);
+      }
+    }
+  }
+  return { metadata, operators };
+}
+
+/**
+ * The fields of a message as texts, those that have one.
+ * @param {number | Uint8Array} message
+ */
+function texts(message) {
+  /** @type {Record<number, string>} */
+  const found = {};
+  for (const [field, value] of fields(bytes(message))) {
+    if (typeof value !== "number") found[field] = new TextDecoder().decode(value);
+  }
+  return found;
 }
 
 /**

@@ -22,6 +22,7 @@ export const OFF = Object.freeze({
   presence_penalty: 0,
   frequency_penalty: 0,
   penalty_window: 0,
+  penalty_written_only: false,
   dry_multiplier: 0,
   dry_base: 1.75,
   dry_allowed_length: 8,
@@ -29,6 +30,15 @@ export const OFF = Object.freeze({
   favour_strength: 2,
   ban: [],
 });
+
+/**
+ * A prompt without the blank at its end, and whether one was taken away: where longer tokens begin with one.
+ * @type {(prompt: string, vocabulary: string[]) => {text: string, blank: boolean}}
+ */
+export function healed(prompt, vocabulary) {
+  const heals = prompt.length > 1 && prompt.endsWith(" ") && vocabulary.some((one) => one.length > 1 && one[0] === " ");
+  return heals ? { text: prompt.slice(0, -1), blank: true } : { text: prompt, blank: false };
+}
 
 /** Draws tokens one after the other for one text. */
 export class Sampler {
@@ -41,6 +51,8 @@ export class Sampler {
   #ngrams;
   #spelling;
   #begun = "";
+  /** @type {number[]} what must not come at the next draw */
+  #notNow = [];
   /** @type {Weights | null} */
   #weights = null;
 
@@ -63,13 +75,21 @@ export class Sampler {
     this.#ngrams = sampling.no_repeat_ngram_size ? new NGrams(sampling.no_repeat_ngram_size) : null;
   }
 
+  /** The next token must begin with the blank that was taken from the prompt. */
+  beginWithBlank() {
+    const { vocabulary = [] } = this.#spelling ?? {};
+    this.#notNow = [...vocabulary.keys()].filter((token) => vocabulary[token][0] !== " ");
+  }
+
   /**
-   * Count tokens, the prompt's for instance, as written.
+   * Count tokens as written, or as the prompt's.
    * @param {Iterable<number>} tokens
+   * @param {boolean} [prompt]
    */
-  note(tokens) {
+  note(tokens, prompt = false) {
+    const counts = !(prompt && this.#sampling.penalty_written_only);
     for (const token of tokens) {
-      this.#written.note(token);
+      if (counts) this.#written.note(token);
       this.#loops?.note(token);
       this.#wording?.note(token);
       if (this.#spelling) this.#begun = this.#spelling.after(this.#begun, token);
@@ -84,6 +104,7 @@ export class Sampler {
   draw(logits) {
     const p = this.weigh(logits);
     const token = this.#sampling.temperature < COLD ? p.indexOf(1) : this.#pick(p);
+    this.#notNow = [];
     this.note([token]);
     return token;
   }
@@ -100,6 +121,7 @@ export class Sampler {
     const values = this.#weights.adjust(logits, this.#written.counts.keys(), repetition_penalty, this.#never);
     for (const rule of [this.#written, this.#loops, this.#wording]) rule?.apply(values);
     if (this.#spelling) ruleOut(values, this.#spelling.barred(this.#begun));
+    ruleOut(values, this.#notNow);
     if (this.#ngrams) ruleOut(values, this.#ngrams.repeats());
     if (this.#wording) ruleOut(values, this.#wording.banned());
     return temperature < COLD ? this.#weights.greedy() : this.#weights.compute(this.#sampling);

@@ -16,6 +16,8 @@ const PROGRESS = 16; // milliseconds between two reports of progress
  * @property {number} until  when it wants to go on
  * @property {number} mark  of `#spent`, when its last turn ended
  * @property {number} told  when it last told of progress
+ * @property {boolean} race  whether it gets as much time as others that race, and not as many turns
+ * @property {number} used  milliseconds of its turns
  */
 
 export class Turns {
@@ -33,11 +35,12 @@ export class Turns {
    * @param {number} id
    * @param {Task<T>} task
    * @param {Job["tell"]} tell
+   * @param {boolean} [race]
    * @returns {Promise<T>}
    */
-  take(id, task, tell) {
+  take(id, task, tell, race = false) {
     return new Promise((resolve, reject) => {
-      this.#jobs.set(id, { task, tell, resolve, reject, until: 0, mark: this.#spent, told: -Infinity });
+      this.#jobs.set(id, { task, tell, resolve, reject, until: 0, mark: this.#spent, told: -Infinity, race, used: 0 });
       if (this.#running) this.#wake();
       else this.#loop();
     });
@@ -71,7 +74,7 @@ export class Turns {
       let soonest = Infinity;
       for (const [id, job] of [...this.#jobs]) {
         soonest = Math.min(soonest, job.until);
-        if (job.until > performance.now()) continue;
+        if (job.until > performance.now() || this.#isAhead(job)) continue;
         await this.#turn(id, job);
         if (performance.now() - this.#breathed >= BREATH) await this.#breathe();
       }
@@ -79,6 +82,14 @@ export class Turns {
       if (pause > 0 && this.#jobs.size) await this.#sleep(pause);
     }
     this.#running = false;
+  }
+
+  /**
+   * Whether another one that races had less time so far.
+   * @param {Job} job
+   */
+  #isAhead({ race, used }) {
+    return race && [...this.#jobs.values()].some((other) => other.race && other.used < used);
   }
 
   /**
@@ -94,7 +105,9 @@ export class Turns {
     } catch (error) {
       this.#end(id, () => job.reject(error));
     }
-    this.#spent += performance.now() - began;
+    const taken = performance.now() - began;
+    this.#spent += taken;
+    job.used += taken;
     job.mark = this.#spent;
   }
 

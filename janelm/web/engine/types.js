@@ -15,6 +15,7 @@
  * @property {string[]} app  the page's own modules and style
  * @property {{path: string, bytes: number, sha256: string, room?: string}[]} files  every immutable file of the site
  *   but models; those of a room are fetched once it is opened
+ * @property {string[]} languages  of the interface, besides English
  * @property {ModelEntry[]} models
  * @property {TextShown} [reading]  what the room Read shows
  * @property {Record<string, CopiedIndex>} [copied]  of each model's training text, where its maker publishes one
@@ -82,6 +83,7 @@
  * @property {string} title_before  what stands before a title at the start of a document
  * @property {string} title_after
  * @property {{prompt: string, text: string, seed: number, temperature: number, num_tokens: number}} example
+ * @property {string} [language]  BCP 47 code of what it writes; empty where it is not known
  */
 
 /**
@@ -142,6 +144,7 @@
  * @property {number} [presence_penalty]
  * @property {number} [frequency_penalty]
  * @property {number} [penalty_window]  0: all of the text
+ * @property {boolean} [penalty_written_only]
  * @property {number} [dry_multiplier]
  * @property {number} [dry_base]
  * @property {number} [dry_allowed_length]
@@ -212,6 +215,7 @@
  * @property {number} [memory]
  * @property {number} [pace]  tokens per second, or 0 (the default) for as fast as it goes
  * @property {number} [alternatives]  how many `top` of each token; 0 by default
+ * @property {boolean} [race]  as much time as other writings that race, rather than a token each in turn; without a pace
  * @property {(progress: ReadProgress) => void} [onProgress]  while the prompt is read
  */
 
@@ -258,6 +262,10 @@
  * @property {Float32Array} hidden  (L × D), from −1 to 1
  * @property {Float32Array} cell  (L × D)
  */
+
+/** @typedef {{first: number, layers: Alternative[][]}} Lens  the likeliest tokens after `first` layers, one more, … and all */
+/** @typedef {{layer: number, unit: number, values: Float32Array}} Unit  its value after each token, from −1 to 1 */
+/** @typedef {{spans: Span[], units: Unit[]}} Units  the most telling first */
 
 /** @typedef {{token: number, start: number, end: number}} Span */
 /** @typedef {Attention | Hidden} Look */

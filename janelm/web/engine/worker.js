@@ -100,18 +100,22 @@ async function answer(call, tell) {
   if (call.call === "load") return load(call);
   const desk = desks.get(call.name);
   if (!desk) throw new EngineError("usage", `The model “${call.name}” is not loaded.`);
-  const run = (/** @type {any} */ task) => turns.take(call.id, task, tell);
+  const race = call.call === "write" && call.options.race;
+  const run = (/** @type {any} */ task) => turns.take(call.id, task, tell, race);
   if (call.call === "score") return desk.withScoring((scoring) => scoring.score(call.text), run);
   const { options } = call;
   const { expectation } = desk;
+  const further = call.call === "lens" || call.call === "units" ? await import("./lens.js") : null;
   return desk.withContext(
     options.memory,
     (context) => {
       if (call.call === "read") return read(context, expectation, call.text, call.options);
       if (call.call === "look") return look(context, call.text);
+      if (call.call === "lens") return /** @type {any} */ (further?.lens(context, expectation, call.text));
+      if (call.call === "units") return /** @type {any} */ (further?.units(context, call.text));
       const control = { stopped: false };
       writings.set(call.id, control);
-      return write(context, expectation, call.options, control);
+      return write(context, expectation, /** @type {any} */ (call.options), control);
     },
     run,
   );
@@ -152,8 +156,18 @@ async function load({ name, bytes, served, description, adapter }) {
   }
 }
 
-/** @param {MessageEvent<Call>} event */
-self.onmessage = async ({ data: call }) => {
+/**
+ * Answer what is asked at a port; a worker is one.
+ * @param {{onmessage: ((event: MessageEvent<Call>) => void) | null, postMessage: (answer: any) => void}} port
+ */
+export function serve(port) {
+  port.onmessage = ({ data }) => void hear(data, (answer) => port.postMessage(answer));
+}
+
+if (typeof window === "undefined") serve(/** @type {any} */ (self));
+
+/** @type {(call: Call, reply: (answer: import("./protocol.js").Answer) => void) => Promise<void>} */
+async function hear(call, reply) {
   if (call.call === "runtime") {
     runner = startRunner(call.addresses, wasm.promise);
     runner.catch(() => {});
@@ -168,16 +182,16 @@ self.onmessage = async ({ data: call }) => {
   } else {
     const { id } = call;
     try {
-      const value = await answer(call, (event, told) => postMessage({ id, event, value: told }));
-      postMessage({ id, event: "result", value });
+      const value = await answer(call, (event, told) => reply({ id, event, value: told }));
+      reply({ id, event: "result", value });
     } catch (error) {
       const { kind, message } = asEngineError(error, "the model stopped working");
-      postMessage({ id, event: "error", value: { kind, message } });
+      reply({ id, event: "error", value: { kind, message } });
     } finally {
       writings.delete(id);
     }
   }
-};
+}
 
 /** Promise.withResolvers, which browsers before 2024 lack. */
 function withResolvers() {

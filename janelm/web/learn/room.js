@@ -1,7 +1,8 @@
 /** Watch it learn: the curve of a training, and what the model wrote at the moment that a slider points at. */
 
-import { make, motionAllowed, section } from "../views/elements.js";
-import { count, duration } from "../views/numbers.js";
+import { data, make, motionAllowed, section } from "../views/elements.js";
+import { t } from "../views/language.js";
+import { count, duration, plural } from "../views/numbers.js";
 import { plot } from "../views/plots.js";
 import { addStyle, unpacked } from "../views/rooms.js";
 
@@ -41,8 +42,8 @@ export async function openRoom(session, place) {
 function learningView(session, { samples, yardsticks }) {
   const names = Object.keys(samples);
   const menu = make("select", { id: "learn-model" }, ...names.map((name) => make("option", { value: name }, name)));
-  const label = make("label", { class: "field", htmlFor: "learn-model", hidden: names.length < 2 }, "Model ", menu);
-  const play = make("button", { type: "button", class: "primary" }, "Play");
+  const label = make("label", { class: "field", htmlFor: "learn-model", hidden: names.length < 2 }, data(`${t("Model")} `), menu);
+  const play = make("button", { type: "button", class: "primary" }, t("Play"));
   const at = make("input", { type: "range", id: "learn-at", min: "0", step: "1", value: "0" });
   const moment = make("p", { class: "moment", "aria-live": "polite" });
   const text = make("p", { class: "prose learnt" });
@@ -66,19 +67,19 @@ function learningView(session, { samples, yardsticks }) {
   const stop = () => {
     clearInterval(timer);
     timer = 0;
-    play.textContent = "Play";
+    play.textContent = t("Play");
   };
   const tell = () => {
     const sample = samples[name()][Number(at.value)];
     const { curves } = session.engine.entry(name());
     const row = Number(at.value);
-    const when = row < curves.tokens.length ? `${count(curves.tokens[row])} tokens, ${duration(curves.seconds[row])}` : "";
-    at.setAttribute("aria-valuetext", `step ${sample.step}, ${sample.validation.toFixed(3)} bits per byte`);
+    const when = row < curves.tokens.length ? `${plural(curves.tokens[row], "token")}, ${duration(curves.seconds[row])}` : "";
+    at.setAttribute("aria-valuetext", t("step {step}, {bits} bits per byte", { step: sample.step, bits: sample.validation.toFixed(3) }));
     moment.replaceChildren(
       make("strong", {}, sample.validation.toFixed(3)),
-      ` bits per byte after ${count(sample.step)} steps${when && ` · ${when}`}`,
+      data(` ${t("bits per byte after {steps}", { steps: plural(sample.step, "step") })}${when && ` · ${when}`}`),
     );
-    text.textContent = sample.text || "(nothing but blanks)";
+    text.textContent = sample.text || t("(nothing but blanks)");
     drawing.point(row);
   };
   const show = () => {
@@ -101,7 +102,7 @@ function learningView(session, { samples, yardsticks }) {
       ],
       nameX: (value) => count(value),
       nameY: (value) => value.toFixed(2),
-      label: "bits per byte",
+      label: t("bits per byte"),
       onPoint: (point) => {
         if (point === null || timer) return;
         at.value = String(point);
@@ -121,7 +122,7 @@ function learningView(session, { samples, yardsticks }) {
   play.addEventListener("click", () => {
     if (timer) return stop();
     if (Number(at.value) === Number(at.max)) at.value = "0";
-    play.textContent = "Pause";
+    play.textContent = t("Pause");
     tell();
     timer = window.setInterval(
       () => {

@@ -1,6 +1,7 @@
 /** The tree of all that was written: its map, its branches, and several continuations from one place. */
 
-import { debounced, find, make } from "../views/elements.js";
+import { data, debounced, find, make } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { branch } from "../views/notebook.js";
 import { count, plural } from "../views/numbers.js";
 import { addStyle } from "../views/rooms.js";
@@ -63,7 +64,11 @@ export async function openRoom(session, place) {
     let depth = 0;
     for (let one = open.parent; one; one = one.parent) depth++;
     const all = [...branch(notebook.root)];
-    path.textContent = `${plural(all.length, "page")}, this is step ${count(depth + 1)}; ${plural(all.filter((one) => one.marked).length, "mark")}.`;
+    path.textContent = t("{pages}, this is step {step}; {marks}.", {
+      pages: plural(all.length, "page"),
+      step: count(depth + 1),
+      marks: plural(all.filter((one) => one.marked).length, "mark"),
+    });
     keep();
   };
   for (const name of ["change", "tree"]) notebook.addEventListener(name, debounced(50, show));
@@ -74,7 +79,7 @@ export async function openRoom(session, place) {
 
 /** @type {(label: string, title: string, action: () => void) => HTMLButtonElement} */
 function button(label, title, action) {
-  return make("button", { type: "button", title, onclick: action }, label);
+  return make("button", { type: "button", title, onclick: action }, t(label));
 }
 
 /** @type {WeakMap<Element, Page>} */
@@ -113,10 +118,10 @@ function added({ text, parent }) {
   const flat = (/** @type {string} */ part) => part.trim().replace(/\s+/gu, " ");
   if (text.startsWith(before)) {
     const more = flat(text.slice(before.length));
-    return more.length > SHOWN ? `${more.slice(0, SHOWN)}…` : more || "(as before)";
+    return more.length > SHOWN ? `${more.slice(0, SHOWN)}…` : more || t("(as before)");
   }
   const end = flat(text.slice(-SHOWN));
-  return end ? `…${end}` : "(an empty page)";
+  return end ? `…${end}` : t("(an empty page)");
 }
 
 /** @type {(event: KeyboardEvent, session: Session) => void} */
@@ -160,10 +165,10 @@ function importTree({ notebook, busy }, text) {
   if (busy) return;
   try {
     notebook.go(fromData(JSON.parse(text)));
-    announce("The tree is here");
+    announce(t("The tree is here"));
   } catch (error) {
     const why = error instanceof SyntaxError ? "it is no JSON" : /** @type {Error} */ (error).message;
-    notify(make("strong", {}, "This file is not a tree."), ` It was not imported, because ${why}.`);
+    notify(make("strong", {}, "This file is not a tree."), data(` ${t("It was not imported, because {why}.", { why })}`));
   }
 }
 

@@ -1,7 +1,8 @@
 /** About: what each model is, how it was trained, how good it is, what it copied, and what it cannot do. */
 
-import { make, find } from "./elements.js";
+import { data, make, find } from "./elements.js";
 import { SHORTCUTS } from "./keyboard.js";
+import { t } from "./language.js";
 import { count, duration, percent, size } from "./numbers.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -19,11 +20,19 @@ const LOSSES = [
 /**
  * Builds the panel.
  * @param {Session} session
+ * @returns {() => void}  to be called when the panel is shown
  */
 export function aboutView(session) {
+  const show = () => fill(session);
+  session.addEventListener("models", show);
+  show();
+  return () => {};
+}
+
+/** @param {Session} session */
+function fill(session) {
   const { manifest } = session;
-  const panel = find("panel-about");
-  panel.append(
+  find("panel-about").replaceChildren(
     make("p", { class: "lead" }, lead(manifest.models)),
     make(
       "p",
@@ -41,35 +50,43 @@ export function aboutView(session) {
 /** @param {ModelEntry[]} models */
 function lead(models) {
   const one = models.length === 1;
-  const they = one ? "The language model of this page was" : "The language models of this page were";
   const later = models.filter(({ card }) => card?.ancestor).map(({ name }) => name);
-  const how = later.length === 0 ? " from scratch" : "";
-  const others = one ? "It goes" : later.length === 1 ? `${later[0]} goes` : `${later.join(", ")} go`;
-  return (
-    `${they} trained${how} with JaneLM, and ${one ? "writes" : "write"} here, in your browser, without a server.` +
-    (how ? "" : ` ${others} on from another model, which is named below.`)
-  );
+  if (later.length) {
+    const trained = one
+      ? "The language model of this page was trained with JaneLM, and writes here, in your browser, without a server."
+      : "The language models of this page were trained with JaneLM, and write here, in your browser, without a server.";
+    const names = later.join(", ");
+    const goes = later.length === 1 ? "{names} goes on from another model, which is named below." : "{names} go on from other models, which are named below.";
+    return `${t(trained)} ${t(goes, { names })}`;
+  }
+  return one
+    ? "The language model of this page was trained from scratch with JaneLM, and writes here, in your browser, without a server."
+    : "The language models of this page were trained from scratch with JaneLM, and write here, in your browser, without a server.";
 }
 
 /** @param {ModelEntry} model */
 function modelCard(model) {
   const { name, kind, description, card = {}, precision_change: change } = model;
   const { config, tokenizer } = description;
-  const heads = config.heads ? `, ${config.heads} heads` : "";
-  const shape = config.layers && config.width ? `, ${config.layers} layers of ${count(config.width)}${heads}` : "";
-  const pieces = { character: "characters", tiktoken: "byte pairs", word: "words and characters" }[tokenizer.kind];
+  const heads = config.heads ? t(", {heads} heads", { heads: config.heads }) : "";
+  const shape =
+    config.layers && config.width
+      ? t(", {layers} layers of {width}{heads}", { layers: config.layers, width: count(config.width), heads })
+      : "";
+  const kinds = { character: "{count} characters", word: "{count} words and characters", tiktoken: "{count} byte pairs" };
+  const pieces = t(kinds[tokenizer.kind], { count: count(description.vocab_size) });
   const id = `about-${name}`;
   return make(
     "article",
     { class: "model-card", "aria-labelledby": id },
-    make("h2", { id }, name),
+    make("h2", { id }, data(name)),
     facts([
       ["Architecture", `${kind}${shape}`],
       ["Parameters", count(model.parameters)],
-      ["Vocabulary", `${count(description.vocab_size)} ${pieces}`],
+      ["Vocabulary", pieces],
       [
         "Trained to look back on",
-        `${count(config.context_length)} tokens${kind === "lstm" ? "; its state itself has no such limit" : ""}`,
+        t(kind === "lstm" ? "{count} tokens; its state itself has no such limit" : "{count} tokens", { count: count(config.context_length) }),
       ],
       ["Download", model.served ? "none: the server that shows this page runs it" : `${size(model.bytes)}, ${model.precision}${adapterText(model)}`],
       ["What that precision changes", changeText(change)],
@@ -100,7 +117,7 @@ function facts(pairs) {
   return make(
     "dl",
     {},
-    ...known.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value ?? ""))),
+    ...known.map(([name, value]) => make("div", {}, make("dt", {}, t(name)), make("dd", {}, data(value ?? "")))),
   );
 }
 
@@ -112,8 +129,8 @@ function list(data) {
 /** @param {Record<string, any>} card */
 function training({ steps, tokens, seconds, tokens_per_second: speed }) {
   if (!steps) return null;
-  const rate = speed ? `, ${count(Math.round(speed))} tokens a second` : "";
-  return `${count(steps)} steps over ${count(tokens)} tokens in ${duration(seconds)}${rate}`;
+  const rate = speed ? t(", {rate} tokens a second", { rate: count(Math.round(speed)) }) : "";
+  return t("{steps} steps over {tokens} tokens in {time}{rate}", { steps: count(steps), tokens: count(tokens), time: duration(seconds), rate });
 }
 
 /** @param {Record<string, string> | undefined} names */
@@ -138,13 +155,15 @@ function ancestor(before) {
 /** @param {any} change */
 function changeText(change) {
   if (!change) return null;
-  if (change.not_measured) return `not measured, because ${change.not_measured}`;
+  if (change.not_measured) return t("not measured, because {why}", { why: change.not_measured });
   const { bits_per_byte_fp32: full, bits_per_byte: now, bytes } = change;
   const difference = now - full;
-  return (
-    `${difference >= 0 ? "+" : "−"}${Math.abs(difference).toFixed(4)} bits per byte (${now.toFixed(4)} rather ` +
-    `than ${full.toFixed(4)}, over ${count(bytes)} bytes of held-out text)`
-  );
+  return t("{change} bits per byte ({now} rather than {full}, over {bytes} bytes of held-out text)", {
+    change: `${difference >= 0 ? "+" : "−"}${Math.abs(difference).toFixed(4)}`,
+    now: now.toFixed(4),
+    full: full.toFixed(4),
+    bytes: count(bytes),
+  });
 }
 
 /**
@@ -156,7 +175,7 @@ function table(caption, head, rows) {
   const body = rows.map(([first, ...rest]) =>
     make("tr", {}, make("th", { scope: "row" }, first), ...rest.map((cell) => make("td", {}, cell))),
   );
-  const columns = make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, cell)));
+  const columns = make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, t(cell))));
   const content = make(
     "table",
     {},
@@ -171,21 +190,21 @@ function table(caption, head, rows) {
 function losses({ name, losses: all }) {
   const rows = LOSSES.filter(([key]) => all?.[key]).map(([key, title]) => {
     const { bits_per_byte: bits, perplexity, accuracy } = all[key];
-    return [title, bits.toFixed(4), perplexity.toFixed(2), percent(accuracy)];
+    return [t(title), bits.toFixed(4), perplexity.toFixed(2), percent(accuracy)];
   });
   const head = ["text", "bits per byte", "perplexity", "accuracy"];
-  return rows.length ? table(`How well ${name} expects text that it never saw`, head, rows) : null;
+  return rows.length ? table(t("How well {name} expects text that it never saw", { name }), head, rows) : null;
 }
 
 /** @param {ModelEntry} model */
 function overlap({ name, overlap: all, description }) {
   const rows = Object.entries(all ?? {}).filter(([, row]) => row && typeof row === "object");
   if (!rows.length) return null;
-  const unit = description.tokenizer.kind === "character" ? "characters" : "tokens";
+  const unit = t(description.tokenizer.kind === "character" ? "characters" : "tokens");
   const share = (/** @type {unknown} */ value) => (typeof value === "number" ? percent(value) : "–");
   return table(
-    `Is it copied? The share of runs of ${unit} that stand word for word in the training text of ${name}`,
-    ["text", "of 8", "of 16", "of 32", `longest, ${unit}`],
+    t("Is it copied? The share of runs of {unit} that stand word for word in the training text of {name}", { unit, name }),
+    ["text", "of 8", "of 16", "of 32", t("longest, {unit}", { unit })],
     rows.map(([text, row]) => [
       text,
       share(row.runs_of_8),
@@ -216,19 +235,19 @@ function privacy({ manifest }) {
     make(
       "p",
       {},
-      "Everything runs on this device: the page, the tokenizer, the sampler and the model, in a worker of " +
-        `its own by ${manifest.runtime.name} ${manifest.runtime.version} (WebAssembly, ${size(total)}, one ` +
-        "thread). Nothing you type leaves the device; there is no account, no counter and no cookie. The first " +
-        "visit stores the files in this browser, so that the page works offline from then on.",
+      t("Everything runs on this device: the page, the tokenizer, the sampler and the model, in a worker of its own by {runtime} (WebAssembly, {size}, one thread). Nothing you type leaves the device; there is no account, no counter and no cookie. The first visit stores the files in this browser, so that the page works offline from then on.", {
+        runtime: `${manifest.runtime.name} ${manifest.runtime.version}`,
+        size: size(total),
+      }),
     ),
   );
 }
 
 function keys() {
   const pairs = SHORTCUTS.map(([key, meaning]) =>
-    make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, meaning)),
+    make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, t(meaning))),
   );
-  return make("section", {}, make("h2", {}, "Keys"), make("dl", {}, ...pairs));
+  return make("section", {}, make("h2", {}, t("Keys")), make("dl", {}, ...pairs));
 }
 
 /** @param {import("../engine/types.js").Manifest} manifest */
@@ -243,9 +262,11 @@ function thirdParties(manifest) {
     make(
       "p",
       {},
-      `JaneLM ${manifest.janelm}, ${names.join(" and ")}, all under the MIT License. `,
+      t("JaneLM {version}, {others}, all under the MIT License.", { version: manifest.janelm, others: names.join(", ") }),
+      data(" "),
       licences,
-      `. This page was made on ${manifest.created}.`,
+      data(". "),
+      t("This page was made on {date}.", { date: manifest.created }),
     ),
   );
 }

@@ -1,6 +1,7 @@
 /** What may come next: bars that follow the settings, without the model. */
 
 import { make, section } from "./elements.js";
+import { t } from "./language.js";
 import { percent } from "./numbers.js";
 import { CONTROLS, OFF, samplingOf } from "./settings.js";
 import { slider } from "./controls.js";
@@ -66,7 +67,7 @@ export function nextBars(session) {
       row.style.setProperty("--share", String(share));
       row.style.setProperty("--own", String(own[token]));
       row.children[0].replaceWith(nameOf(texts[place]));
-      row.children[2].textContent = share === 0 ? "ruled out" : percent(share);
+      row.children[2].textContent = share === 0 ? t("ruled out") : percent(share);
     });
   };
   const showSettings = () => {

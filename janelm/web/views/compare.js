@@ -12,28 +12,25 @@ import { learningRoom } from "./rooms.js";
  */
 export function compareView(session) {
   const panel = find("panel-compare");
-  const chart = curves(session);
-  if (session.manifest.models.length < 2) {
-    panel.append(
-      make(
-        "p",
-        { class: "lead" },
-        "This page has one model, so there is nothing to set beside it. Export two runs together, a " +
-          "transformer and an LSTM, and they write side by side here.",
-      ),
-      chart.element,
-    );
-    const learning = learningRoom(session, panel);
-    return () => {
-      void chart.show();
-      learning();
-    };
-  }
-  const both = new Duel(session, panel);
-  panel.append(both.element, chart.element);
+  const lonely = make(
+    "p",
+    { class: "lead" },
+    "This page has one model, so there is nothing to set beside it. Export two runs together, a " +
+      "transformer and an LSTM, and they write side by side here.",
+  );
+  const [place, chart] = [make("div", {}), curves(session)];
+  /** @type {Duel | null} */
+  let duel = null;
+  const fill = () => {
+    if (!duel && session.manifest.models.length > 1) duel = new Duel(session, panel);
+    place.replaceChildren(duel?.element ?? lonely);
+  };
+  session.addEventListener("models", fill);
+  fill();
+  panel.replaceChildren(place, chart.element);
   const learning = learningRoom(session, panel);
   return () => {
-    both.show();
+    duel?.show();
     void chart.show();
     learning();
   };

@@ -1,7 +1,9 @@
 /** The panel of settings: sliders with their meaning beside them, presets, the seed, stop texts, memory, pace. */
 
 import { icon, make } from "./elements.js";
+import { t } from "./language.js";
 import { CONTROLS, MOST_SEED, MOST_TOKENS, PACES, PRESETS, presetOf, throwDice } from "./settings.js";
+import { verticalOf } from "./script.js";
 import { announce } from "./status.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -36,8 +38,9 @@ export function controls(session, panel) {
     add(memory(session)),
     add(pace(session)),
     add(lines(session)),
+    add(turned(session)),
   );
-  const box = make("details", { class: "box" }, make("summary", {}, "Settings"), body);
+  const box = make("details", { class: "box" }, make("summary", {}, t("Settings")), body);
   const wide = matchMedia("(min-width: 60rem)");
   const unfold = () => (box.open = wide.matches);
   wide.addEventListener("change", unfold);
@@ -67,14 +70,14 @@ function row(id, label, help, input, ...after) {
     { type: "button", class: "ask", "aria-expanded": "false", "aria-controls": meaning.id },
     "?",
   );
-  ask.setAttribute("aria-label", `What ${label.toLowerCase()} means`);
-  ask.title = help;
+  ask.setAttribute("aria-label", t("What “{name}” means", { name: t(label) }));
+  ask.title = t(help);
   ask.addEventListener("click", () => {
     meaning.hidden = !meaning.hidden;
     ask.setAttribute("aria-expanded", String(!meaning.hidden));
   });
   const value = make("output", { htmlFor: id });
-  const head = make("div", { class: "head" }, make("label", { htmlFor: id, title: help }, label), ask, value);
+  const head = make("div", { class: "head" }, make("label", { htmlFor: id, title: help }, t(label)), ask, value);
   const element = make(
     "div",
     { class: input.matches("[type=number]") ? "row short" : "row" },
@@ -98,7 +101,7 @@ export function slider(session, { name, label, help, least, most, step, off }, i
   /** @param {Settings} settings */
   const show = (settings) => {
     const now = settings[name];
-    const text = now === off ? "off" : String(now);
+    const text = now === off ? t("off") : String(now);
     input.value = String(now);
     input.setAttribute("aria-valuetext", text);
     value.textContent = text;
@@ -110,15 +113,15 @@ export function slider(session, { name, label, help, least, most, step, off }, i
 /** @param {Session} session */
 function presets(session) {
   const buttons = PRESETS.map(({ name, help, values }) => {
-    const button = make("button", { type: "button", class: "chip", title: help, textContent: name });
+    const button = make("button", { type: "button", class: "chip", title: help, }, t(name));
     button.addEventListener("click", () => session.change(values));
     return button;
   });
-  const element = make("div", { class: "chips", role: "group", "aria-label": "Presets" }, ...buttons);
+  const element = make("div", { class: "chips", role: "group", "aria-label": t("Presets") }, ...buttons);
   /** @param {Settings} settings */
   const show = (settings) => {
     const chosen = presetOf(settings)?.name;
-    for (const button of buttons) button.setAttribute("aria-pressed", String(button.textContent === chosen));
+    for (const button of buttons) button.setAttribute("aria-pressed", String(chosen !== undefined && button.textContent === t(chosen)));
   };
   return { element, show };
 }
@@ -154,13 +157,13 @@ function seed(session) {
   dice.addEventListener("click", () => session.change({ seed: throwDice() }));
   const copy = make(
     "button",
-    { type: "button", class: "quiet", "aria-label": "Copy the seed", title: "Copy" },
+    { type: "button", class: "quiet", "aria-label": "Copy the seed", title: t("Copy") },
     icon(COPY),
   );
   copy.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(String(session.settings.seed));
-      announce("Seed copied");
+      announce(t("Seed copied"));
     } catch {
       input.select(); // for whoever copies by hand
     }
@@ -181,7 +184,7 @@ function length(session) {
 function stops(session) {
   const help =
     "Writing ends where one of these would come, and leaves it out. One to a line; write \\n for a line break.";
-  const input = make("textarea", { rows: 2, spellcheck: false, autocomplete: "off", placeholder: "CHAPTER" });
+  const input = make("textarea", { rows: 2, spellcheck: false, autocomplete: "off", placeholder: t("CHAPTER") });
   const read = () =>
     input.value
       .split("\n")
@@ -194,7 +197,7 @@ function stops(session) {
     if (JSON.stringify(read()) !== JSON.stringify(stop)) {
       input.value = stop.map((text) => text.replaceAll("\n", "\\n")).join("\n");
     }
-    value.textContent = stop.length ? "" : "off";
+    value.textContent = stop.length ? "" : t("off");
     element.classList.toggle("off", !stop.length);
   };
   return { element, show };
@@ -210,7 +213,16 @@ function words(session, add) {
   const favour = wordField(session, "favour", "Favoured words", "Words to write more often, parted by commas.");
   const ban = wordField(session, "ban", "Banned words", "Words never to write, parted by commas.");
   const title = make("summary", {}, "Words and repetition");
-  return make("details", { class: "further" }, title, add(favour), add(ban), ...further.reverse());
+  return make("details", { class: "further" }, title, add(favour), add(ban), add(writtenOnly(session)), ...further.reverse());
+}
+
+/** @param {Session} session */
+function writtenOnly(session) {
+  const help = "The repetition, presence and frequency penalties count what this press of Write writes, and not what stands before it.";
+  const input = make("input", { type: "checkbox", id: "set-penalty_written_only" });
+  input.addEventListener("change", () => session.change({ penalty_written_only: input.checked }));
+  const element = make("label", { class: "check", htmlFor: input.id, title: help }, input, "Penalties on new words only");
+  return { element, show: (/** @type {Settings} */ settings) => void (input.checked = settings.penalty_written_only) };
 }
 
 /** @type {(session: Session, name: "favour" | "ban", label: string, help: string) => {element: HTMLElement, show: (settings: Settings) => void}} */
@@ -222,7 +234,7 @@ function wordField(session, name, label, help) {
   /** @param {Settings} settings */
   const show = (settings) => {
     if (JSON.stringify(read()) !== JSON.stringify(settings[name])) input.value = settings[name].join(", ");
-    value.textContent = settings[name].length ? "" : "off";
+    value.textContent = settings[name].length ? "" : t("off");
     element.classList.toggle("off", !settings[name].length);
   };
   return { element, show };
@@ -245,7 +257,7 @@ function memory(session) {
     const now = Math.min(settings.memory ?? most, most);
     input.max = String(most);
     input.value = String(now);
-    value.textContent = now === most ? `all ${most} tokens` : `${now} of ${most} tokens`;
+    value.textContent = now === most ? t("all {most} tokens", { most }) : t("{now} of {most} tokens", { now, most });
     input.setAttribute("aria-valuetext", value.textContent);
     element.classList.toggle("off", now === most);
   };
@@ -262,11 +274,20 @@ function pace(session) {
   const show = (settings) => {
     const place = PACES.findIndex((one) => one >= settings.pace || one === 0);
     input.value = String(settings.pace ? place : PACES.length - 1);
-    value.textContent = settings.pace ? `${settings.pace} tokens/s` : "all at once";
+    value.textContent = settings.pace ? t("{rate} tokens/s", { rate: settings.pace }) : t("all at once");
     input.setAttribute("aria-valuetext", value.textContent);
     element.classList.toggle("off", !settings.pace);
   };
   return { element, show };
+}
+
+/** @param {Session} session */
+function turned(session) {
+  const help = "Lines from top to bottom, as this language is often printed.";
+  const input = make("input", { type: "checkbox", id: "set-vertical" });
+  input.addEventListener("change", () => session.turn(input.checked));
+  const element = make("label", { class: "check", htmlFor: "set-vertical", title: help }, input, "Vertical lines");
+  return { element, show: () => void (element.hidden = !verticalOf(session.model.language)) };
 }
 
 /** @param {Session} session */

@@ -1,6 +1,7 @@
 /** How the models learned: loss against tokens or seconds, drawn by uPlot. */
 
-import { colour, find, make, section } from "./elements.js";
+import { colour, data, find, make, section } from "./elements.js";
+import { t } from "./language.js";
 import { count, duration } from "./numbers.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -59,7 +60,7 @@ export function curves(session) {
       Plot = (await library(session)).default;
       draw();
     } catch {
-      place.textContent = "The drawing could not be loaded; the figures are in the table below.";
+      place.textContent = t("The drawing could not be loaded; the figures are in the table below.");
     }
   };
   element.hidden = !models.length;
@@ -68,8 +69,8 @@ export function curves(session) {
 
 /** @type {(label: string, id: string, options: string[][]) => {element: HTMLElement, menu: HTMLSelectElement}} */
 function choice(label, id, options) {
-  const menu = make("select", { id }, ...options.map(([value, name]) => make("option", { value }, name)));
-  return { menu, element: make("label", { class: "field", htmlFor: id }, `${label} `, menu) };
+  const menu = make("select", { id }, ...options.map(([value, name]) => make("option", { value }, t(name))));
+  return { menu, element: make("label", { class: "field", htmlFor: id }, data(`${t(label)} `), menu) };
 }
 
 /**
@@ -127,15 +128,15 @@ function options(models, by, log, width) {
     axes: [
       {
         ...axis,
-        label: by === "tokens" ? "tokens read" : "seconds",
+        label: t(by === "tokens" ? "tokens read" : "seconds"),
         values: (/** @type {unknown} */ _, /** @type {(number | null)[]} */ splits) =>
           splits.map((value) => (value === null ? "" : short(value))),
       },
-      { ...axis, label: "bits per byte", size: 56 },
+      { ...axis, label: t("bits per byte"), size: 56 },
     ],
     series: [
       {
-        label: by === "tokens" ? "tokens" : "time",
+        label: t(by === "tokens" ? "tokens" : "time"),
         value: (/** @type {unknown} */ _, /** @type {number | null} */ value) =>
           value === null || value === undefined ? "–" : by === "tokens" ? count(value) : duration(value),
       },
@@ -144,7 +145,7 @@ function options(models, by, log, width) {
         const both = { stroke, spanGaps: true, value: bits, points: { show: false } };
         return [
           { ...both, label: name, width: 2 },
-          { ...both, label: `${name}, training`, width: 1.25, dash: [4, 4] },
+          { ...both, label: t("{name}, training", { name }), width: 1.25, dash: [4, 4] },
         ];
       }),
     ],
@@ -169,7 +170,7 @@ function table(models) {
       "table",
       {},
       make("caption", {}, "At the end of training, in bits per byte"),
-      make("thead", {}, make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, cell)))),
+      make("thead", {}, make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, t(cell))))),
       make(
         "tbody",
         {},

@@ -17,11 +17,11 @@ export function restoreDraft(session) {
   // A phone may end a tab in the background without a further word.
   document.addEventListener("visibilitychange", () => document.hidden && keep(session));
   const draft = kept();
-  if (!draft || !session.names.includes(draft.model)) return false;
+  if (draft?.page !== location.pathname) return false; // another page of the same host
   if (draft.hash !== location.hash && parse(location.hash, session.names)) return false;
   session.change(draft.settings);
   session.notebook.open(draft.text, draft.origin);
-  session.choose(draft.model);
+  session.choose(session.names.includes(draft.model) ? draft.model : session.name); // one of somebody's own is gone
   return true;
 }
 
@@ -33,7 +33,7 @@ function keep({ name, names, settings, notebook, model, busy }) {
   const linked = busy && text === parse(hash, names)?.recipe.prompt; // which has not begun to write
   try {
     if ((prompt + written).startsWith(text) || linked) sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, JSON.stringify({ model: name, settings, text, origin, hash }));
+    else sessionStorage.setItem(KEY, JSON.stringify({ page: location.pathname, model: name, settings, text, origin, hash }));
   } catch {
     // A browser that keeps nothing, or has no room: the page works without.
   }

@@ -1,7 +1,13 @@
 /** Making elements without markup in strings: data goes in as text, never as HTML. */
 
+import { t } from "./language.js";
+
+const SAID = ["title", "placeholder", "aria-label"];
+
 /**
  * A new element. Properties that the element has are set as properties, all others as attributes; `class` is both.
+ * Strings of several words are looked up in the reader's language. A single word may be one of a text, so that those of
+ * the interface are given to `t`; a longer text that somebody wrote goes in as `data`.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, any>} [properties]
@@ -12,13 +18,26 @@ export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null) continue;
-    if (name === "class") element.className = value;
+    if (SAID.includes(name)) element.setAttribute(name, said(value));
+    else if (name === "class") element.className = value;
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name in element) /** @type {any} */ (element)[name] = value;
     else element.setAttribute(name, String(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  for (const child of children) {
+    if (child !== null && child !== undefined) element.append(typeof child === "string" ? said(child) : child);
+  }
   return element;
+}
+
+/** @param {string} text */
+function said(text) {
+  return /\S\s+\S/.test(text) ? t(text) : text;
+}
+
+/** @param {string} text  that is no sentence of the interface */
+export function data(text) {
+  return document.createTextNode(text);
 }
 
 /**
@@ -30,7 +49,7 @@ export function make(tag, properties = {}, ...children) {
  */
 export function section(kind, heading, help, ...children) {
   const id = `${kind.split(" ")[0]}-title`;
-  const title = make("h2", { id }, heading);
+  const title = make("h2", { id }, t(heading));
   return make("section", { class: kind, "aria-labelledby": id }, title, make("p", { class: "help" }, help), ...children);
 }
 

@@ -1,6 +1,7 @@
 /** The inside of the model at one token: where each head of a transformer looks, how an LSTM's cells stand. */
 
-import { colour, make } from "./elements.js";
+import { colour, data, make } from "./elements.js";
+import { t } from "./language.js";
 import { percent } from "./numbers.js";
 import { visible } from "./tokens.js";
 
@@ -25,7 +26,7 @@ export class Insides {
     make("option", { value: "hidden" }, "what it says (hidden state)"),
     make("option", { value: "cell" }, "what it keeps (cell state)"),
   );
-  #field = make("label", { class: "field", htmlFor: "insides-part" }, "Show ", this.#part);
+  #field = make("label", { class: "field", htmlFor: "insides-part" }, data(`${t("Show")} `), this.#part);
   #layers = make("div", {});
 
   /** @param {(weights: Map<number, number>) => void} onWeights  told how much each token, by its start, is looked at */
@@ -44,7 +45,7 @@ export class Insides {
   /** @param {string} sentence  instead of a picture */
   say(sentence) {
     this.#now = null;
-    this.#lead.textContent = sentence;
+    this.#lead.textContent = t(sentence);
     this.#body.replaceChildren();
   }
 
@@ -59,17 +60,16 @@ export class Insides {
   #drawAttention(look, text) {
     const last = look.spans[look.spans.length - 1];
     this.#lead.textContent =
-      `Where each head looks from “${visible(text.slice(last.start, last.end))}” when it works out what comes ` +
-      "next. One line for each layer, the text from left to right. Choose a head, and the text is shaded by it.";
+      t("Where each head looks from “{word}” when it works out what comes next. One line for each layer, the text from left to right. The figure is how many tokens back it looks on average. Choose a head, and the text is shaded by it.", { word: visible(text.slice(last.start, last.end)) });
     const ink = colour("--accent");
     const layers = look.attention.length;
-    const buttons = [this.#headButton(look, "all", "All heads", average(look), text, ink, 3 * WIDTH)];
+    const buttons = [this.#headButton(look, "all", t("All heads"), average(look), text, ink, 3 * WIDTH)];
     /** @type {HTMLElement[]} */
-    const cells = [make("span", {}, "all"), ...buttons];
+    const cells = [make("span", {}, t("all")), ...buttons];
     for (let layer = 0; layer < layers; layer++) {
-      cells.push(make("span", { title: `Layer ${layer + 1}` }, String(layer + 1)));
+      cells.push(make("span", { title: t("Layer {layer}", { layer: layer + 1 }) }, String(layer + 1)));
       for (let head = 0; head < look.heads; head++) {
-        const name = `Layer ${layer + 1}, head ${head + 1}`;
+        const name = t("Layer {layer}, head {head}", { layer: layer + 1, head: head + 1 });
         buttons.push(this.#headButton(look, `${layer} ${head}`, name, weightsOf(look, layer, head), text, ink, WIDTH));
         cells.push(buttons[buttons.length - 1]);
       }
@@ -93,7 +93,9 @@ export class Insides {
   #headButton(look, id, name, weights, text, ink, width) {
     const canvas = make("canvas", { width: width * 2, height: HEIGHT * 2 });
     drawStrip(canvas, weights, ink);
-    const button = make("button", { type: "button", class: "head-button", "aria-label": name, title: name }, canvas);
+    const back = distance(weights);
+    const label = t("{name}, {tokens} tokens back on average", { name, tokens: back });
+    const button = make("button", { type: "button", class: "head-button", "aria-label": label, title: label }, canvas, data(back));
     button.dataset.head = id;
     button.addEventListener("click", () => {
       this.#head = id;
@@ -101,10 +103,10 @@ export class Insides {
       const strongest = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, 4);
       const words = strongest.map((place) => {
         const { start, end } = look.spans[place];
-        return `“${start === end ? "start" : visible(text.slice(start, end))}” ${percent(weights[place])}`;
+        return `“${start === end ? t("start") : visible(text.slice(start, end))}” ${percent(weights[place])}`;
       });
       const note = this.#body.querySelector("#head-words");
-      if (note) note.textContent = `${name} looks most at ${words.join(", ")}.`;
+      if (note) note.textContent = t("{name} looks most at {words}.", { name, words: words.join(", ") });
       const most = Math.max(...weights);
       this.onWeights(new Map(look.spans.map(({ start }, place) => [start, Math.sqrt(weights[place] / most)])));
     });
@@ -114,17 +116,16 @@ export class Insides {
   /** @type {(look: Hidden, text: string) => void} */
   #drawHidden(look, text) {
     this.#lead.textContent =
-      "The LSTM carries all it remembers of the text in these numbers, one square each, after " +
-      `“${text.slice(-24).trim()}”. Warm is above zero, cool below.`;
+      t("The LSTM carries all it remembers of the text in these numbers, one square each, after “{words}”. Warm is above zero, cool below.", { words: text.slice(-24).trim() });
     const numbers = this.#part.value === "cell" ? look.cell : look.hidden;
     const colours = [colour("--accent"), colour("--cool")];
     const figures = Array.from({ length: look.layers }, (_, layer) => {
       const values = numbers.subarray(layer * look.width, (layer + 1) * look.width);
       const canvas = make("canvas", { class: "activity", role: "img" });
       const busy = values.filter((value) => Math.abs(value) > 0.5).length;
-      canvas.setAttribute("aria-label", `Layer ${layer + 1}: ${busy} of ${look.width} numbers are beyond 0.5 or −0.5`);
+      canvas.setAttribute("aria-label", t("Layer {layer}: {busy} of {width} numbers are beyond 0.5 or −0.5", { layer: layer + 1, busy, width: look.width }));
       drawActivity(canvas, values, colours);
-      return make("figure", {}, make("figcaption", {}, `Layer ${layer + 1}`), canvas);
+      return make("figure", {}, make("figcaption", {}, t("Layer {layer}", { layer: layer + 1 })), canvas);
     });
     if (!this.#field.isConnected) this.#body.replaceChildren(this.#field, this.#layers);
     this.#layers.replaceChildren(...figures);
@@ -135,6 +136,15 @@ export class Insides {
 function weightsOf(look, layer, head) {
   const n = look.spans.length;
   return look.attention[layer].subarray(head * n, (head + 1) * n);
+}
+
+/**
+ * How far back it looks on average, in tokens.
+ * @param {Float32Array} weights  of each token, the last one last
+ */
+function distance(weights) {
+  const mean = weights.reduce((sum, weight, place) => sum + weight * (weights.length - 1 - place), 0);
+  return mean.toFixed(mean < 10 ? 1 : 0);
 }
 
 /** @param {Attention} look */

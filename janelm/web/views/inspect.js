@@ -1,8 +1,10 @@
 /** Look inside: the text by tokens, what might come next, and the inside of the model. */
 
-import { find, make, paced } from "./elements.js";
+import { data, find, make, paced } from "./elements.js";
 import { nextBars } from "./bars.js";
 import { Insides } from "./insides.js";
+import { t } from "./language.js";
+import { lensRoom } from "./rooms.js";
 import { Ribbon } from "./tokens.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -31,6 +33,9 @@ class InspectView {
   #pinned = null;
   /** @type {Map<number, number> | null} how much each token, by its start, is looked at */
   #weights = null;
+  /** @type {Map<number, number> | null} what a unit of an LSTM was at each */
+  #units = null;
+  #showLens;
 
   /** @param {Session} session */
   constructor(session) {
@@ -47,11 +52,20 @@ class InspectView {
       this.#weights = weights;
       this.#shade();
     });
+    const pair = make("div", { class: "pair" }, this.#bars.element, this.#insides.element);
+    this.#showLens = lensRoom(session, pair, {
+      text: () => this.#lookedAt(),
+      shade: (weights) => {
+        this.#units = weights;
+        this.#shading.value = "unit";
+        this.#shade();
+      },
+    });
     const label = make("label", { class: "field", htmlFor: "shading" }, "Colour by ", this.#shading);
     const sheet = make("div", { class: "sheet" }, this.#whole, this.#ribbon.element, this.#figures);
     this.#panel.append(
       make("div", { class: "reading" }, make("div", { class: "inspect-head" }, label, this.#legend), sheet),
-      make("div", { class: "pair" }, this.#bars.element, this.#insides.element),
+      pair,
     );
     this.#listen();
     this.#offerShadings();
@@ -102,12 +116,13 @@ class InspectView {
   }
 
   async #look() {
-    const { engine, name, notebook, settings, busy } = this.session;
+    const { engine, name, settings, busy } = this.session;
     const known = this.session.known();
     const pinned = this.#pinned;
     if (busy || !known || this.#panel.hidden) return;
     if (!engine.canLook(name)) return this.#insides.say("The graph of this model does not show its inside.");
-    const text = pinned ? notebook.text.slice(0, pinned.end) : notebook.text;
+    const text = this.#lookedAt();
+    this.#showLens();
     try {
       const found = await engine.look(name, text, { memory: settings.memory ?? undefined });
       const still = known === this.session.known() && pinned === this.#pinned;
@@ -117,9 +132,15 @@ class InspectView {
     }
   }
 
+  /** The text up to the token whose inside is wanted. */
+  #lookedAt() {
+    const { text } = this.session.notebook;
+    return this.#pinned ? text.slice(0, this.#pinned.end) : text;
+  }
+
   #shade() {
     const by = this.#shading.value;
-    this.#ribbon.shade(by === "attention" ? this.#weights : null);
+    this.#ribbon.shade(by === "attention" ? this.#weights : by === "unit" ? this.#units : null);
     this.#ribbon.element.classList.toggle("plain", by === "nothing");
     this.#legend.hidden = by !== "surprise";
   }
@@ -128,8 +149,8 @@ class InspectView {
     const { engine, model, name } = this.session;
     const before = this.#shading.value;
     const attends = model.kind !== "lstm" && engine.canLook(name);
-    const names = attends ? ["surprise", "attention", "nothing"] : ["surprise", "nothing"];
-    this.#shading.replaceChildren(...names.map((one) => make("option", { value: one }, one)));
+    const names = attends ? ["surprise", "attention", "nothing"] : ["surprise", "unit", "nothing"];
+    this.#shading.replaceChildren(...names.map((one) => make("option", { value: one }, t(one))));
     this.#shading.value = names.includes(before) ? before : "surprise";
     this.#shade();
   }
@@ -137,10 +158,12 @@ class InspectView {
 
 /** @param {TokenInfo[]} tokens */
 function summary(tokens) {
-  if (!tokens.length) return "There is no text yet.";
+  if (!tokens.length) return t("There is no text yet.");
   const bits = tokens.reduce((sum, token) => sum + token.bits, 0) / tokens.length;
-  const hint = "Point at one, or choose it, for what the model thought of instead.";
-  return `${tokens.length} tokens, ${bits.toFixed(2)} bits each on average. ${hint}`;
+  return t("{count} tokens, {bits} bits each on average. Point at one, or choose it, for what the model thought of instead.", {
+    count: tokens.length,
+    bits: bits.toFixed(2),
+  });
 }
 
 function surpriseLegend() {
@@ -149,5 +172,5 @@ function surpriseLegend() {
     swatch.style.setProperty("--bits", String(bits));
     return swatch;
   });
-  return make("p", { class: "legend" }, "expected ", ...steps, " bits: a surprise");
+  return make("p", { class: "legend" }, data(`${t("expected")} `), ...steps, " bits: a surprise");
 }

@@ -1,6 +1,6 @@
 /** The head of the page: which model writes, with which title a document begins, and light or dark. */
 
-import { find, make } from "./elements.js";
+import { data, find, make } from "./elements.js";
 import { size } from "./numbers.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -11,14 +11,17 @@ const THEME = "janelm-theme";
 /** @param {Session} session */
 export function modelMenu(session) {
   const menu = /** @type {HTMLSelectElement} */ (find("model"));
-  menu.replaceChildren(
-    ...session.manifest.models.map((model) => make("option", { value: model.name }, modelTitle(model))),
-  );
-  menu.disabled = session.manifest.models.length < 2;
   menu.addEventListener("change", () => session.choose(menu.value));
   const show = () => (menu.value = session.name);
+  const fill = () => {
+    const { models } = session.manifest;
+    menu.replaceChildren(...models.map((model) => make("option", { value: model.name }, data(modelTitle(model)))));
+    menu.disabled = models.length < 2;
+    show();
+  };
   session.addEventListener("model", show);
-  show();
+  session.addEventListener("models", fill);
+  fill();
 }
 
 /** @param {ModelEntry} model */
@@ -49,7 +52,7 @@ export function titleMenu(session) {
     element.hidden = !titles?.length;
     menu.replaceChildren(
       make("option", { value: "" }, "…"),
-      ...(titles ?? []).map((title) => make("option", { value: title }, title)),
+      ...(titles ?? []).map((title) => make("option", { value: title }, data(title))),
     );
   };
   session.addEventListener("model", show);

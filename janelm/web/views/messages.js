@@ -5,8 +5,8 @@ const MESSAGES = {
   "no-webassembly": {
     title: "This browser cannot run the model.",
     advice:
-      "It has no WebAssembly with SIMD, or has it switched off (a lockdown mode does that). An up-to-date " +
-      "Chrome, Edge, Firefox or Safari has it. The example stays readable.",
+      "It has no WebAssembly with SIMD, or has it switched off (a lockdown mode does that). Chrome, Edge and Firefox " +
+      "have it since 2021, Safari since 16.4, of 2023. The example stays readable.",
   },
   "out-of-memory": {
     title: "There is not enough memory for the model.",

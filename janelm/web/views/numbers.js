@@ -1,15 +1,18 @@
 /** Numbers as a reader likes them. */
 
+import { t } from "./language.js";
+
 /** @param {number} bytes */
 export function size(bytes) {
-  if (bytes < 1000) return `${bytes} bytes`;
+  if (bytes < 1000) return t("{count} bytes", { count: bytes });
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(0)} kB`;
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }
 
 /** @param {number} number */
 export function count(number) {
-  return number.toLocaleString("en");
+  const text = number.toLocaleString("en");
+  return document.documentElement.lang === "en" ? text : text.replaceAll(",", "\u202f"); // elsewhere a comma is a point
 }
 
 /** @param {number} share  from 0 to 1 */
@@ -32,5 +35,5 @@ export function duration(seconds) {
  * @param {string} unit
  */
 export function plural(number, unit) {
-  return `${count(number)} ${unit}${number === 1 ? "" : "s"}`;
+  return t(number === 1 ? `{count} ${unit}` : `{count} ${unit}s`, { count: count(number) });
 }

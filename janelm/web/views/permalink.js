@@ -28,6 +28,7 @@ export function fragment({ model, prompt, settings }) {
     if (settings[name] !== (further ? DEFAULTS[name] : off)) fields.set(name, String(settings[name]));
   }
   for (const name of LISTS) for (const value of settings[name]) fields.append(name, value);
+  if (settings.penalty_written_only) fields.set("penalty_written_only", "1");
   if (settings.memory !== null) fields.set("memory", String(settings.memory));
   if (settings.pace) fields.set("pace", String(settings.pace));
   return fields.toString();
@@ -63,6 +64,7 @@ export function parse(text, models) {
     return standard;
   };
   for (const { name, off, allowed } of CONTROLS) settings[name] = number(name, off ?? DEFAULTS[name], allowed);
+  settings.penalty_written_only = fields.get("penalty_written_only") === "1";
   const whole = (/** @type {number} */ least, /** @type {number} */ most) => (/** @type {number} */ value) =>
     Number.isInteger(value) && value >= least && value <= most;
   settings.seed = number("seed", DEFAULTS.seed, whole(0, MOST_SEED));

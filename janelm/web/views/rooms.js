@@ -1,7 +1,9 @@
 /** Rooms that are fetched when they are opened: their modules, their style and their data. */
 
 import { EngineError } from "../engine/errors.js";
+import { tellKeeper } from "../engine/loader.js";
 import { find, make } from "./elements.js";
+import { t } from "./language.js";
 import { showFailure } from "./status.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -30,12 +32,44 @@ export function learningRoom(session, place) {
 }
 
 /**
+ * Compare and About, which few visitors open first.
+ * @param {Session} session
+ * @returns {Record<"compare" | "about", () => void>}  each to be called when its panel is shown
+ */
+export function laterViews(session) {
+  return {
+    compare: room("", find("panel-compare"), async () => (await import("./compare.js")).compareView(session)),
+    about: room("", find("panel-about"), async () => (await import("./about.js")).aboutView(session)),
+  };
+}
+
+/**
+ * A button, and the whole page to drop files onto, for models of somebody's own.
+ * @param {Session} session
+ */
+export function ownModels(session) {
+  const open = (/** @type {(FileSystemEntry | File)[]} */ ...dropped) =>
+    files(async () => (await import("../files/open.js")).openModels(session, dropped.length ? dropped : undefined));
+  find("open").addEventListener("click", () => void open());
+  addEventListener("dragover", (event) => {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  });
+  addEventListener("drop", (event) => {
+    const items = [...(event.dataTransfer?.items ?? [])].filter(({ kind }) => kind === "file");
+    if (!items.length) return; // a text that is moved
+    event.preventDefault();
+    const files = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile()); // now: later they are gone
+    void open(...files.filter((one) => one !== null));
+  });
+}
+
+/**
  * The tree of all that was written, folded away above the settings.
  * @param {Session} session
  * @param {HTMLElement} place
  */
 export function treeRoom(session, place) {
-  folded("tree", "Tree", place, async (body) => (await import("../tree/room.js")).openRoom(session, body));
+  foldedRoom("tree", "Tree", place, async (body) => (await import("../tree/room.js")).openRoom(session, body));
 }
 
 /**
@@ -45,16 +79,43 @@ export function treeRoom(session, place) {
  */
 export function copiedRoom(session, place) {
   if (!session.manifest.copied) return;
-  folded("copied", "Copied", place, async (body) => (await import("../copied/room.js")).openRoom(session, body));
+  foldedRoom("copied", "Copied", place, async (body) => (await import("../copied/room.js")).openRoom(session, body));
 }
 
-/** @type {(name: string, title: string, place: HTMLElement, open: (body: HTMLElement) => Promise<() => void>) => void} */
-function folded(name, title, place, open) {
+/**
+ * Texts that have a name, folded away there too.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ */
+export function draftsRoom(session, place) {
+  foldedRoom("drafts", "Drafts", place, async (body) => (await import("../drafts/room.js")).openRoom(session, body));
+}
+
+/**
+ * What is further inside a model, folded away.
+ * @param {Session} session
+ * @param {HTMLElement} place
+ * @param {import("../lens/room.js").Place} shown
+ * @returns {() => void}  to be called when there is something else to look at
+ */
+export function lensRoom(session, place, shown) {
+  return foldedRoom("lens", "Further inside", place, async (body) =>
+    (await import("../lens/room.js")).openRoom(session, body, shown),
+  );
+}
+
+/**
+ * @type {(name: string, title: string, place: HTMLElement, open: (body: HTMLElement) => Promise<() => void>) =>
+ *   () => void}
+ */
+function foldedRoom(name, title, place, open) {
   const body = make("div", { class: `${name}-body` });
-  const box = make("details", { class: `box ${name}-box` }, make("summary", {}, title), body);
+  const box = make("details", { class: `box ${name}-box` }, make("summary", {}, t(title)), body);
   const show = room(name, body, () => open(body));
   box.addEventListener("toggle", () => box.open && show());
-  place.prepend(box);
+  if (name === "lens") place.append(box);
+  else place.prepend(box);
+  return () => void (box.open && show());
 }
 
 /**
@@ -66,10 +127,10 @@ function room(name, panel, open) {
   let opened = null;
   return () => {
     if (!opened) {
-      panel.replaceChildren(make("p", { class: "lead", role: "status" }, "Opening…"));
+      panel.replaceChildren(make("p", { class: "lead", role: "status" }, t("Opening…")));
       opened = open();
       opened.then(
-        () => navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage(`keep ${name}`)),
+        () => keep(name),
         (error) => {
           opened = null; // the next visit tries again
           panel.replaceChildren();
@@ -79,6 +140,29 @@ function room(name, panel, open) {
     }
     opened.then((show) => show()).catch(() => {});
   };
+}
+
+/**
+ * Downloads of the text.
+ * @param {Session} session
+ */
+export function saveText(session) {
+  return files(async () => (await import("../files/save.js")).saveText(session));
+}
+
+/** @param {() => Promise<void>} open */
+async function files(open) {
+  try {
+    await open();
+    keep("files");
+  } catch (error) {
+    showFailure(error);
+  }
+}
+
+/** @param {string} name  of a room, the files of which the service worker is to keep from now on */
+export function keep(name) {
+  tellKeeper(`keep ${name}`);
 }
 
 /**

@@ -30,7 +30,7 @@ export const ALTERNATIVES = 10;
 const READ_BACK = 2000; // characters of a long text that are looked at one by one, unless all of it is asked for
 
 /**
- * Dispatches "settings", "model" (another one is chosen), "load" (progress, and its end), "writing" (begins or ends),
+ * Dispatches "settings", "model" (another one is chosen), "models" (there are others to choose), "load" (progress, and its end), "writing" (begins or ends),
  * "frame" (some tokens more), "reading" (progress of `read`), "view" (`flow`) and "failure" (its detail is the Error).
  */
 export class Session extends EventTarget {
@@ -49,6 +49,8 @@ export class Session extends EventTarget {
   summary = null;
   /** Whether line breaks that only wrap a paragraph are shown as spaces, where the model writes such. */
   flow = true;
+  /** Whether lines run from top to bottom, where the model's language may have it so. */
+  vertical = false;
   /** Whether a view wants to know every token that is written. */
   watched = false;
   /** @type {Known | null} */
@@ -101,12 +103,39 @@ export class Session extends EventTarget {
     this.#tell("view");
   }
 
+  /** @param {boolean} vertical */
+  turn(vertical) {
+    this.vertical = vertical;
+    this.#tell("view");
+  }
+
   /** @param {string} name */
   choose(name) {
     this.stop();
     this.name = name;
     this.#tell("model");
     void this.ensure(name).catch((error) => this.fail(error));
+  }
+
+  /**
+   * Add models of somebody's own to those of the page, and choose the first; it stays as it was where that cannot be
+   * started.
+   * @param {{entry: ModelEntry, file: Blob}[]} models
+   */
+  async open(models) {
+    for (const { entry, file } of models) {
+      for (let number = 2, { name } = entry; this.names.includes(entry.name); number++) entry.name = `${name} ${number}`;
+      this.engine.add(entry, file);
+    }
+    const [{ entry }] = models;
+    try {
+      await this.ensure(entry.name);
+    } catch (error) {
+      for (const { entry } of models) this.engine.remove(entry.name);
+      throw error;
+    }
+    this.#tell("models");
+    this.choose(entry.name);
   }
 
   /**

@@ -11,7 +11,9 @@
  * @property {number} presence_penalty
  * @property {number} frequency_penalty
  * @property {number} penalty_window  tokens; 0: all of the text
+ * @property {boolean} penalty_written_only
  * @property {number} dry_multiplier
+ * @property {number} dry_base
  * @property {number} dry_allowed_length
  * @property {string[]} favour  words
  * @property {number} favour_strength
@@ -26,7 +28,7 @@
 /**
  * @typedef {Object} Control
  * @property {"temperature" | "top_k" | "top_p" | "min_p" | "repetition_penalty" | "no_repeat_ngram_size" |
- *   "presence_penalty" | "frequency_penalty" | "penalty_window" | "dry_multiplier" | "dry_allowed_length" |
+ *   "presence_penalty" | "frequency_penalty" | "penalty_window" | "dry_multiplier" | "dry_base" | "dry_allowed_length" |
  *   "favour_strength"} name
  * @property {boolean} [further]  kept out of the way of who has just begun
  * @property {string} label
@@ -118,6 +120,17 @@ export const CONTROLS = [
     further: true,
   },
   {
+    name: "dry_base",
+    label: "Growth of DRY",
+    help: "How many times as much DRY takes for each further token that repeats.",
+    least: 1,
+    most: 4,
+    step: 0.05,
+    off: null,
+    allowed: (value) => value >= 1 && value <= 8,
+    further: true,
+  },
+  {
     name: "dry_allowed_length",
     label: "Runs that may repeat",
     help: "Tokens in a row that may come again before DRY minds.",
@@ -185,7 +198,9 @@ export const DEFAULTS = Object.freeze({
   presence_penalty: 0,
   frequency_penalty: 0,
   penalty_window: 0,
+  penalty_written_only: false,
   dry_multiplier: 0,
+  dry_base: 1.75,
   dry_allowed_length: 8,
   favour: [],
   favour_strength: 2,

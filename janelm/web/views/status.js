@@ -1,6 +1,7 @@
 /** Progress, speed, and the sentences that tell a reader what happens: on the screen and for screen readers. */
 
-import { find, make } from "./elements.js";
+import { data, find, make } from "./elements.js";
+import { t } from "./language.js";
 import { explain } from "./messages.js";
 import { count, duration, plural, size } from "./numbers.js";
 
@@ -30,13 +31,13 @@ export function showFailure(error, again) {
     find("notice").hidden = true;
     again?.();
   });
-  notify(make("strong", {}, title), ` ${advice} `, button, make("small", {}, detail));
+  notify(make("strong", {}, title), data(` ${t(advice)} `), button, make("small", {}, data(detail)));
 }
 
 /** @param {...(Node | string)} content  of the box above the text, until it is dismissed */
 export function notify(...content) {
   const box = find("notice");
-  const close = make("button", { type: "button", class: "quiet close", "aria-label": "Dismiss", textContent: "×" });
+  const close = make("button", { type: "button", class: "quiet close", "aria-label": t("Dismiss"), textContent: "×" });
   close.addEventListener("click", () => (box.hidden = true));
   box.replaceChildren(make("p", {}, ...content), close);
   box.hidden = false;
@@ -58,22 +59,25 @@ export function statusLine(session) {
       bar.value = loading.total ? loading.loaded / loading.total : 0;
       figures.textContent =
         loading.stage === "download"
-          ? `Loading: ${size(loading.loaded)} of ${size(loading.total)}`
-          : "Starting the model";
+          ? t("Loading: {done} of {total}", { done: size(loading.loaded), total: size(loading.total) })
+          : t("Starting the model");
     } else if (readingProgress && readingProgress.total > 400) {
-      figures.textContent = `Reading: ${count(readingProgress.done)} of ${plural(readingProgress.total, "token")}`;
+      figures.textContent = t("Reading: {done} of {total}", {
+        done: count(readingProgress.done),
+        total: plural(readingProgress.total, "token"),
+      });
     } else if (summary) {
       figures.textContent = figuresOf(summary.tokens, summary);
     } else if (frame) {
       figures.textContent = figuresOf(frame.written, frame);
-    } else figures.textContent = session.busy ? "Reading" : "";
+    } else figures.textContent = session.busy ? t("Reading") : "";
   };
   for (const name of ["load", "reading", "writing", "frame", "model"]) session.addEventListener(name, show);
 
   session.addEventListener("writing", () => {
-    if (session.busy) announce("Writing");
+    if (session.busy) announce(t("Writing"));
     else if (session.summary)
-      announce(`${ending(session.summary.reason)} ${plural(session.summary.tokens, "token")} written.`);
+      announce(t("{end} {tokens} written.", { end: ending(session.summary.reason), tokens: plural(session.summary.tokens, "token") }));
   });
   return line;
 }
@@ -87,15 +91,16 @@ function figuresOf(tokens, figures) {
 export function speed({ tokensPerSecond, millisecondsPerToken }) {
   if (!Number.isFinite(tokensPerSecond) || !tokensPerSecond) return "";
   const rate = tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : count(Math.round(tokensPerSecond));
-  return `${rate} tokens/s · ${millisecondsPerToken.toFixed(millisecondsPerToken < 10 ? 1 : 0)} ms per token`;
+  const milliseconds = millisecondsPerToken.toFixed(millisecondsPerToken < 10 ? 1 : 0);
+  return t("{rate} tokens/s · {milliseconds} ms per token", { rate, milliseconds });
 }
 
 /** @param {string} reason */
 export function ending(reason) {
-  if (reason === "stopped") return "Stopped.";
-  if (reason === "stop text") return "Ended at a stop text.";
-  if (reason === "end of document") return "The model ended its document here.";
-  return "Done.";
+  if (reason === "stopped") return t("Stopped.");
+  if (reason === "stop text") return t("Ended at a stop text.");
+  if (reason === "end of document") return t("The model ended its document here.");
+  return t("Done.");
 }
 
 /**
@@ -108,13 +113,17 @@ export function showFacts(session) {
     const loaded = session.loaded.get(model.name);
     const kind = model.name === model.kind ? "" : `${model.kind}, `;
     const parts = [
-      `${model.name}: ${kind}${(model.parameters / 1e6).toFixed(1)} million parameters, ${model.precision}`,
+      t("{model} {size} million parameters, {precision}", {
+        model: `${model.name}: ${kind}`.trim(),
+        size: (model.parameters / 1e6).toFixed(1),
+        precision: model.precision,
+      }),
     ];
     if (loaded && !model.served) {
-      const source = loaded.cached ? "from this device" : "over the network";
-      parts.push(`${size(loaded.bytes)} ${source}, ready in ${duration(loaded.milliseconds / 1000)}`);
+      const told = { bytes: size(loaded.bytes), time: duration(loaded.milliseconds / 1000) };
+      parts.push(t(loaded.cached ? "{bytes} from this device, ready in {time}" : "{bytes} over the network, ready in {time}", told));
     }
-    find("facts").textContent = `${parts.join(" · ")}. ${model.served ? SERVED : "Everything runs here; nothing you write leaves this device."}`;
+    find("facts").textContent = `${parts.join(" · ")}. ${t(model.served ? SERVED : "Everything runs here; nothing you write leaves this device.")}`;
   };
   for (const name of ["load", "model"]) session.addEventListener(name, show);
   show();

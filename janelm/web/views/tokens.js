@@ -1,7 +1,8 @@
 /** The text as the tokens that the model sees, each shaded, each open for a look at what else it might have been. */
 
-import { find, make } from "./elements.js";
+import { data, find, make } from "./elements.js";
 import { flowing } from "./flow.js";
+import { t } from "./language.js";
 import { percent } from "./numbers.js";
 
 /** @typedef {import("../engine/types.js").TokenInfo} TokenInfo */
@@ -13,7 +14,7 @@ import { percent } from "./numbers.js";
  * @param {string} text
  */
 export function visible(text) {
-  if (text === "") return "end of the text";
+  if (text === "") return t("end of the text");
   return text.replaceAll("\n", "↵").replaceAll("\t", "⇥").replace(/^ | $/g, "␣");
 }
 
@@ -25,12 +26,12 @@ export function nameOf(text) {
   const parts = visible(text)
     .split(/([␣↵⇥]+)/)
     .filter((part) => part !== "");
-  const marked = parts.map((part) => (/[␣↵⇥]/.test(part) ? make("i", { "aria-hidden": "true" }, part) : part));
+  const marked = parts.map((part) => (/[␣↵⇥]/.test(part) ? make("i", { "aria-hidden": "true" }, data(part)) : data(part)));
   return make(
     "span",
     { class: "name" },
     ...marked,
-    text.trim() ? null : make("span", { class: "unseen" }, spoken(text)),
+    text.trim() ? null : make("span", { class: "unseen" }, data(spoken(text))),
   );
 }
 
@@ -40,8 +41,8 @@ export function nameOf(text) {
  */
 export function spoken(text) {
   if (text.trim() !== "") return text.trim();
-  if (text === "") return "end of the text";
-  return text.includes("\n") ? "line break" : text.includes("\t") ? "tab" : "space";
+  if (text === "") return t("end of the text");
+  return t(text.includes("\n") ? "line break" : text.includes("\t") ? "tab" : "space");
 }
 
 /** Whether the text of an alternative can be put in: part of a character or the end of a text cannot. */
@@ -53,6 +54,7 @@ export function isWritable(/** @type {string} */ text) {
 export class Ribbon {
   #list = make("div", {
     class: "prose ribbon",
+    dir: "auto",
     role: "listbox",
     "aria-label": "Tokens of the text",
     "aria-orientation": "horizontal",
@@ -120,7 +122,7 @@ export class Ribbon {
       const option = make("span", { class: "token", role: "option", tabIndex: -1, "aria-selected": "false" });
       option.dataset.place = String(this.#shown);
       option.style.setProperty("--bits", String(Math.min(bits, 12)));
-      option.setAttribute("aria-label", `${spoken(text)}, ${bits.toFixed(1)} bits`);
+      option.setAttribute("aria-label", t("{word}, {bits} bits", { word: spoken(text), bits: bits.toFixed(1) }));
       if (text.includes("\n")) option.append(make("i", {}, "↵"));
       option.append(page.slice(start, end));
       news.append(option);
@@ -134,14 +136,16 @@ export class Ribbon {
 
   /**
    * Shade by something else than surprise.
-   * @param {Map<number, number> | null} weights  by where a token starts, from 0 to 1; null: by surprise again
+   * @param {Map<number, number> | null} weights  by where a token starts, from 0 to 1; null: by surprise again; below 0 it is cool
    */
   shade(weights) {
     this.#list.classList.toggle("weighted", weights !== null);
     if (!weights || !this.#known) return;
     for (const option of this.#options()) {
       const { start } = this.#known.tokens[Number(option.dataset.place)];
-      option.style.setProperty("--weight", String(weights.get(start) ?? 0));
+      const weight = weights.get(start) ?? 0;
+      option.style.setProperty("--weight", String(Math.abs(weight)));
+      option.style.setProperty("--tone", weight < 0 ? "var(--cool)" : "var(--accent)");
     }
   }
 
@@ -200,8 +204,8 @@ export class Ribbon {
   #fill(option) {
     const info = this.#token(option);
     const text = this.#known?.text.slice(info.start, info.end) ?? "";
-    const said = `${info.bits.toFixed(1)} bits: the model gave it ${percent(2 ** -info.bits)}`;
-    this.#card.setAttribute("aria-label", `Instead of ${spoken(text)}`);
+    const said = t("{bits} bits: the model gave it {share}", { bits: info.bits.toFixed(1), share: percent(2 ** -info.bits) });
+    this.#card.setAttribute("aria-label", t("Instead of {word}", { word: spoken(text) }));
     const rows = info.top.map((alternative) => {
       const own = alternative.token === info.token;
       const row = make(

@@ -1,6 +1,8 @@
 /** The buttons at hand while one writes: write, stop, again, back and forth, keep and share. */
 
-import { find, icon, make } from "./elements.js";
+import { data, find, icon, make } from "./elements.js";
+import { t } from "./language.js";
+import { saveText } from "./rooms.js";
 import { announce, statusLine } from "./status.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -28,14 +30,14 @@ export function toolbar(session) {
   const undo = button("undo", "Undo", "Ctrl+Z", () => notebook.undo());
   const redo = button("redo", "Redo", "Ctrl+Shift+Z", () => notebook.redo());
   const link = button("link", "Copy link", "A link that writes this text again", () => copyLink(session));
-  const save = button("save", "Save", "Download the text as a .txt file", () => download(session));
+  const save = button("save", "Save", "Download the text: .txt, .md, .docx or .epub", () => saveText(session));
   for (const one of [undo, redo]) one.classList.add("narrow");
   for (const one of [link, save]) one.classList.add("wide");
   step.classList.add("step");
   for (const one of [step, retry, undo, redo, link, save]) one.classList.add("quiet");
   const group = make(
     "div",
-    { class: "buttons", role: "group", "aria-label": "Writing" },
+    { class: "buttons", role: "group", "aria-label": t("Writing") },
     write,
     step,
     retry,
@@ -52,8 +54,8 @@ export function toolbar(session) {
     const next = busy ? ["stop", "Stop"] : ["write", notebook.origin ? "Continue" : "Write"];
     if (next[1] !== label) {
       [face, label] = next;
-      write.replaceChildren(icon(ICONS[/** @type {"stop" | "write"} */ (face)]), make("span", {}, label));
-      write.title = busy ? "Esc" : "Ctrl+Enter";
+      write.replaceChildren(icon(ICONS[/** @type {"stop" | "write"} */ (face)]), make("span", {}, t(label)));
+      write.title = busy ? "Esc" : t("Ctrl+Enter");
     }
     allow(step, !busy);
     allow(retry, !busy && notebook.origin !== null);
@@ -68,7 +70,7 @@ export function toolbar(session) {
 
 /** @type {(face: keyof typeof ICONS, label: string, title: string, action: () => unknown) => HTMLButtonElement} */
 function button(face, label, title, action) {
-  const one = make("button", { type: "button", title }, icon(ICONS[face]), make("span", {}, label));
+  const one = make("button", { type: "button", title }, icon(ICONS[face]), make("span", {}, t(label)));
   one.addEventListener("click", () => one.getAttribute("aria-disabled") === "true" || action());
   return one;
 }
@@ -88,24 +90,16 @@ async function copyLink(session) {
   history.replaceState(null, "", address);
   try {
     await navigator.clipboard.writeText(address);
-    flash("Link copied");
+    flash(t("Link copied"));
   } catch {
-    flash("The link is in the address bar");
+    flash(t("The link is in the address bar"));
   }
 }
 
 /** @param {string} sentence  shown for a moment, and said */
 function flash(sentence) {
   announce(sentence);
-  const note = make("div", { class: "flash", "aria-hidden": "true" }, sentence);
+  const note = make("div", { class: "flash", "aria-hidden": "true" }, data(sentence));
   find("toolbar").append(note);
   setTimeout(() => note.remove(), 2000);
-}
-
-/** @param {Session} session */
-function download(session) {
-  const file = new Blob([session.notebook.text], { type: "text/plain;charset=utf-8" });
-  const address = URL.createObjectURL(file);
-  make("a", { href: address, download: `${session.name}.txt` }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

@@ -2,6 +2,7 @@
 
 import { debounced, find, make, paced } from "./elements.js";
 import { edited, flowing } from "./flow.js";
+import { t } from "./language.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
@@ -50,6 +51,10 @@ export function writeView(session) {
   const showSometimes = paced(show);
   notebook.addEventListener("change", () => (session.busy ? showSometimes() : show()));
   session.addEventListener("view", show);
+  session.addEventListener("view", () => {
+    area.style.height = "";
+    grow(area);
+  });
   session.addEventListener("model", show);
   session.addEventListener("writing", () => {
     area.readOnly = session.busy;
@@ -65,14 +70,16 @@ export function writeView(session) {
     const letters = session.engine.unknownCharacters(session.name, notebook.text);
     unknown.hidden = !letters.length;
     unknown.textContent =
-      `${session.name} never saw ${letters.slice(0, 12).join(" ")} in its text, and reads each as an unknown ` +
-      "sign.";
+      t("{name} never saw {letters} in its text, and reads each as an unknown sign.", {
+        name: session.name,
+        letters: letters.slice(0, 12).join(" "),
+      });
   });
   notebook.addEventListener("change", () => session.busy || checkLetters());
   session.addEventListener("model", checkLetters);
 
   // A text area is printed as one box that ends with the first sheet of paper; a paragraph goes on to the next.
-  const copy = make("p", { class: "prose print" });
+  const copy = make("p", { class: "prose print", dir: "auto" });
   area.after(copy);
   addEventListener("beforeprint", () => (copy.textContent = area.value));
   addEventListener("afterprint", () => (copy.textContent = ""));
@@ -88,7 +95,7 @@ const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 
 /** @param {HTMLTextAreaElement} area  made as high as its text, once it is shown */
 function grow(area) {
-  if (GROWS_BY_ITSELF || !area.offsetParent) return;
+  if (GROWS_BY_ITSELF || !area.offsetParent || document.body.dataset.vertical) return;
   const top = scrollY; // which the page loses while it is shorter
   area.style.height = "auto";
   area.style.height = `${area.scrollHeight}px`;
