@@ -91,9 +91,17 @@ def write_site(
     kinds = [run.config().model.kind for run in runs if run.name not in options.served]
     options = with_runtime(options, kinds, say)
     vendor = {} if options.cdn else _vendor(options, say)
-    more = {"language": options.language, "adapters": options.runtime == "native", "softmax": options.softmax}
     models = [
-        make_model(run, options.precision, options.prompt, say, served=run.name in options.served, **more)
+        make_model(
+            run,
+            options.precision,
+            options.prompt,
+            say,
+            options.language,
+            served=run.name in options.served,
+            adapters=options.runtime == "native",
+            softmax=options.softmax,
+        )
         for run in runs
     ]
     replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say, options.copied)))
