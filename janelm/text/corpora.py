@@ -50,6 +50,9 @@ def load_sources(names: tuple[str, ...], options: DataConfig | None = None) -> l
             sources += read_folder(path, options)
         else:
             sources += read_file(path, options)
+    for source in sources:
+        if source.documents is None and (options.author or options.speakers):
+            source.report.append("is not made of messages, so that --author and --speakers do nothing here")
     return [tidied(source, options) for source in sources]
 
 

@@ -107,8 +107,6 @@ def _source(file: File, reader: str, reading: Reading) -> Source:
     else:
         text, more = (reading.text, []) if reading.clean else clean(reading.text, normal)
         said += [line for line in more if line not in said]
-        if file.options.author or file.options.speakers:
-            said.append("is not made of messages, so that --author and --speakers do nothing here")
     if len(text) >= BLANK and reader == PLAIN.name and text.isspace():
         said.append("has nothing but white space")
     elif not text.strip():

@@ -110,7 +110,8 @@ def test_a_book_with_a_few_dates_is_no_chat():
 
 def test_an_author_who_is_asked_for_where_nobody_speaks_is_no_silent_wish():
     """A chat that was not known as one used to be trained on as a whole, without a word."""
-    read = source("book.txt", "It rained.\n" * 30, author=("Ann",))
+    Path("book.txt").write_text("It rained.\n" * 30)
+    (read,) = load_sources(("book.txt",), DataConfig(author=("Ann",)))
     assert read.reader == "plain" and "--author and --speakers do nothing here" in read.report[-1]
 
 
