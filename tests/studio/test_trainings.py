@@ -219,11 +219,8 @@ def test_a_run_is_taken_along_and_in_again_by_the_page(studio_client):
     taken = studio_client.get("/studio/zip/lstm")
     assert taken.headers["content-disposition"].endswith('"lstm.zip"')
     assert studio_client.put("/studio/import/again", content=taken.content).status_code == 200
-    assert {row["name"] for row in studio_client.get("/studio/state").json()["runs"]} == {
-        "transformer",
-        "lstm",
-        "again",
-    }
+    rows = studio_client.get("/studio/state").json()["runs"]
+    assert {row["name"] for row in rows} == {"transformer", "lstm", "again"}
     answer = studio_client.get("/studio/zip/nothing")
     assert answer.status_code == 400 and "no run called" in answer.json()["error"]["message"]
 
