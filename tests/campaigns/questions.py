@@ -97,7 +97,12 @@ async def many(address: str, count: int, seed: int) -> Counter[str]:
         rng = random.Random(f"{seed} {number}")
         async with httpx.AsyncClient(base_url=address, timeout=300) as client:
             while next(left) < count:
-                found[await ask(client, rng)] += 1
+                began = time.perf_counter()
+                try:
+                    found[await ask(client, rng)] += 1
+                except httpx.TransportError as error:
+                    seconds = time.perf_counter() - began
+                    found[f"wrong ({type(error).__name__} after {seconds:.1f} s)"] += 1
 
     await asyncio.gather(*(one(number) for number in range(CLIENTS)))
     return found

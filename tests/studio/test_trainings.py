@@ -215,6 +215,16 @@ def test_the_table_renames_notes_and_writes_with_the_new_name(studio_client):
     assert found["settings"]["model.kind"] == ["transformer", "lstm"] and found["unfair"]
 
 
+def test_a_run_is_taken_along_and_in_again_by_the_page(studio_client):
+    taken = studio_client.get("/studio/zip/lstm")
+    assert taken.headers["content-disposition"].endswith('"lstm.zip"')
+    assert studio_client.put("/studio/import/again", content=taken.content).status_code == 200
+    rows = studio_client.get("/studio/state").json()["runs"]
+    assert {row["name"] for row in rows} == {"transformer", "lstm", "again"}
+    answer = studio_client.get("/studio/zip/nothing")
+    assert answer.status_code == 400 and "no run called" in answer.json()["error"]["message"]
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(studio_client, tmp_path):
     def parts():
         yield b"x" * 1000
