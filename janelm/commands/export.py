@@ -47,7 +47,7 @@ class ExportOptions:
     prompt: str | None = None
     """Start of the example text; by default the first words of a paragraph that the model never saw."""
     cdn: bool = False
-    """Leave third-party code to a public CDN, pinned by hash, instead of putting it into the folder."""
+    """Leave third-party code to a public CDN, pinned by hash."""
     read: Literal["auto", "text", "figures", "none"] = "auto"
     """What the room Read shows: the text itself, figures, or nothing; by default the text itself
     only of austen or bible."""
@@ -55,7 +55,7 @@ class ExportOptions:
     """What runs the models in the browser: the page's own step, or ONNX Runtime, which is larger
     and runs all models."""
     softmax: bool = False
-    """The ONNX files also give probabilities, as an output beside the logits, for programs of your own."""
+    """The ONNX files also give probabilities."""
     workflow: bool = False
     """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
 

@@ -224,8 +224,16 @@ class Run:
 
     def base(self) -> Run | None:
         """The run that this one is an adapter for; None where it has weights of its own. Raises JaneLMError where there
-        is none any more."""
-        return find_run(str(self.config().training.ancestor)) if (self.folder / ADAPTER).exists() else None
+        is none any more, or this one goes back to itself."""
+        chain: list[Run] = [self]
+        while (chain[-1].folder / ADAPTER).exists():
+            below = find_run(str(chain[-1].config().training.ancestor))
+            if below.folder.resolve() in [run.folder.resolve() for run in chain]:
+                raise JaneLMError(
+                    f"{self.folder} is an adapter that goes back to {below.name} again and again: restore it"
+                )
+            chain.append(below)
+        return chain[1] if len(chain) > 1 else None
 
     def adapter(self) -> Pairs:
         """What `write_adapter` wrote. Raises JaneLMError where it is damaged."""
