@@ -148,8 +148,14 @@ class Run:
 
     def config(self) -> RunConfig:
         """All settings. Raises JaneLMError where they are missing, damaged, or make no sense."""
+        values = self.read_json("config.json")
+        if "model_type" in values:
+            raise JaneLMError(
+                f"{self.folder} is a folder for transformers, and not a run: go on from it with --from, or open it "
+                "with janelm.load_gpt2"
+            )
         try:
-            return RunConfig.from_json(self.read_json("config.json"), self.folder / CODE)
+            return RunConfig.from_json(values, self.folder / CODE)
         except UsageError as error:  # of nobody's flags
             raise JaneLMError(f"{self.folder / 'config.json'} is damaged ({error}): train the model again") from error
 
