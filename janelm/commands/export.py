@@ -47,7 +47,7 @@ class ExportOptions:
     prompt: str | None = None
     """Start of the example text; by default the first words of a paragraph that the model never saw."""
     cdn: bool = False
-    """Leave third-party code to a public CDN, pinned by hash, instead of putting it into the folder."""
+    """Leave third-party code to a public CDN, pinned by hash."""
     read: Literal["auto", "text", "figures", "none"] = "auto"
     """What the room Read shows: the text itself, figures, or nothing; by default the text itself
     only of austen or bible."""
@@ -60,7 +60,7 @@ class ExportOptions:
     served: tuple[str, ...] = ()
     """Names of runs that stay with the studio, which steps them for a page that it shows itself."""
     softmax: bool = False
-    """The ONNX files also give probabilities, as an output beside the logits, for programs of your own."""
+    """The ONNX files also give probabilities."""
     language: str | None = None
     """Language that the models write, a code such as fr or pt-BR; by default guessed from the letters
     and, of Latin ones, English alone."""

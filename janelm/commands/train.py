@@ -62,7 +62,7 @@ class Choice:
     architecture: Architecture = "transformer"
     """Which one to train; or my_file.py:MyModel, a class of your own."""
     tokenization: Literal["character", "tiktoken", "word"] = "character"
-    """Tokens are characters, byte pairs encoded by tiktoken, or words with characters for the rare ones."""
+    """Tokens: characters, byte pairs, or words (rare ones by characters)."""
     preset: PresetName | None = None
     """Size of the model and of its training; by default the one that suits the budget."""
 

@@ -136,9 +136,9 @@ def _model_and_engine(options: WriteOptions) -> tuple[LoadedRun, Engine]:
         run = sample.load(device=options.device)
     else:
         found = find_run(name)
+        run = found.load(device=options.device)
         if not found.learned():
             say(f"{found.folder} has learned nothing yet: what it writes is noise. Go on with its training by --resume")
-        run = found.load(device=options.device)
     engine = choose_engine(run, options.engine, options.precision, say, options.num_samples)
     run.release_weights()
     return run, engine

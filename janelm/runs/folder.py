@@ -148,8 +148,14 @@ class Run:
 
     def config(self) -> RunConfig:
         """All settings. Raises JaneLMError where they are missing, damaged, or make no sense."""
+        values = self.read_json("config.json")
+        if "model_type" in values:
+            raise JaneLMError(
+                f"{self.folder} is a folder for transformers, and not a run: go on from it with --from, or open it "
+                "with janelm.load_gpt2"
+            )
         try:
-            return RunConfig.from_json(self.read_json("config.json"), self.folder / CODE)
+            return RunConfig.from_json(values, self.folder / CODE)
         except UsageError as error:  # of nobody's flags
             raise JaneLMError(f"{self.folder / 'config.json'} is damaged ({error}): train the model again") from error
 
@@ -224,8 +230,16 @@ class Run:
 
     def base(self) -> Run | None:
         """The run that this one is an adapter for; None where it has weights of its own. Raises JaneLMError where there
-        is none any more."""
-        return find_run(str(self.config().training.ancestor)) if (self.folder / ADAPTER).exists() else None
+        is none any more, or this one goes back to itself."""
+        chain: list[Run] = [self]
+        while (chain[-1].folder / ADAPTER).exists():
+            below = find_run(str(chain[-1].config().training.ancestor))
+            if below.folder.resolve() in [run.folder.resolve() for run in chain]:
+                raise JaneLMError(
+                    f"{self.folder} is an adapter that goes back to {below.name} again and again: restore it"
+                )
+            chain.append(below)
+        return chain[1] if len(chain) > 1 else None
 
     def adapter(self) -> Pairs:
         """What `write_adapter` wrote. Raises JaneLMError where it is damaged."""

@@ -148,6 +148,14 @@ def test_the_command_writes_a_folder_with_a_card_and_replaces_only_its_own(train
     assert Path("models/mine/config.json").read_bytes() == before
 
 
+def test_such_a_folder_where_a_run_is_asked_for_is_one_sentence():
+    """It was called a run that has learned nothing yet, whose config lacks its model."""
+    Path("theirs").mkdir()
+    Path("theirs/config.json").write_text('{"model_type": "nanochat"}')
+    with pytest.raises(JaneLMError, match="is a folder for transformers, and not a run"):
+        load_run("theirs")
+
+
 def test_options_of_the_page_and_several_runs_are_refused(capsys):
     assert main(["export", "a", "b", "--format", "huggingface", "--title", "T"]) == 2
     said = capsys.readouterr().err

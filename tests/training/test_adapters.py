@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from small import TRAINING, quiet, write_text
 
 from janelm.architectures import build_model
@@ -81,6 +81,33 @@ def test_an_adapter_for_another_base_is_one_sentence(old, shape):
 def test_a_damaged_adapter_is_one_sentence(old, shape):
     path = adapt(shape).run.folder / "adapter.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(JaneLMError, match=r"adapter\.safetensors is damaged"):
+        find_run("models/mine").load()
+
+
+def test_adapters_that_go_back_to_each_other_are_one_sentence(old, shape):
+    """Loading one would never end."""
+    adapt(shape, "first")
+    adapt(shape, "second", ancestor="models/first")
+    path = Path("models/first/config.json")
+    path.write_text(path.read_text().replace('"models/old"', '"models/second"'))
+    for name in ("first", "second"):
+        with pytest.raises(JaneLMError, match=r"goes back to .* again and again"):
+            find_run(f"models/{name}").load()
+
+
+@pytest.mark.parametrize("change", ["more", "shape", "names"])
+def test_an_adapter_of_other_arrays_is_one_sentence(old, shape, change):
+    path = adapt(shape).run.folder / "adapter.safetensors"
+    parts = load_file(path)
+    name = next(name for name in parts if name.endswith(".up"))
+    if change == "more":
+        parts["elsewhere.up"] = parts["elsewhere.down"] = parts[name]
+    elif change == "shape":
+        parts[name] = parts[name][:-1]
+    else:
+        parts["other"] = parts.pop(name)
+    save_file(parts, path)
     with pytest.raises(JaneLMError, match=r"adapter\.safetensors is damaged"):
         find_run("models/mine").load()
 
