@@ -35,7 +35,7 @@ class ExportOptions:
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Folders of runs, or their names under ./models; the page starts with the first."""
     output: Path | None = None
-    """The folder to write, by default site; an earlier export there is replaced."""
+    """The folder to write or replace, by default site."""
     format: Literal["page", "huggingface", "gguf"] = "page"
     """A web page; or one model as a folder for transformers, or as a GGUF for llama.cpp and
     Ollama."""
@@ -45,31 +45,29 @@ class ExportOptions:
     title: str | None = None
     """Title of the page; by default it names the models."""
     prompt: str | None = None
-    """Start of the example text; by default the first words of a paragraph that the model never saw."""
+    """Start of the example; by default words it never saw."""
     cdn: bool = False
     """Leave third-party code to a public CDN, pinned by hash."""
     read: Literal["auto", "text", "figures", "none"] = "auto"
-    """What the room Read shows: the text itself, figures, or nothing; by default the text itself
-    only of austen or bible."""
+    """The text, figures or nothing in the room Read; by
+    default the text only of austen or bible."""
     copied: bool = False
-    """Also an index by which the page lights up what the model copies word for word: up to 2.6 MB,
-    and a patient reader can recover the training text from it."""
+    """Light up what is copied; the text can be had from it."""
     runtime: Literal["native", "onnxruntime"] = "native"
     """What runs the models in the browser: the page's own step, or ONNX Runtime, which is larger
     and runs all models."""
     served: tuple[str, ...] = ()
-    """Names of runs that stay with the studio, which steps them for a page that it shows itself."""
+    """Runs that the studio steps for a page of its own."""
     softmax: bool = False
     """The ONNX files also give probabilities."""
     language: str | None = None
-    """Language that the models write, a code such as fr or pt-BR; by default guessed from the letters
-    and, of Latin ones, English alone."""
+    """Language they write (fr, pt-BR); by default guessed."""
     address: str | None = None
-    """Where the page will be, for the card that is shown of a link to it: https://..."""
+    """Where the page will be, for share cards: https://..."""
     embed: bool = False
-    """Also print the lines of HTML that show the page in a blog; it needs --address."""
+    """Also print HTML for a blog; it needs --address."""
     workflow: bool = False
-    """Also write .github/workflows/pages.yml here, which publishes the folder on GitHub Pages."""
+    """Also write .github/workflows/pages.yml, to publish."""
 
     def problems(self) -> list[str]:
         if not self.runs:

@@ -19,17 +19,13 @@
 import { asEngineError, EngineError, withoutWebAssembly } from "./errors.js";
 import { compileRuntime, fetchModel, forgetOthers, readOpened, tellKeeper, wasmOf } from "./loader.js";
 import { Sampler } from "./sampler.js";
+import { startWorker } from "./starting.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
-
-/**
- * @typedef {Pick<Worker, "postMessage" | "terminate" | "onmessage"> & {onerror: ((event: any) => void) | null}} Desk
- */
 
 /**
  * @template T
  * @typedef {T extends any ? Omit<T, "id"> : never} WithoutId  of each type in a union
  */
-
 /**
  * @typedef {object} StartingRuntime
  * @property {Promise<void>} compiled
@@ -49,7 +45,7 @@ import { tokenizerFromJSON } from "./tokenizer.js";
 export class Engine {
   #manifest;
   #base;
-  /** @type {Desk | null} */
+  /** @type {import("./starting.js").Desk | null} */
   #worker = null;
   /** @type {StartingRuntime | null} */
   #runtime = null;
@@ -415,16 +411,4 @@ export class Engine {
     }
     return tokenizer;
   }
-}
-
-/**
- * The worker or, in a sandboxed frame, which may have none since it has no origin, its script in the page itself.
- * @returns {Desk}
- */
-function startWorker() {
-  if (self.origin !== "null") return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  const { port1, port2 } = new MessageChannel();
-  const desk = /** @type {Desk} */ (/** @type {any} */ (Object.assign(port1, { onerror: null, terminate: () => port1.close() })));
-  import("./worker.js").then(({ serve }) => serve(port2)).catch((error) => desk.onerror?.(error));
-  return desk;
 }
