@@ -60,8 +60,8 @@ export function neighboursView(reader, session) {
       "neighbours-map-of",
       "Near each other",
       "People and common words of the text, each where the model's idea of it is: the mean of what it expects where the word stands, and of " +
-        "what it has understood once it has read it. Its token vectors say too little: by them fewer than half of the neighbours of " +
-        "Austen's main characters are people, by these nearly all. Press a point to follow it.",
+        "what it has understood once it has read it. The vectors of its tokens say too little: by them a third of the neighbours of " +
+        "Austen's main characters are no people, by these one in fifty. Press a point to follow it.",
       make("div", { class: "buttons" }, models.element, drawn.element, by.element, turn),
       drawing.element,
       legend,
