@@ -43,7 +43,7 @@ export function neighboursView(reader, session) {
   const turn = make("button", { type: "button" }, "Turn");
   const legend = make("ul", { class: "legend", "aria-label": "Colours" });
   const lists = make("div", { class: "near-lists" });
-  const problem = make("p", { class: "help problem", role: "status" });
+  const problem = make("p", { class: "help unplaced", role: "status" });
   const input = make("input", { id: "neighbours-word", type: "text", autocomplete: "off", spellcheck: false, placeholder: "any word" });
   const form = make("form", { class: "follow" }, make("label", { htmlFor: "neighbours-word" }, "Place"), input, make("button", { type: "submit" }, "Place"));
   const about = make("p", { class: "help" });
