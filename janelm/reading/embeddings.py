@@ -1,7 +1,7 @@
 """Vectors of the words and names of a text, by what a model makes of them, and which are near which.
 
 The token vectors of a small model say little of words, which are several tokens each: of the ten nearest neighbours
-of a main character of Austen's, fewer than half are people. So a word is what the model makes of it where it stands:
+of Austen's main characters, a third are no people. So a word is what the model makes of it where it stands:
 the mean, over places in the text, of what the model has read its last token to (the features that its head reads), and
 beside it of the same before its first token, which is what it expected there. Both are taken from their means and
 scaled to the same size, so that each has half a say. docs/reading.md has the figures.
@@ -26,6 +26,7 @@ MOST_TOKENS, LEAST_TOKENS, WORK = 64_000, 8_000, 3e11  # tokens that are read; o
 LEAST = 3  # places that an entry was read in
 KEPT = 64  # numbers of a vector
 MAPPED = 700  # entries that the map of neighbours is made of
+KINDS = ("person", "name", "word")  # in the order of the entries
 MOST_PIECES = 4_000  # tokens that words unknown to the text are made of
 AT_ONCE, NEAR = 16, 10
 
@@ -37,7 +38,7 @@ class Embedding:
     """Shapes: N entries, K numbers of a vector, P pieces, Q entries that are on the map."""
 
     entries: list[Entry]
-    """People first, then words, each kind by how often."""
+    """People, other names, words; each kind by how often."""
     contexts: np.ndarray
     """In how many places each was read, (N,)."""
     vectors: np.ndarray
@@ -94,7 +95,9 @@ def embed(
     entries, tokens = read_means(
         passages, features or _features(run), len(occurrences.entries), run.tokenizer.vocab_size
     )
-    kept = np.flatnonzero(entries.counts >= LEAST)
+    kinds = np.array([KINDS.index(entry.kind) for entry in occurrences.entries], np.int64)
+    kept = np.argsort(kinds, kind="stable")
+    kept = kept[entries.counts[kept] >= LEAST]
     pieces = np.argsort(-tokens.counts, kind="stable")[:MOST_PIECES]
     pieces = np.sort(pieces[tokens.counts[pieces] > 0])
     before, pieces_before = standardised(entries.before[kept], tokens.before[pieces])

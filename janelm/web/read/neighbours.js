@@ -43,7 +43,7 @@ export function neighboursView(reader, session) {
   const turn = make("button", { type: "button" }, "Turn");
   const legend = make("ul", { class: "legend", "aria-label": "Colours" });
   const lists = make("div", { class: "near-lists" });
-  const problem = make("p", { class: "help problem", role: "status" });
+  const problem = make("p", { class: "help unplaced", role: "status" });
   const input = make("input", { id: "neighbours-word", type: "text", autocomplete: "off", spellcheck: false, placeholder: "any word" });
   const form = make("form", { class: "follow" }, make("label", { htmlFor: "neighbours-word" }, "Place"), input, make("button", { type: "submit" }, "Place"));
   const about = make("p", { class: "help" });
@@ -60,8 +60,8 @@ export function neighboursView(reader, session) {
       "neighbours-map-of",
       "Near each other",
       "People and common words of the text, each where the model's idea of it is: the mean of what it expects where the word stands, and of " +
-        "what it has understood once it has read it. Its token vectors say too little: by them fewer than half of the neighbours of " +
-        "Austen's main characters are people, by these nearly all. Press a point to follow it.",
+        "what it has understood once it has read it. The vectors of its tokens say too little: by them a third of the neighbours of " +
+        "Austen's main characters are no people, by these one in fifty. Press a point to follow it.",
       make("div", { class: "buttons" }, models.element, drawn.element, by.element, turn),
       drawing.element,
       legend,
