@@ -40,8 +40,8 @@ class ExportOptions:
     """A web page; or one model as a folder for transformers, or as a GGUF for llama.cpp and
     Ollama."""
     precision: Literal["int6-weights", "int8-weights", "int8", "fp16", "fp32"] | None = None
-    """int6-weights and int8-weights are a quarter of the size and compute as fp32 does, fp16 is
-    half; int8 also multiplies in int8. By default int6-weights on a page, else fp32."""
+    """int6-weights and int8-weights compute as fp32 does, int8 in
+    int8. By default int6-weights on a page, else fp32."""
     title: str | None = None
     """Title of the page; by default it names the models."""
     prompt: str | None = None
