@@ -74,8 +74,8 @@ def make_model(
     softmax: bool = False,
 ) -> SiteModel:
     """Export, shrink, measure and describe the model of `run`, which writes in a language, guessed where it is None;
-    or, if it is `served`, describe it as one that a server runs at full precision. With `adapters`, one that is an adapter
-    is its base's file and a small one; with `softmax`, the file has probabilities as a further output.
+    or, if it is `served`, describe it as one that a server runs at full precision. With `adapters`, one that is an
+    adapter is its base's file and a small one; with `softmax`, the file has probabilities as a further output.
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
