@@ -113,3 +113,8 @@ def test_serving():
 def test_neighbours():
     printed = run("neighbours", "--tokens", "6000", "--models", "lstm")
     assert has_figures(printed, "lstm, chance", "lstm, token vectors", "lstm, layer last, both", "lstm, pieces")
+
+
+@pytest.mark.needs("novels")
+def test_reading():
+    assert has_figures(run("reading", "--copies", "1"), "read", "pack", "index of copied passages", "text of")
