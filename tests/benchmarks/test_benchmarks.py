@@ -116,5 +116,5 @@ def test_neighbours():
 
 
 @pytest.mark.needs("novels")
-def test_reading():
-    assert has_figures(run("reading", "--copies", "1"), "read", "pack", "index of copied passages", "text of")
+def test_long_texts():
+    assert has_figures(run("long_texts", "--copies", "1"), "read", "pack", "index of copied passages", "text of")

@@ -1,4 +1,4 @@
-"""What the room Read costs of a long text: python tests/benchmarks/reading.py [--copies 10]
+"""What the room Read costs of a long text: python tests/benchmarks/long_texts.py [--copies 10]
 
 The text is Austen's novels so many times, two fifths of the small words of each copy exchanged for others of hers, so
 that no passage comes again. Prints seconds of the processor, the peak of memory so far, and the size of each file.
