@@ -185,7 +185,8 @@ def _is_person(text: str, group: list[_Mention]) -> bool:
     speaks = acts = placed = 0
     for mention in group:
         before = text[max(0, mention.place - 30) : mention.place].split()[-1:]
-        after = regex.sub(r"^[,.;:\"”’s]+", "", text[mention.place + len(mention.form) :][:40]).split()[:NEAR]
+        end = mention.place + len(mention.form)
+        after = regex.sub(r"^[,.;:\"”’s]+", "", text[end : end + 40]).split()[:NEAR]
         speaks += bool({*before, *after} & SPEAKS)
         acts += bool(set(after[:1]) & ACTS)
         placed += bool(set(before) & BEFORE_PLACES)

@@ -133,3 +133,8 @@ def test_serving():
 def test_neighbours():
     printed = run("neighbours", "--tokens", "6000", "--models", "lstm")
     assert has_figures(printed, "lstm, chance", "lstm, token vectors", "lstm, layer last, both", "lstm, pieces")
+
+
+@pytest.mark.needs("novels")
+def test_long_texts():
+    assert has_figures(run("long_texts", "--copies", "1"), "read", "pack", "index of copied passages", "text of")
