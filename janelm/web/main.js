@@ -5,7 +5,6 @@ import { controls } from "./views/controls.js";
 import { restoreDraft } from "./views/draft.js";
 import { data, find } from "./views/elements.js";
 import { playExample, removeExample } from "./views/example.js";
-import { inspectView } from "./views/inspect.js";
 import { shortcuts } from "./views/keyboard.js";
 import { chooseLanguage, t } from "./views/language.js";
 import { modelMenu, themeButton, titleMenu } from "./views/masthead.js";
@@ -43,7 +42,7 @@ async function start() {
   /** @type {Record<string, () => void>} */
   const shown = {
     "panel-write": showText,
-    "panel-inspect": inspectView(session),
+    "panel-inspect": later.inspect,
     "panel-compare": later.compare,
     "panel-about": later.about,
     "panel-read": readRoom(session),

@@ -125,7 +125,7 @@ def test_site(text):
 
 def test_serving():
     assert has_figures(
-        run("serving", "--smallest"), "janelm api, 1 streams:", "64 streams:", "memory:", "at 16 streams"
+        run("serving", "--smallest"), "janelm api, 1 streams:", "janelm api, 64 streams:", "memory:", "at 16 streams"
     )
 
 

@@ -4,6 +4,7 @@ import { EngineError } from "../engine/errors.js";
 import { tellKeeper } from "../engine/loader.js";
 import { find, make } from "./elements.js";
 import { t } from "./language.js";
+import { sayLanguage } from "./script.js";
 import { showFailure } from "./status.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -32,14 +33,22 @@ export function learningRoom(session, place) {
 }
 
 /**
- * Compare and About, which few visitors open first.
+ * Look inside, Compare and About, which few visitors open first.
  * @param {Session} session
- * @returns {Record<"compare" | "about", () => void>}  each to be called when its panel is shown
+ * @returns {Record<"inspect" | "compare" | "about", () => void>}  each to be called when its panel is shown
  */
 export function laterViews(session) {
+  /** @type {(panel: string, open: () => Promise<() => void>) => () => void} */
+  const view = (panel, open) =>
+    room("", find(panel), async () => {
+      const show = await open();
+      sayLanguage(session);
+      return show;
+    });
   return {
-    compare: room("", find("panel-compare"), async () => (await import("./compare.js")).compareView(session)),
-    about: room("", find("panel-about"), async () => (await import("./about.js")).aboutView(session)),
+    inspect: view("panel-inspect", async () => (await import("./inspect.js")).inspectView(session)),
+    compare: view("panel-compare", async () => (await import("./compare.js")).compareView(session)),
+    about: view("panel-about", async () => (await import("./about.js")).aboutView(session)),
   };
 }
 

@@ -18,16 +18,23 @@ export function verticalOf(language) {
 }
 
 /**
+ * Let all texts that are there say the model's language.
+ * @param {Session} session
+ */
+export function sayLanguage(session) {
+  for (const one of document.querySelectorAll("#text, #example, .ribbon, .prose.print")) {
+    /** @type {HTMLElement} */ (one).lang = session.model.language ?? "";
+  }
+}
+
+/**
  * Keeps the texts in the model's language and, where somebody wants that, in vertical lines.
  * @param {Session} session
  */
 export function setScript(session) {
   const show = () => {
-    const { language } = session.model;
-    for (const one of document.querySelectorAll("#text, #example, .ribbon, .prose.print")) {
-      /** @type {HTMLElement} */ (one).lang = language ?? "";
-    }
-    const way = session.vertical && verticalOf(language);
+    sayLanguage(session);
+    const way = session.vertical && verticalOf(session.model.language);
     if (way) document.body.dataset.vertical = way;
     else delete document.body.dataset.vertical;
   };
