@@ -109,7 +109,7 @@ def test_the_command_writes_it_with_a_modelfile(llama, text):
 def test_what_cannot_go_there_is_one_sentence(monkeypatch):
     with pytest.raises(JaneLMError, match=r"kind lstm cannot go to llama.cpp, which has none like it: .* page"):
         gguf_writer(random_run(SHAPES["lstm"], TOKENIZERS["tiktoken"]))
-    with pytest.raises(JaneLMError, match="no characters as tokens: train with --tokenization tiktoken"):
+    with pytest.raises(JaneLMError, match="reads byte pairs alone as tokens: train with --tokenization tiktoken"):
         gguf_writer(random_run(SHAPE))
     run = random_run(SHAPE, TOKENIZERS["tiktoken"])
     with pytest.raises(UsageError, match="the precision is 'int8', but for this format must be one of fp32, fp16"):
