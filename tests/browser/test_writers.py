@@ -58,6 +58,14 @@ def test_texts_say_which_language_they_are_of(desk, small_site):
     assert desk.page.locator("html").get_attribute("lang") == "en"
 
 
+def test_a_view_that_has_opened_does_not_say_that_it_opens(desk, small_site):
+    desk.open(small_site[1]).begin("The old miller")
+    for tab, panel in (("Look inside", "inspect"), ("Compare", "compare"), ("About", "about")):
+        desk.tab(tab)
+        expect(desk.page.locator(f"#panel-{panel} > *").nth(1)).to_be_attached()
+        expect(desk.page.get_by_text("Opening…")).to_have_count(0)
+
+
 def test_lines_run_from_top_to_bottom_where_the_language_has_that_and_somebody_asks_for_it(desk, small_site):
     mode = "one => getComputedStyle(one).writingMode"
     desk.open(with_language(small_site, "ja")).begin("The old miller went to the river. " * 20)

@@ -63,7 +63,7 @@ class InspectView {
     });
     const label = make("label", { class: "field", htmlFor: "shading" }, "Colour by ", this.#shading);
     const sheet = make("div", { class: "sheet" }, this.#whole, this.#ribbon.element, this.#figures);
-    this.#panel.append(
+    this.#panel.replaceChildren(
       make("div", { class: "reading" }, make("div", { class: "inspect-head" }, label, this.#legend), sheet),
       pair,
     );
