@@ -1,9 +1,8 @@
 /** Copied: which passages of what is written stand word for word in the text that the model learned from. */
 
-import { EngineError } from "../engine/errors.js";
 import { debounced, find, make } from "../views/elements.js";
 import { count, percent } from "../views/numbers.js";
-import { addStyle } from "../views/rooms.js";
+import { addStyle, fetched } from "../views/rooms.js";
 
 /** @typedef {import("../views/session.js").Session} Session */
 /** @typedef {import("../engine/types.js").CopiedIndex} CopiedIndex */
@@ -92,7 +91,7 @@ export async function openRoom(session, place) {
       said.textContent = `There is no index of the text that ${session.name} learned from.`;
       return list.replaceChildren();
     }
-    const filter = filters.get(index.path) ?? (await fetched(index.path));
+    const filter = filters.get(index.path) ?? (await fetched(index.path, new URL("./", document.baseURI)));
     filters.set(index.path, filter);
     const text = area.value;
     const { passages, words, copied } = copiedPassages(text, index, filter);
@@ -113,13 +112,4 @@ export async function openRoom(session, place) {
   box?.addEventListener("toggle", later);
   await show();
   return later;
-}
-
-/** @param {string} path */
-async function fetched(path) {
-  const response = await fetch(new URL(path, new URL("./", document.baseURI))).catch((error) => {
-    throw new EngineError("offline", `Could not fetch ${path}: ${error}`);
-  });
-  if (!response.ok) throw new EngineError("missing", `${path}: ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
 }

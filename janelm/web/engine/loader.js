@@ -179,21 +179,31 @@ async function get(address, what, options) {
  * @param {Count} count
  */
 async function readAll(response, size, count) {
-  const bytes = new Uint8Array(size);
-  let length = 0;
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      if (length + part.value.length > size) {
-        await reader.cancel();
-        return null;
-      }
-      bytes.set(part.value, length);
-      length += part.value.length;
-      count(part.value.length);
-    }
+    return await exactly(/** @type {ReadableStream<Uint8Array>} */ (response.body), size, count);
   } catch {
     throw unreachable("all of the page's files");
+  }
+}
+
+/**
+ * All of a stream, or null where it has another size: one that is longer is not read to its end.
+ * @param {ReadableStream<Uint8Array>} stream
+ * @param {number} size
+ * @param {Count} [count]
+ */
+export async function exactly(stream, size, count = () => {}) {
+  const bytes = new Uint8Array(size);
+  const reader = stream.getReader();
+  let length = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    if (length + part.value.length > size) {
+      await reader.cancel();
+      return null;
+    }
+    bytes.set(part.value, length);
+    length += part.value.length;
+    count(part.value.length);
   }
   return length === size ? bytes : null;
 }

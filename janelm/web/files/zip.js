@@ -5,6 +5,7 @@
  */
 
 import { EngineError } from "../engine/errors.js";
+import { exactly } from "../engine/loader.js";
 
 /**
  * @typedef {object} Packed  a file in an archive
@@ -80,33 +81,10 @@ async function unpack(archive, path, { flags, method, checksum, packed, size, of
   const begin = offset + LOCAL_SIZE + local.getUint16(26, true) + local.getUint16(28, true);
   if (begin + packed > archive.size) throw refused("it ends too early");
   const stream = archive.slice(begin, begin + packed).stream();
-  const bytes = await exactly(method === STORED ? stream : stream.pipeThrough(new DecompressionStream("deflate-raw")), size);
+  const unpacked = method === STORED ? stream : stream.pipeThrough(new DecompressionStream("deflate-raw"));
+  const bytes = await exactly(unpacked, size).catch(() => null); // what is packed may be damaged
   if (!bytes || crc32(bytes) !== checksum) throw refused(`${path} in it is damaged`);
   return bytes;
-}
-
-/**
- * All of a stream, or null where it has another size: what unpacks to more is not unpacked to its end.
- * @param {ReadableStream<Uint8Array>} stream
- * @param {number} size
- */
-async function exactly(stream, size) {
-  const bytes = new Uint8Array(size);
-  const reader = stream.getReader();
-  let length = 0;
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      if (length + part.value.length > size) {
-        await reader.cancel();
-        return null;
-      }
-      bytes.set(part.value, length);
-      length += part.value.length;
-    }
-  } catch {
-    return null; // what is packed is damaged
-  }
-  return length === size ? bytes : null;
 }
 
 /** @type {(archive: Blob, begin: number, size: number) => Promise<DataView<ArrayBuffer>>} */

@@ -189,16 +189,25 @@ export function addStyle(address) {
 }
 
 /**
+ * A room's file.
+ * @param {string} path
+ * @param {URL} base
+ */
+export async function fetched(path, base) {
+  const response = await fetch(new URL(path, base)).catch((error) => {
+    throw new EngineError("offline", `Could not fetch ${path}: ${error}`);
+  });
+  if (!response.ok) throw new EngineError("missing", `${path}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/**
  * The text of a packed file; a host may have unpacked it already.
  * @param {string} path
  * @param {URL} base
  */
 export async function unpacked(path, base) {
-  const response = await fetch(new URL(path, base)).catch((error) => {
-    throw new EngineError("offline", `Could not fetch ${path}: ${error}`);
-  });
-  if (!response.ok) throw new EngineError("missing", `${path}: ${response.status}`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
+  const bytes = await fetched(path, base);
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new TextDecoder().decode(bytes);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
