@@ -2,7 +2,7 @@
 
 Vaswani et al. 2017, "Attention Is All You Need", as a language model: prenorm blocks, rotary positions (Su et al.
 2021), normalised queries and keys (Henry et al. 2020), RMSNorm (Zhang and Sennrich 2019), squared ReLU (So et al.
-2021), no biases.
+2021), no biases; and, where the config asks for it, a table of bigrams, in rows found by a hash (Svenstrup et al. 2017).
 
 Its twins are export/transformer.py, the same as a graph, and `transformer` in engines/native/step.cpp, the same in C++;
 tests/engines/ compares what all of them say.
@@ -65,11 +65,14 @@ class SlidingCache:
     Keys are stored turned to their absolute positions: only the distance between two positions matters to attention.
     """
 
-    def __init__(self, layers: int, shape: tuple[int, int, int, int], device: torch.device) -> None:
+    def __init__(
+        self, layers: int, shape: tuple[int, int, int, int], device: torch.device, bigrams: bool = False
+    ) -> None:
         B, H, window, E = shape
         self.window = window
         self.position = 0  # tokens seen so far
         self.length = window - 1  # rows in use
+        self.last = torch.zeros(B, 1, dtype=torch.int64, device=device) if bigrams else None  # the last token
         self.keys = torch.zeros(layers, B, H, 2 * window, E, device=device)
         self.values = torch.zeros_like(self.keys)
         self._written = torch.arange(2 * window, device=device) >= window
@@ -78,8 +81,8 @@ class SlidingCache:
 
     @property
     def reach(self) -> int:
-        """How many tokens have any part in what is said after them, through all layers."""
-        return len(self.keys) * (self.window - 1) + 1
+        """How many tokens have any part in what is said after them, through all layers and, if any, a bigram."""
+        return len(self.keys) * (self.window - 1) + 1 + (self.last is not None)
 
     def pass_over(self, count: int) -> None:
         """Stand where `count` more tokens lead, without having read them: what is said is right `reach` tokens on."""
@@ -190,20 +193,44 @@ class Transformer(LanguageModel):
         initialise(self, embedding_deviation=0.02, residual_outputs=("attention.output", "feed_forward.output"))
         if config.tied:
             self.head.weight = self.embedding.weight
+        if config.bigrams:
+            self.bigrams = nn.Embedding(config.bigrams, config.width)
+            nn.init.zeros_(self.bigrams.weight)
+            self.bigram_shares = nn.Parameter(torch.full((config.layers,), 0.1))
         T, E = config.context_length, config.width // config.heads
         self.register_buffer("table", rotary_table(0, T, E, config.rotary_base), persistent=False)
         self.register_buffer("causal", visible(T, T, T, self.table.device), persistent=False)
 
     def features(self, tokens: Tensor, state: SlidingCache | None = None) -> tuple[Tensor, SlidingCache | None]:
         places = self._alone(tokens) if state is None else self._after(state, tokens.size(1))
-        return self.through(tokens, *places), state
+        return self.through(tokens, *places, self._before(tokens, state)), state
 
-    def through(self, tokens: Tensor, table: Tensor, mask: Tensor, past: list[Past]) -> Tensor:
-        """tokens (B, T) -> (B, T, D): all of `features` that is the same at every step of as many tokens."""
+    def through(
+        self, tokens: Tensor, table: Tensor, mask: Tensor, past: list[Past], before: Tensor | None = None
+    ) -> Tensor:
+        """tokens (B, T), and where bigrams count those before each -> (B, T, D): all of `features` that is the same at
+        every step of as many tokens."""
         x = self.dropout(rms_norm(self.embedding(tokens)))  # (B, T, D)
-        for block, rows in zip(self.blocks, past, strict=True):
+        bigrams = None if before is None else self._bigrams_of(before, tokens)
+        for i, (block, rows) in enumerate(zip(self.blocks, past, strict=True)):
+            x = x if bigrams is None else x + self.bigram_shares[i] * bigrams
             x = block(x, table, mask, rows)
         return rms_norm(x)
+
+    def _bigrams_of(self, before: Tensor, tokens: Tensor) -> Tensor:
+        """What the table has of each token and the one before it (B, T) -> (B, T, D). Bigrams with a row in common share
+        it; what stands before the first token of a text counts as token 0."""
+        return self.bigrams((before * self.config.bigram_factor + tokens) % self.config.bigrams)
+
+    def _before(self, tokens: Tensor, state: SlidingCache | None) -> Tensor | None:
+        """The token before each (B, T), where bigrams count."""
+        if not self.config.bigrams:
+            return None
+        if state is None or state.last is None:
+            return F.pad(tokens, (1, 0))[:, :-1]
+        before = torch.cat((state.last, tokens), dim=1)
+        state.last = before[:, -1:]
+        return before[:, :-1]
 
     def _alone(self, tokens: Tensor) -> tuple[Tensor, Tensor, list[Past]]:
         """The rotary table of these tokens' positions, what each may look at, and no past."""
@@ -228,7 +255,7 @@ class Transformer(LanguageModel):
         config = self.config
         window = min(config.context_length, memory + 1) if memory else config.context_length
         shape = (batch_size, config.heads, window, config.width // config.heads)
-        return SlidingCache(config.layers, shape, self.device)
+        return SlidingCache(config.layers, shape, self.device, bigrams=bool(config.bigrams))
 
     def parts(self) -> list[nn.Module]:
         return list(self.blocks)

@@ -16,6 +16,9 @@ class TransformerConfig:
     bounded_memory: ClassVar[bool] = True
     """Whether a prediction looks back no further than the context length."""
 
+    bigram_factor: ClassVar[int] = 31_337
+    """A bigram's row is (factor x first token + second token) modulo rows: a prime spreads them over the table."""
+
     context_length: int = 256
     """Tokens that a prediction can look back on."""
     layers: int = 6
@@ -30,6 +33,8 @@ class TransformerConfig:
     """The head shares the embedding's weights."""
     rotary_base: float = 10_000.0
     """Longest wavelength of the rotary positions, in tokens over 2 pi."""
+    bigrams: int = 0
+    """Rows of a table of bigrams, that of a token and the one before it added before each block; 0 is no table."""
 
     def weight_shapes(self, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """What a model of this shape learns: the shapes of its weights by name; tied weights have one name."""
@@ -40,11 +45,15 @@ class TransformerConfig:
             shapes[f"blocks.{i}.attention.output.weight"] = (D, D)
             shapes[f"blocks.{i}.feed_forward.widen.weight"] = (4 * D, D)
             shapes[f"blocks.{i}.feed_forward.output.weight"] = (D, 4 * D)
+        if self.bigrams:
+            shapes |= {"bigrams.weight": (self.bigrams, D), "bigram_shares": (self.layers,)}
         return shapes if self.tied else shapes | {"head.weight": (vocab_size, D)}
 
     def problems(self) -> list[str]:
         """What is wrong with these values, a sentence for each."""
         found = _shape_problems(self)
+        if self.bigrams < 0:
+            found.append(f"bigrams is {self.bigrams}, but must be at least 0")
         if not positive(self.rotary_base):
             found.append(f"rotary_base is {self.rotary_base}, but must be a number above 0")
         if self.heads < 1:

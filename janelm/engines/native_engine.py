@@ -25,7 +25,7 @@ from ..errors import JaneLMError, UsageError
 from ..export.rounding import rounded
 from ..machine.compiler import compiler, library
 from ..runs.loaded import LoadedRun
-from .base import Engine, default_threads
+from .base import Engine, default_threads, reach_of
 
 SOURCE = Path(__file__).with_name("native") / "step.cpp"
 PRECISIONS = ("fp32", "int8-weights", "int6-weights")
@@ -48,6 +48,7 @@ class _Model(ctypes.Structure):
         ("layers", ctypes.c_int32),
         ("heads", ctypes.c_int32),
         ("frequencies", ctypes.c_void_p),
+        ("bigram_shares", ctypes.c_void_p),
         ("pool", ctypes.c_void_p),
     ]
 
@@ -58,6 +59,7 @@ class _Text(ctypes.Structure):
         ("values", ctypes.c_void_p),
         ("stride", ctypes.c_int64),
         ("position", ctypes.c_int64),
+        ("before", ctypes.c_int64),
         ("window", ctypes.c_int32),
         ("slots", ctypes.c_int32),
     ]
@@ -69,6 +71,7 @@ class NativeState:
 
     arrays: tuple[np.ndarray, np.ndarray]  # keys and values (L, B, H, slots, E), or hidden and cell (L, B, D)
     slots: int  # memory + 1
+    last: np.ndarray  # (B,) int64: the last token of each text, or 0
     position: int = 0  # tokens read so far
 
 
@@ -111,6 +114,7 @@ class NativeEngine(Engine):
             layers=self.config.layers,
             heads=getattr(self.config, "heads", 0),
             frequencies=self._pointer(_frequencies(self.config)),
+            bigram_shares=self._pointer(weights["bigram_shares"]) if "bigram_shares" in weights else None,
             pool=functions.start_threads(threads or default_threads()),
         )
         weakref.finalize(self, functions.stop_threads, self._model.pool)
@@ -134,24 +138,26 @@ class NativeEngine(Engine):
         slots = self._memory(memory) + 1
         sizes = [slots if size == "slots" else int(size) for size in self._state_shape]
         shape = [self.config.layers, batch_size, *sizes]
-        return NativeState((np.zeros(shape, np.float32), np.zeros(shape, np.float32)), slots)
+        arrays = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        return NativeState(arrays, slots, np.zeros(batch_size, np.int64))
 
     def _longest_chunk(self, state: NativeState) -> int | None:
         return None
 
     def _reach(self, state: NativeState) -> int | None:
-        return self.config.layers * (state.slots - 1) + 1 if self.config.bounded_memory else None
+        return reach_of(self.config, state.slots - 1) if self.config.bounded_memory else None
 
     def _pass_over(self, count: int, state: NativeState) -> None:
         state.position += count
 
     def _step(self, tokens: np.ndarray, state: NativeState) -> tuple[np.ndarray, NativeState]:
         tokens, logits = self._in_and_out(tokens)
-        first, second = (array.ctypes.data for array in state.arrays)
-        start = ctypes.byref(self._model), tokens.ctypes.data, *tokens.shape
+        last, first, second = (array.ctypes.data for array in (state.last, *state.arrays))
+        start = ctypes.byref(self._model), tokens.ctypes.data, *tokens.shape, state.position, last
         with self._one_step_at_a_time:
-            self._step_of(*start, state.position, first, second, state.slots, state.slots, logits.ctypes.data, None)
+            self._step_of(*start, first, second, state.slots, state.slots, logits.ctypes.data, None)
         state.position += tokens.shape[1]
+        state.last = tokens[:, -1].copy()
         return logits, state
 
     def step_each(self, tokens: np.ndarray, states: list[NativeState]) -> tuple[np.ndarray, list[NativeState]]:
@@ -163,11 +169,12 @@ class NativeEngine(Engine):
                 self._each(*start, texts, logits.ctypes.data, None)
         else:  # what is carried of a text is little: it is laid together and apart again
             hidden, cell = (np.concatenate([state.arrays[i] for state in states], axis=1) for i in (0, 1))
-            logits, _ = self._step(tokens[:, None], NativeState((hidden, cell), states[0].slots))
+            logits, _ = self._step(tokens[:, None], NativeState((hidden, cell), states[0].slots, tokens))
             for b, state in enumerate(states):
                 state.arrays[0][:, 0], state.arrays[1][:, 0] = hidden[:, b], cell[:, b]
-        for state in states:
+        for state, token in zip(states, tokens, strict=True):
             state.position += 1
+            state.last = token.reshape(1)
         return logits, states
 
     def _in_and_out(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -180,7 +187,8 @@ class NativeEngine(Engine):
 
 def _text_of(state: NativeState) -> _Text:
     keys, values = state.arrays
-    return _Text(keys.ctypes.data, values.ctypes.data, keys[0].size, state.position, state.slots, state.slots)
+    place = state.position, int(state.last[0]), state.slots, state.slots
+    return _Text(keys.ctypes.data, values.ctypes.data, keys[0].size, *place)
 
 
 def _frequencies(config: ModelConfig) -> np.ndarray:
@@ -199,7 +207,8 @@ Parts = tuple[list[str], list[list[str]], tuple[int | str, ...]]
 def _transformer(config: TransformerConfig) -> Parts:
     of_layer = ["attention.query_key_value", "attention.output", "feed_forward.widen", "feed_forward.output"]
     matrices = [f"blocks.{i}.{part}.weight" for i in range(config.layers) for part in of_layer]
-    return [*_ends(config), *matrices], [], (config.heads, "slots", config.width // config.heads)
+    bigrams = ["bigrams.weight"] if config.bigrams else []
+    return [*_ends(config), *matrices, *bigrams], [], (config.heads, "slots", config.width // config.heads)
 
 
 def _lstm(config: LSTMConfig) -> Parts:
@@ -245,7 +254,7 @@ def _load(path: Path) -> ctypes.CDLL:
     start: list[Any] = [ctypes.POINTER(_Model), place, count, count]
     for kind in KINDS:
         step = getattr(functions, kind)
-        step.argtypes, step.restype = [*start, ctypes.c_int64, place, place, count, count, place, place], None
+        step.argtypes, step.restype = [*start, ctypes.c_int64, *[place] * 3, count, count, place, place], None
     each = functions.transformer_each
     each.argtypes, each.restype = [*start, ctypes.POINTER(_Text), place, place], None
     functions.start_threads.argtypes, functions.start_threads.restype = [count], place

@@ -19,7 +19,7 @@ import numpy as np
 from ..config import MODEL_CONFIGS, ModelConfig, check, from_dict
 from ..errors import JaneLMError
 from ..export.description import StateDescription, parsed_description
-from .base import Engine, default_threads
+from .base import Engine, default_threads, reach_of
 
 if TYPE_CHECKING:
     import onnx
@@ -120,7 +120,7 @@ class OnnxEngine(Engine):
     def _reach(self, state: OnnxState) -> int | None:
         if state.window is not None:
             return state.window.shape[1]
-        return self.config.layers * len(state.slots) + 1 if self._ring else None
+        return reach_of(self.config, len(state.slots)) if self._ring else None
 
     def _pass_over(self, count: int, state: OnnxState) -> None:
         state.position += count

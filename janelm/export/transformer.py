@@ -13,9 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from onnx import TensorProto
 
 from ..config import GPT2Config, TransformerConfig
 from .parts import Graph, Weights, state
+
+# Of what is carried besides keys and values where bigrams count: the token that was read last.
+LAST = state("last", "new_last", ["batch", 1], "replace")
 
 if TYPE_CHECKING:
     from onnxscript import OpBuilder
@@ -29,7 +33,8 @@ class TransformerGraph(Graph):
 
     def states(self) -> dict[str, Any]:
         E = self.config.width // self.config.heads
-        return ring_states(self.config) | {"ring": _ring(self.config.context_length, self.config.rotary_base, E)}
+        found = ring_states(self.config) | {"ring": _ring(self.config.context_length, self.config.rotary_base, E)}
+        return found | {"states": [*found["states"], LAST]} if self.config.bigrams else found
 
     def arrays(self, weights: Weights) -> Weights:
         """Matrices as (in, out), save for the table of embedding and head."""
@@ -40,21 +45,34 @@ class TransformerGraph(Graph):
 
     def forward(self, tokens: Value, cosine: Value, sine: Value, mask: Value, *past: Value) -> list[Value]:
         """tokens (B, T), cosine and sine (B, T, E/2), mask (T, S), each layer's keys (B, H, E, past) and values
-        (B, H, past, E) -> logits (B, V), each layer's new keys and values, and each layer's attention (B, H, T, S)."""
+        (B, H, past, E), and where bigrams count the token before (B, 1) -> logits (B, V), each layer's new keys and
+        values, the last token, and each layer's attention (B, H, T, S)."""
         op, weights = self.op, self.weights
         new: list[Value] = []
         looks: list[Value] = []
         sizes = op.Concat(op.Shape(past[1], start=2, end=3), op.Shape(tokens, start=1), axis=0)  # past and T
         x = self.norm(op.Gather(weights["embedding.weight"], tokens))  # (B, T, D)
+        last, bigrams = self.bigrams(tokens, past[-1]) if self.config.bigrams else ([], None)
         for i in range(self.config.layers):
             keys, values = past[2 * i : 2 * i + 2]
+            x = x if bigrams is None else op.Add(x, op.Mul(bigrams, op.Gather(weights["bigram_shares"], i)))
             heads, key, value, look = self.attention(i, self.norm(x), (cosine, sine), mask, sizes, keys, values)
             x = op.Add(x, heads)
             x = op.Add(x, self.feed_forward(i, self.norm(x)))
             new, looks = [*new, key, value], [*looks, look]
         x = self.norm(op.Gather(x, -1, axis=1))  # (B, D)
         head = weights["embedding.weight" if self.config.tied else "head.weight"]
-        return [op.Gemm(x, head, transB=1), *new, *looks]
+        return [op.Gemm(x, head, transB=1), *new, *last, *looks]
+
+    def bigrams(self, tokens: Value, before: Value) -> tuple[list[Value], Value]:
+        """tokens (B, T), and the one before them (B, 1) float32 -> the last of them, and what the table has of each and
+        the one before it (B, T, D)."""
+        op = self.op
+        behind = op.Concat(op.Cast(before, to=TensorProto.INT64), tokens, axis=1)  # (B, 1 + T)
+        first = op.Slice(behind, [0], [-1], [1])  # (B, T)
+        rows = op.Mod(op.Add(op.Mul(first, self.config.bigram_factor), tokens), self.config.bigrams)
+        last = op.Cast(op.Gather(tokens, [-1], axis=1), to=TensorProto.FLOAT)
+        return [last], op.Gather(self.weights["bigrams.weight"], rows)
 
     def attention(
         self, i: int, x: Value, table: tuple[Value, Value], mask: Value, sizes: Value, keys: Value, values: Value

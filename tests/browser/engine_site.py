@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import SHAPES, exported, random_run, write_text
+from small import SHAPES, VARIANTS, exported, random_run, write_text
 
 from janelm.config import SamplingConfig, TiktokenTokenizerConfig
 from janelm.export.graphs import _compact, export_graph, read_description
@@ -34,7 +34,7 @@ from janelm.writing.generation import Limits, generate_samples, prompt_tokens
 TESTS = Path(__file__).parents[1]
 GOLDEN = TESTS / "golden/tokenizers.json"
 BOTH = pytest.mark.parametrize("tokenizer", ["character", "tiktoken"])
-KINDS = pytest.mark.parametrize("kind", list(SHAPES))
+KINDS = pytest.mark.parametrize("kind", list(VARIANTS))
 
 
 TEXTS = [
@@ -128,7 +128,7 @@ def model_run(kind: str, tokenizer: str, documents: bool = False):
 def site_models() -> dict[str, tuple]:
     """Name -> run and graph."""
     models = {}
-    for kind in SHAPES:
+    for kind in VARIANTS:
         for tokenizer in ("character", "tiktoken"):
             run, graph = model_run(kind, tokenizer)
             models[f"{kind}-{tokenizer}"] = run, graph

@@ -21,7 +21,7 @@ from janelm.engines.native_engine import SOURCE
 from janelm.export.precision import quantise
 from janelm.site.folder import RELAXED_STEP, STEP, STEPS, _web
 
-KINDS = pytest.mark.parametrize("kind", STEPS)
+KINDS = pytest.mark.parametrize("kind", [*STEPS, "bigrams"])
 PRECISIONS = pytest.mark.parametrize("precision", NativeEngine.precisions)
 
 START = """async ([native, memory, onnx, step]) => {

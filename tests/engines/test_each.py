@@ -2,27 +2,28 @@
 
 import numpy as np
 import pytest
-from small import SHAPES, exported, in_chunks, random_run, random_tokens
+from small import VARIANTS, in_chunks, random_run, random_tokens
 
 from janelm.engines import NativeEngine, OnnxEngine, TorchEngine
 from janelm.engines.native_engine import KINDS
+from janelm.export.graphs import export_graph
 
 ENGINES = {
     "torch": lambda run: TorchEngine(run.model),
-    "onnx": lambda run: OnnxEngine(exported(run.config.model.kind)[1], threads=1),
+    "onnx": lambda run: OnnxEngine(export_graph(run), threads=1),
     "native": lambda run: NativeEngine(run, threads=2),
     "native int8": lambda run: NativeEngine(run, "int8-weights", threads=2),
 }
 
 
 NEEDS = {name: pytest.mark.needs("compiler") if "native" in name else () for name in ENGINES}
-CASES = [(name, kind) for name in ENGINES for kind in SHAPES if "native" not in name or kind in KINDS]
+CASES = [(name, kind) for name in ENGINES for kind in VARIANTS if "native" not in name or VARIANTS[kind].kind in KINDS]
 
 
 @pytest.fixture(params=[pytest.param(case, marks=NEEDS[case[0]], id="-".join(case)) for case in CASES])
 def engine(request):
     name, kind = request.param
-    return ENGINES[name](random_run(SHAPES[kind]))
+    return ENGINES[name](random_run(VARIANTS[kind]))
 
 
 def test_texts_that_join_and_leave_say_to_the_bit_what_they_say_alone(engine):

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from small import CONTEXT, SHAPES, exported, in_chunks, random_run, random_tokens
+from small import CONTEXT, SHAPES, VARIANTS, exported, in_chunks, random_run, random_tokens
 
 from janelm.engines import AUTHORED, NativeEngine, OnnxEngine, TorchEngine, choose_engine
 from janelm.errors import JaneLMError, UsageError
@@ -16,7 +16,7 @@ from janelm.export.precision import quantise, quantise_apart
 BOTH = pytest.mark.parametrize("tokenizer", ["character", "tiktoken"])
 
 
-@pytest.fixture(params=list(SHAPES))
+@pytest.fixture(params=list(VARIANTS))
 def kind(request):
     return request.param
 

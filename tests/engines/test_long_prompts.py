@@ -41,7 +41,7 @@ def read_by(engine, monkeypatch, tokens, more, memory):
         return steps(engine, tokens, more, memory), sum(read) - len(more)
 
 
-WITH_KINDS = [(name, "transformer") for name in MAKERS] + [("onnx", "gpt2"), ("torch", "gpt2")]
+WITH_KINDS = [(name, kind) for name in MAKERS for kind in ("transformer", "bigrams")] + [("onnx", "gpt2"), ("torch", "gpt2")]
 
 
 @pytest.mark.parametrize(("name", "kind"), WITH_KINDS)
@@ -56,16 +56,17 @@ def test_a_long_prompt_says_the_same_to_the_bit_and_is_not_read_whole(name, kind
         patch.setattr(type(engine), "_reach", Engine._reach)
         whole, everything = read_by(engine, monkeypatch, tokens, more, memory)
     assert (ours == whole).all()
-    reach, chunk = (1 if kind == "gpt2" else 2) * (memory or 15) + 1, 16
+    reach, chunk = (1 if kind == "gpt2" else 2) * (memory or 15) + 1 + (kind == "bigrams"), 16
     assert everything == length and count <= reach + chunk
 
 
-def test_what_lies_within_reach_is_never_passed_over(monkeypatch):
+@pytest.mark.parametrize("bigrams", [0, 5000])
+def test_what_lies_within_reach_is_never_passed_over(bigrams, monkeypatch):
     """The first token that has a part in the last one's logits is the reach itself: one more, and it has none."""
-    run = random_run(replace(SHAPES["transformer"], layers=3))
+    run = random_run(replace(SHAPES["transformer"], layers=3, bigrams=bigrams))
     engine = NativeEngine(run, threads=1)
     monkeypatch.setattr("janelm.engines.base.CHUNK", 1)
-    tokens, reach = random_tokens(engine, 1, 60), 3 * 4 + 1
+    tokens, reach = random_tokens(engine, 1, 60), 3 * 4 + 1 + bool(bigrams)
     said = steps(engine, tokens, [], 4)
     for place, matters in ((60 - reach, True), (60 - reach - 1, False)):
         other = tokens.copy()

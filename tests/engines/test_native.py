@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import CONTEXT, SHAPES, exported, generate_tokens, in_chunks, random_run, random_tokens
+from small import CONTEXT, SHAPES, VARIANTS, exported, generate_tokens, in_chunks, random_run, random_tokens
 
 from janelm.config import SamplingConfig
 from janelm.engines import NativeEngine, OnnxEngine, TorchEngine, choose_engine
@@ -28,9 +28,9 @@ pytestmark = pytest.mark.needs("compiler")
 SIZES = [1, 1, 9, *[1] * 20, 15, 40, *[1] * 14]  # chunks of a text, far beyond the context
 
 
-@pytest.fixture(params=["transformer", "lstm"])
+@pytest.fixture(params=["transformer", "lstm", "bigrams"])
 def run(request):
-    return random_run(SHAPES[request.param])
+    return random_run(VARIANTS[request.param])
 
 
 @pytest.fixture

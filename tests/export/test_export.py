@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, numpy_helper
-from small import SHAPES, exported, random_run, random_tokens
+from small import SHAPES, VARIANTS, exported, random_run, random_tokens
 
 from janelm.config import MODEL_CONFIGS, from_dict
 from janelm.engines import OnnxEngine, TorchEngine
@@ -19,7 +19,7 @@ from janelm.export.precision import quantise
 LAYERS = 2
 
 
-@pytest.fixture(params=list(SHAPES))
+@pytest.fixture(params=list(VARIANTS))
 def kind(request):
     return request.param
 
@@ -97,7 +97,7 @@ def test_the_description_is_complete_whatever_the_precision(kind, precision):
     graph = graph if precision == "fp32" else quantise(graph, precision)
     description = read_description(graph)
     assert description["precision"] == precision and description["opset"] == OPSET and description["name"] == run.name
-    assert description["kind"] == kind and from_dict(MODEL_CONFIGS, description["config"]) == run.model.config
+    assert description["kind"] == VARIANTS[kind].kind and from_dict(MODEL_CONFIGS, description["config"]) == run.model.config
     assert description["vocab_size"] == run.model.vocab_size
     tokenizer = read_tokenizer(description)
     assert tokenizer.encode("The café").tolist() == run.tokenizer.encode("The café").tolist()
@@ -110,7 +110,7 @@ def test_every_state_in_the_description_is_an_input_with_its_output(kind):
     for state in description["states"]:
         assert inputs[state["name"]] == (state["dtype"], state["shape"])
         assert state["output"] in outputs
-        assert state["update"] == ("replace" if kind == "lstm" else "ring")
+        assert state["update"] == ("replace" if kind == "lstm" or state["name"] == "last" else "ring")
     described = {"tokens", *(state["name"] for state in description["states"])}
     if kind != "lstm":
         ring = description["ring"]
@@ -238,12 +238,12 @@ def test_untied_models_export_too(kind):
 def test_a_graph_is_authored_once_for_all_models_of_its_shape(kind, tmp_path, monkeypatch):
     """Importing onnxscript takes as long as all else before the first character that ONNX Runtime writes."""
     monkeypatch.setenv("JANELM_CACHE", str(tmp_path))
-    first = export_graph(random_run(SHAPES[kind]))
+    first = export_graph(random_run(VARIANTS[kind]))
     monkeypatch.setitem(sys.modules, "onnxscript", None)  # importing it is an error from now on
-    second = export_graph(random_run(SHAPES[kind], seed=1))
+    second = export_graph(random_run(VARIANTS[kind], seed=1))
     assert first != second and first.graph.node == second.graph.node
     with pytest.raises(ImportError):
-        export_graph(random_run(replace(SHAPES[kind], layers=1)))
+        export_graph(random_run(replace(VARIANTS[kind], layers=1)))
 
 
 def test_a_kept_graph_that_is_damaged_or_cannot_be_kept_is_authored_again(tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ struct Model {
     const float* const* biases;  // LSTM: of the head, and then of each layer; null for the transformer
     int32_t layers, heads;
     const double* frequencies;  // of the rotary angles (E / 2); null for the LSTM
+    const float* bigram_shares;  // of each layer; null where there are no bigrams, the table of which is the last matrix
     Pool* pool;
 };
 
@@ -38,6 +39,11 @@ void embed(const Matrix& table, const int64_t* tokens, int N, float* x) {
             const int64_t place = tokens[n] * D + d;
             x[int64_t(n) * D + d] = table.scales ? bytes[place] * table.scales[tokens[n]] : floats[place];
         }
+}
+
+// The rows of a table of bigrams of T tokens, the first of which stands after `before`: see the twin's bigram_rows.
+void find_bigrams(int64_t before, const int64_t* tokens, int T, int rows, int64_t* found) {
+    for (int t = 0; t < T; before = tokens[t++]) found[t] = (before * 31337 + tokens[t]) % rows;
 }
 
 // Scale each of `count` vectors to a root mean square of one.
@@ -129,7 +135,7 @@ void attend(const float* query, const float* keys, const float* values, Seen see
 // What is carried of one text of a transformer, and where it stands. native_engine.py has the same structure.
 struct Text {
     float *keys, *values;  // (layers, H, slots, E), a layer `stride` numbers after the other
-    int64_t stride, position;  // of its first new token
+    int64_t stride, position, before;  // of its first new token, and the token before that, or 0
     int32_t window, slots;  // tokens that a token sees, itself among them; and those that there is room for, as many or more
 };
 
@@ -190,7 +196,16 @@ void transformer_each(const Model* given, const int64_t* tokens, int32_t B, int3
         sum = multiply_add(value, scale, sum);
     };
     rms_norm(x, x, N, D);
+    Floats bigrams(model.bigram_shares ? size : 0);
+    if (model.bigram_shares) {
+        const Matrix& rows = of_layer[4 * model.layers];
+        Room<int64_t> found(N);
+        for (int b = 0; b < B; ++b) find_bigrams(texts[b].before, tokens + b * T, T, rows.rows, found + b * T);
+        embed(rows, found, N, bigrams);
+    }
     for (int layer = 0; layer < model.layers; ++layer, of_layer += 4) {
+        if (model.bigram_shares)
+            for (int64_t i = 0; i < size; ++i) x[i] = multiply_add(bigrams[i], model.bigram_shares[layer], x[i]);
         rms_norm(x, normed, N, D);
         product(of_layer[0], normed, N, *model.pool,
                 [&](int row, int n, float value, float scale) { qkv[int64_t(n) * 3 * D + row] = value * scale; });
@@ -208,19 +223,22 @@ void transformer_each(const Model* given, const int64_t* tokens, int32_t B, int3
             [&](int row, int b, float value, float scale) { logits[int64_t(b) * V + row] = value * scale; });
 }
 
-// The same for texts that stand at the same position: keys and values (layers, B, H, slots, E).
-void transformer(const Model* model, const int64_t* tokens, int32_t B, int32_t T, int64_t position, float* keys,
-                 float* values, int32_t window, int32_t slots, float* logits, float* looks) {
+// The same for texts that stand at the same position: keys and values (layers, B, H, slots, E), and the token before
+// the first of each (B).
+void transformer(const Model* model, const int64_t* tokens, int32_t B, int32_t T, int64_t position,
+                 const int64_t* before, float* keys, float* values, int32_t window, int32_t slots, float* logits,
+                 float* looks) {
     const int64_t size = int64_t(slots) * model->matrices->columns;
     Room<Text> texts(B);
-    for (int b = 0; b < B; ++b) texts[b] = {keys + b * size, values + b * size, B * size, position, window, slots};
+    for (int b = 0; b < B; ++b) 
+        texts[b] = {keys + b * size, values + b * size, B * size, position, before[b], window, slots};
     transformer_each(model, tokens, B, T, texts, logits, looks);
 }
 
 // tokens (B, T); hidden and cell (layers, B, D), which the step changes -> logits (B, V) of each text's last token.
 // What else a step is given is of no use to an LSTM.
-void lstm(const Model* given, const int64_t* tokens, int32_t B, int32_t T, int64_t, float* hidden, float* cell, int32_t,
-          int32_t, float* logits, float*) {
+void lstm(const Model* given, const int64_t* tokens, int32_t B, int32_t T, int64_t, const int64_t*, float* hidden,
+          float* cell, int32_t, int32_t, float* logits, float*) {
     const Model& model = *given;
     const Matrix *table = model.matrices, *head = table + 1, *of_layer = table + 2;
     const int N = B * T, D = table->columns, V = table->rows;

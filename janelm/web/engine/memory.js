@@ -15,7 +15,7 @@
  */
 
 /**
- * @typedef {(model: number, tokens: number, batch: number, time: number, position: bigint, first: number,
+ * @typedef {(model: number, tokens: number, batch: number, time: number, position: bigint, before: number, first: number,
  *   second: number, window: number, slots: number, logits: number, looks: number) => void} Step
  */
 

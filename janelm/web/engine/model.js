@@ -74,7 +74,7 @@ export class Model {
     const began = performance.now();
     const further = this.#session.run(inputs, this.#outputs, more);
     this.lastRun = performance.now() - began;
-    state.update(this.#outputs, count);
+    state.update(this.#outputs, count, tokens);
     const { dims, data } = this.#outputs.logits;
     return { ...further, logits: { dims, data: data.slice() } };
   }

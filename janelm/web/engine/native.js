@@ -8,7 +8,7 @@
  */
 
 import { Memory } from "./memory.js";
-import { ReplacedState } from "./states.js";
+import { reachOf, RecentTokens, ReplacedState } from "./states.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
 import { layOut } from "./weights.js";
 
@@ -37,6 +37,7 @@ export class NativeModel {
   #logits;
   /** @type {Room<"int64">} */
   #tokens;
+  #before;
   /** @type {number[]} structures Model of fewer layers, by how many */
   #partly = [];
 
@@ -54,6 +55,7 @@ export class NativeModel {
     this.#model = layOut(step, this.#memory, bytes, description, adapter);
     this.#logits = this.#memory.tensor("float32", [1, description.vocab_size]);
     this.#tokens = this.#memory.tensor("int64", [1]);
+    this.#before = this.#memory.tensor("int64", [1]);
   }
 
   /**
@@ -85,16 +87,17 @@ export class NativeModel {
     const { position } = state;
     const given = state instanceof Ring ? state : null;
     const { window, slots } = given ?? { window: 0, slots: 0 };
+    this.#before.data[0] = BigInt(given?.recent.before(position) ?? 0);
     const [first, second] = given ? [given.keys, given.values] : Object.values(state.inputs(count));
     const looks = more.length ? this.#memory.tensor("float32", [config.layers, config.heads, window]) : null;
     const began = performance.now();
     this.#step(
-      this.#model, this.#tokens.address, 1, count, BigInt(position), first.address, second.address, window, slots,
-      this.#logits.address, looks?.address ?? 0,
+      this.#model, this.#tokens.address, 1, count, BigInt(position), this.#before.address, first.address, second.address,
+      window, slots, this.#logits.address, looks?.address ?? 0,
     );
     this.lastRun = performance.now() - began;
     const outputs = this.description.states.map(({ name, output }) => [output, state.inputs(0)[name]]);
-    state.update(Object.fromEntries(outputs), count);
+    state.update(Object.fromEntries(outputs), count, tokens);
     const seen = Math.min(position + count, window);
     const further = looks ? more.map((name, layer) => [name, looksOf(looks, layer, seen)]) : [];
     looks?.free();
@@ -120,9 +123,10 @@ export class NativeModel {
     const carried = given ? [given.keys, given.values] : Object.values(state.inputs(1)).map((room) => this.#copied(room));
     const [first, second] = carried;
     this.#tokens.data[0] = BigInt(token);
+    this.#before.data[0] = BigInt(given?.recent.before(state.position) ?? 0);
     this.#step(
-      this.#partly[layers], this.#tokens.address, 1, 1, BigInt(state.position), first.address, second.address, window,
-      slots, this.#logits.address, 0,
+      this.#partly[layers], this.#tokens.address, 1, 1, BigInt(state.position), this.#before.address, first.address,
+      second.address, window, slots, this.#logits.address, 0,
     );
     if (!given) for (const room of carried) room.free();
     return this.#logits.data.slice();
@@ -142,7 +146,7 @@ export class NativeModel {
  * @param {number} address
  */
 function structureAt(memory, address) {
-  return [...new Uint32Array(memory.buffer, address, 6)];
+  return [...new Uint32Array(memory.buffer, address, 7)];
 }
 
 /**
@@ -178,9 +182,10 @@ class Ring {
    */
   constructor(memory, { ring, config }, looksBack = Infinity) {
     this.longestChunk = Math.min(looksBack, ring?.memory ?? 0);
-    this.reach = config.layers * this.longestChunk + 1;
+    this.reach = reachOf(config, this.longestChunk);
     this.window = this.longestChunk + 1;
     this.slots = 2 * this.window;
+    this.recent = new RecentTokens(this.slots + 1);
     const dims = [config.layers, config.heads, this.slots, config.width / config.heads];
     this.keys = memory.tensor("float32", dims);
     this.values = memory.tensor("float32", dims);
@@ -194,8 +199,10 @@ class Ring {
   /**
    * @param {unknown} outputs  none: the step writes into the ring
    * @param {number} count
+   * @param {number[]} tokens
    */
-  update(outputs, count) {
+  update(outputs, count, tokens) {
+    this.recent.take(tokens, this.position);
     this.position += count;
     this.#furthest = Math.max(this.#furthest, this.position);
     this.#longestAgo = Math.max(this.#longestAgo, this.#furthest - this.slots + this.window - 1);

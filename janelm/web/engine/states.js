@@ -20,7 +20,8 @@ import { WindowState } from "./window_state.js";
  * @property {number} position  tokens read so far
  * @property {number} longestChunk  tokens that a step may read
  * @property {(count: number) => Inputs} inputs  for the next `count` tokens
- * @property {(outputs: Outputs, count: number) => void} update  after the step; the next one writes over its outputs
+ * @property {(outputs: Outputs, count: number, tokens: number[]) => void} update  after the step that read these
+ *   `count` tokens; the next one writes over its outputs
  * @property {(position: number) => number} rewind  go back to `position`, or where that is forgotten to an earlier
  *                                                  one; returns the position reached
  * @property {() => void} free  give its memory back
@@ -111,6 +112,41 @@ export class ReplacedState {
   }
 }
 
+/** The tokens that were read last, of which a model with bigrams must know the one before those it reads. */
+export class RecentTokens {
+  /** @type {number[]} */
+  #tokens = [];
+  #begin = 0; // the position of the first
+  #kept;
+
+  /** @param {number} kept  how many, at least */
+  constructor(kept) {
+    this.#kept = kept;
+  }
+
+  /**
+   * @param {number[]} tokens
+   * @param {number} position  of the first
+   */
+  take(tokens, position) {
+    if (position < this.#begin || position > this.#begin + this.#tokens.length) [this.#tokens, this.#begin] = [[], position];
+    this.#tokens.length = position - this.#begin;
+    for (const token of tokens) this.#tokens.push(token);
+    const over = this.#tokens.length - this.#kept;
+    if (over <= this.#kept) return;
+    this.#tokens.splice(0, over);
+    this.#begin += over;
+  }
+
+  /**
+   * The token before this position; 0 at the start of a text, and where it was not read.
+   * @param {number} position
+   */
+  before(position) {
+    return this.#tokens[position - 1 - this.#begin] ?? 0;
+  }
+}
+
 const FIRST_SLOTS = 64; // the ring grows with the text, since every step reads all of it
 
 /**
@@ -133,6 +169,9 @@ export class RingState {
   /** @type {HeapTensor<"int64"> | null} where they are learned */
   #positions = null;
   #mask;
+  /** @type {HeapTensor<"float32"> | null} the token before, where bigrams count */
+  #last = null;
+  #recent;
   /** @type {Inputs} */
   #inputs;
 
@@ -145,10 +184,12 @@ export class RingState {
     const ring = /** @type {RingDescription} */ (description.ring);
     this.#memory = ring.memory;
     this.longestChunk = Math.min(memory ?? ring.memory, ring.memory);
-    this.reach = description.config.layers * this.longestChunk + 1;
+    this.reach = reachOf(description.config, this.longestChunk);
+    this.#recent = new RecentTokens(this.longestChunk + 1);
     const { base = 0, size = 0 } = ring;
     this.#frequencies = Float64Array.from({ length: size / 2 }, (_, i) => base ** ((-2 * i) / size));
-    this.#rings = description.states.map((state) => {
+    const states = description.states.filter(({ update }) => update === "ring");
+    this.#rings = states.map((state) => {
       const rows = session.tensor("float32", sizesOf(state.shape, { past: 0 }));
       return new Ring(state.output, rows, state.shape.indexOf("past"));
     });
@@ -160,7 +201,9 @@ export class RingState {
       this.#turns = [session.tensor("float32", [0]), session.tensor("float32", [0])];
       [this.#inputs.cosine, this.#inputs.sine] = this.#turns;
     }
-    for (const [i, { name }] of description.states.entries()) this.#inputs[name] = this.#rings[i].rows;
+    for (const [i, { name }] of states.entries()) this.#inputs[name] = this.#rings[i].rows;
+    const last = description.states.find(({ update }) => update === "replace");
+    if (last) this.#inputs[last.name] = this.#last = session.tensor("float32", sizesOf(last.shape));
     this.#grow(Math.min(FIRST_SLOTS, this.longestChunk));
   }
 
@@ -179,6 +222,7 @@ export class RingState {
     if (this.#positions) this.#number(this.#positions, count);
     else this.#turn(count);
     this.#hide(count);
+    if (this.#last) this.#last.data[0] = this.#recent.before(this.position);
     return this.#inputs;
   }
 
@@ -223,8 +267,10 @@ export class RingState {
   /**
    * @param {Outputs} outputs
    * @param {number} count
+   * @param {number[]} tokens
    */
-  update(outputs, count) {
+  update(outputs, count, tokens) {
+    this.#recent.take(tokens, this.position);
     for (const ring of this.#rings) {
       const { data } = outputs[ring.output];
       for (let t = 0; t < count; t++) ring.write((this.position + t) % this.#slots, data, t, count);
@@ -342,6 +388,15 @@ class Ring {
       rows.set(this.#overwritten.subarray(aside, aside + this.size), (block * this.#slots + slot) * this.size);
     }
   }
+}
+
+/**
+ * How many tokens have any part in what a transformer says that looks back on `memory` of them.
+ * @param {{layers: number, bigrams?: number}} config
+ * @param {number} memory
+ */
+export function reachOf({ layers, bigrams }, memory) {
+  return layers * memory + (bigrams ? 2 : 1);
 }
 
 /**

@@ -114,13 +114,17 @@ export function layOut(step, memory, file, description, adapter) {
   const { layers, width: D, tied } = config;
   const table = weights.matrix("embedding.weight", V, D);
   const matrices = [...table, ...(tied ? table : weights.matrix("head.weight", V, D))];
-  let [heads, biases, frequencies] = [0, 0, 0];
+  let [heads, biases, frequencies, bigramShares] = [0, 0, 0, 0];
   if (kind === "transformer") {
     ({ heads } = config);
     const size = D / heads;
     for (let i = 0; i < layers; i++) matrices.push(...transformerLayer(weights, i, D));
     const angles = Float64Array.from({ length: size / 2 }, (_, i) => config.rotary_base ** ((-2 * i) / size));
     frequencies = memory.put("float64", angles);
+    if (config.bigrams) {
+      matrices.push(...weights.matrix("bigrams.weight", config.bigrams, D));
+      bigramShares = memory.put("float32", weights.floats("bigram_shares", [layers]));
+    }
   } else {
     const all = [memory.put("float32", weights.floats("head.bias", [V]))];
     for (let i = 0; i < layers; i++) {
@@ -131,7 +135,8 @@ export function layOut(step, memory, file, description, adapter) {
     biases = memory.put("uint32", all);
   }
   const pool = memory.put("uint32", [0]); // of one thread, which holds nothing
-  return memory.put("uint32", [memory.put("uint32", matrices), biases, layers, heads, frequencies, pool]);
+  const structure = [memory.put("uint32", matrices), biases, layers, heads, frequencies, bigramShares, pool];
+  return memory.put("uint32", structure);
 }
 
 /**

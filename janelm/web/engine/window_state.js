@@ -61,9 +61,10 @@ export class WindowState {
   /**
    * @param {Outputs} outputs
    * @param {number} count
+   * @param {number[]} tokens
    */
-  update(outputs, count) {
-    this.#ring.update(outputs, count);
+  update(outputs, count, tokens) {
+    this.#ring.update(outputs, count, tokens);
     this.position += count;
   }
 
