@@ -2,7 +2,8 @@
 
 Vaswani et al. 2017, "Attention Is All You Need", as a language model: prenorm blocks, rotary positions (Su et al.
 2021), normalised queries and keys (Henry et al. 2020), RMSNorm (Zhang and Sennrich 2019), squared ReLU (So et al.
-2021), no biases; and, where the config asks for it, a table of bigrams, in rows found by a hash (Svenstrup et al. 2017).
+2021), no biases; and, where the config asks for it, a table of bigrams, in rows that a hash finds (Svenstrup et al.
+2017).
 
 Its twins are export/transformer.py, the same as a graph, and `transformer` in engines/native/step.cpp, the same in C++;
 tests/engines/ compares what all of them say.
@@ -218,8 +219,8 @@ class Transformer(LanguageModel):
         return rms_norm(x)
 
     def _bigrams_of(self, before: Tensor, tokens: Tensor) -> Tensor:
-        """What the table has of each token and the one before it (B, T) -> (B, T, D). Bigrams with a row in common share
-        it; what stands before the first token of a text counts as token 0."""
+        """What the table has of each token and the one before it (B, T) -> (B, T, D). Several bigrams may share a row;
+        before the first token of a text stands token 0."""
         return self.bigrams((before * self.config.bigram_factor + tokens) % self.config.bigrams)
 
     def _before(self, tokens: Tensor, state: SlidingCache | None) -> Tensor | None:

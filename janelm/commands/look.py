@@ -76,12 +76,14 @@ def _save(path: Path, pieces: Iterable[str]) -> None:
 
 def _training(seen: dict[str, Any], minutes: float, measure: bool) -> dict[str, Any]:
     """What a training of so many minutes would be: tokens are characters here, as they are by default."""
-    from ..training.presets import choose_preset, model_preset, training_preset
+    from ..training.presets import choose_preset, for_vocabulary, model_preset, training_preset
 
     preset = choose_preset({"minutes": minutes})[0]
-    size, training = model_preset("transformer", preset), training_preset("transformer", preset)
+    vocab_size = seen["different"] + 1
+    size = for_vocabulary(model_preset("transformer", preset), vocab_size)
+    training = training_preset("transformer", preset)
     tokens = seen["split"]["train"]["characters"]
-    shapes = size.weight_shapes(seen["different"] + 1).values()
+    shapes = size.weight_shapes(vocab_size).values()
     parameters = sum(shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in shapes)
     found: dict[str, Any] = {
         "minutes": minutes,
@@ -94,7 +96,7 @@ def _training(seen: dict[str, Any], minutes: float, measure: bool) -> dict[str, 
     if measure:
         from ..training.forecast import measured_speed, reached
 
-        found |= measured_speed(size, training, seen["different"] + 1)
+        found |= measured_speed(size, training, vocab_size)
         found["tokens_in_budget"] = round(found["tokens_per_second"] * 60 * minutes)
         found["epochs"] = found["tokens_in_budget"] / max(1, tokens)
         found["reached"] = reached(minutes)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..runs.folder import Run
-from ..training.presets import BUDGETS, model_preset
+from ..training.presets import BUDGETS, for_vocabulary, model_preset
 from .help import with_settings
 
 CHANGEABLE = ("patience", "evaluations", "evaluation_tokens", "device", "precision", "compile")
@@ -26,7 +26,8 @@ def changes(arguments: list[str], options: Any, run: Run) -> dict[str, Any]:
             continue
         asked, stored = _asked(name, options), _stored(name, config, tokenizer)
         if name == "preset":
-            stored = asked if model_preset(config.model.kind, asked) == config.model else "another"
+            shape = for_vocabulary(model_preset(config.model.kind, asked), run.tokenizer().vocab_size)
+            stored = asked if shape == config.model else "another"
         if name in CHANGEABLE:
             found[name] = asked
         elif asked != stored:

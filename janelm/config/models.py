@@ -33,8 +33,8 @@ class TransformerConfig:
     """The head shares the embedding's weights."""
     rotary_base: float = 10_000.0
     """Longest wavelength of the rotary positions, in tokens over 2 pi."""
-    bigrams: int = 0
-    """Rows of a table of bigrams, that of a token and the one before it added before each block; 0 is no table."""
+    bigrams: int | None = None
+    """Rows of a table of bigrams, which is looked up before each block; 0 is none. By default 4,096 for characters."""
 
     def weight_shapes(self, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """What a model of this shape learns: the shapes of its weights by name; tied weights have one name."""
@@ -52,7 +52,7 @@ class TransformerConfig:
     def problems(self) -> list[str]:
         """What is wrong with these values, a sentence for each."""
         found = _shape_problems(self)
-        if self.bigrams < 0:
+        if (self.bigrams or 0) < 0:
             found.append(f"bigrams is {self.bigrams}, but must be at least 0")
         if not positive(self.rotary_base):
             found.append(f"rotary_base is {self.rotary_base}, but must be a number above 0")

@@ -22,7 +22,7 @@ from .native_engine import PRECISIONS, NativeEngine
 VOCAB_SIZE = 50
 SHAPES: list[ModelConfig] = [
     TransformerConfig(context_length=24, layers=2, width=72, heads=3),
-    TransformerConfig(context_length=24, layers=1, width=64, heads=2, tied=False),
+    TransformerConfig(context_length=24, layers=1, width=64, heads=2, tied=False, bigrams=200),
     LSTMConfig(context_length=24, layers=2, width=72),
     LSTMConfig(context_length=24, layers=1, width=64, tied=False),
 ]

@@ -23,6 +23,7 @@ import regex
 from ..config import SamplingConfig
 from ..errors import JaneLMError, UsageError
 from ..runs.loaded import LoadedRun
+from ..runs.nanochat import refuse_bigrams
 from ..text.interchange import GPT2_PATTERN, merges_of, token_names
 from ..text.tokenizers import TiktokenTokenizer
 
@@ -49,6 +50,8 @@ def gguf_writer(run: LoadedRun, precision: str = "fp32", say: Callable[[str], No
             f"a model of kind {config.kind} cannot go to llama.cpp, which has none like it: models of kind "
             f"{' and '.join(KINDS)} can, and janelm export without --format writes a page, and ONNX, of this one"
         )
+    if config.kind == "transformer":
+        refuse_bigrams(config)
     if not isinstance(tokenizer, TiktokenTokenizer):
         raise JaneLMError(
             "llama.cpp reads byte pairs alone as tokens: train with --tokenization tiktoken to export there"

@@ -41,8 +41,18 @@ class Stored(TypedDict):
     rope_parameters: dict
 
 
+def refuse_bigrams(config: TransformerConfig) -> None:
+    """Raises JaneLMError where the model has what no architecture of other people has."""
+    if config.bigrams:
+        raise JaneLMError(
+            "a transformer with a table of bigrams, as it is by default for characters, cannot go into other people's "
+            "formats, which have none: train it with --bigrams 0, or with --tokenization tiktoken"
+        )
+
+
 def to_config(config: TransformerConfig, vocab_size: int) -> dict[str, Any]:
-    """The config.json of a model of this shape."""
+    """The config.json of a model of this shape. Raises JaneLMError where it has bigrams."""
+    refuse_bigrams(config)
     return {
         "model_type": MODEL_TYPE,
         "architectures": [CLASS],

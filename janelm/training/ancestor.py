@@ -25,6 +25,7 @@ from ..text.extending import Extension, describe_extension, origins
 from ..text.mixing import Mixed
 from ..text.sources import Source
 from ..text.tokenizers import Tokenizer
+from .presets import for_vocabulary
 
 HUB_NAMES = {"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2"}  # fetched, where there is no such run
 BOTH_TOKENS = 1 << 16  # of each held-out split that is read to compare before and after
@@ -112,7 +113,8 @@ def find_ancestor(pupil: Run, config: RunConfig, device: torch.device) -> Ancest
     if not _elsewhere(name) and pupil.folder.resolve() == find_run(name).folder.resolve():
         raise UsageError(f"{pupil.folder} is the run to go on from: give the new model a --model_file of its own")
     size, theirs = run.tokenizer.vocab_size, run.config.model
-    if config.model.kind != theirs.kind or config.model.weight_shapes(size) != theirs.weight_shapes(size):
+    ours = for_vocabulary(config.model, size, theirs)
+    if ours.kind != theirs.kind or ours.weight_shapes(size) != theirs.weight_shapes(size):
         raise UsageError(f"{name} is a {theirs.kind} of another shape: leave out the options of the model's shape")
     texts = texts_of(name)
     if config.training.keep and not texts:

@@ -45,7 +45,7 @@ from .distillation import Teachers, describe_teacher, find_teachers
 from .distributed import Team, join_team, leave_team
 from .finish import measure, sample_text
 from .loop import Trainer
-from .presets import BUDGETS
+from .presets import BUDGETS, for_vocabulary
 
 ANOTHER_NAME = "wait until it has ended, or give this one a --model_file of its own"
 PROGRESS_TOKENS = 60  # of the text that is written at each evaluation
@@ -112,6 +112,7 @@ def train(
         tokens = ancestor.tokens if ancestor else tokenizer
         with team.first_before_others():
             dataset = load_dataset(sources, data, tokens, model.context_length, training, device)
+        model = for_vocabulary(model, dataset.tokenizer.vocab_size, ancestor.run.config.model if ancestor else None)
         config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
         network = untrained(config, dataset)
         facts = _facts(sources, dataset, network.parameter_count())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..config import MODEL_CONFIGS, ModelConfig, TrainingConfig
+from ..config import MODEL_CONFIGS, ModelConfig, TrainingConfig, TransformerConfig
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,20 @@ def going_on_preset(architecture: str) -> TrainingConfig:
     usual = TrainingConfig(**(LEARNING_RATES.get(architecture, {}) | GOING_ON))
     rates = {name: GOING_ON_SHARE * getattr(usual, name) for name in ("learning_rate", "matrix_learning_rate")}
     return replace(usual, **rates)
+
+
+BIGRAMS = 4096
+MOST_CHARACTERS = 256  # with more, most bigrams are too rare to be learnt, and what is learnt of them is the text
+
+
+def for_vocabulary(model: ModelConfig, vocab_size: int, ancestor: ModelConfig | None = None) -> ModelConfig:
+    """The shape with what was left open: the table of bigrams that the ancestor has; or else, one where the vocabulary is
+    of characters, which is never larger than the smallest of byte pairs."""
+    if not isinstance(model, TransformerConfig) or model.bigrams is not None:
+        return model
+    if isinstance(ancestor, TransformerConfig):
+        return replace(model, bigrams=ancestor.bigrams or 0)
+    return replace(model, bigrams=BIGRAMS if vocab_size <= MOST_CHARACTERS else 0)
 
 
 def training_preset(architecture: str, preset: str) -> TrainingConfig:

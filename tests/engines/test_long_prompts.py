@@ -41,7 +41,10 @@ def read_by(engine, monkeypatch, tokens, more, memory):
         return steps(engine, tokens, more, memory), sum(read) - len(more)
 
 
-WITH_KINDS = [(name, kind) for name in MAKERS for kind in ("transformer", "bigrams")] + [("onnx", "gpt2"), ("torch", "gpt2")]
+WITH_KINDS = [(name, kind) for name in MAKERS for kind in ("transformer", "bigrams")] + [
+    ("onnx", "gpt2"),
+    ("torch", "gpt2"),
+]
 
 
 @pytest.mark.parametrize(("name", "kind"), WITH_KINDS)

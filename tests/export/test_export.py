@@ -97,7 +97,10 @@ def test_the_description_is_complete_whatever_the_precision(kind, precision):
     graph = graph if precision == "fp32" else quantise(graph, precision)
     description = read_description(graph)
     assert description["precision"] == precision and description["opset"] == OPSET and description["name"] == run.name
-    assert description["kind"] == VARIANTS[kind].kind and from_dict(MODEL_CONFIGS, description["config"]) == run.model.config
+    assert (
+        description["kind"] == VARIANTS[kind].kind
+        and from_dict(MODEL_CONFIGS, description["config"]) == run.model.config
+    )
     assert description["vocab_size"] == run.model.vocab_size
     tokenizer = read_tokenizer(description)
     assert tokenizer.encode("The café").tolist() == run.tokenizer.encode("The café").tolist()

@@ -25,7 +25,7 @@ from janelm.text.tokenizers import train_tokenizer
 from janelm.training.pipeline import train
 from janelm.writing.generation import generate
 
-SHAPE = replace(SHAPES["transformer"], context_length=48)
+SHAPE = replace(SHAPES["transformer"], context_length=48, bigrams=0)
 GREEDY = SamplingConfig(temperature=0)
 
 
