@@ -1,15 +1,17 @@
 """docs/elsewhere.md: its code is run as it stands there."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from small import SHAPES, TOKENIZERS, random_run
+from small import SHAPES, TOKENIZERS, TRAINING, quiet, random_run
 
 from janelm.export.huggingface import huggingface_files
 from janelm.machine.files import replace_folder
 from janelm.runs.folder import SAMPLES, load_run
+from janelm.training.pipeline import train
 
 PAGE = (Path(__file__).parents[1] / "docs" / "elsewhere.md").read_text(encoding="utf-8")
 GPT2, CODE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -30,6 +32,16 @@ def test_the_plain_module_says_what_the_model_says():
     wanted, _ = run.model(tokens)
     said = there["Transformer"](SAMPLES / "transformer")(tokens)
     assert (said - wanted).abs().max().item() == pytest.approx(0, abs=1e-4)
+
+
+def test_the_plain_module_knows_a_table_of_bigrams(text):
+    there: dict = {}
+    exec(CODE, there)
+    run = train(SHAPES["transformer"], replace(TRAINING, steps=3), Path("mine"), text=text, say=quiet).run
+    tokens = torch.arange(16)[None]
+    with torch.no_grad():
+        apart = there["Transformer"]("mine")(tokens) - run.load().model(tokens)[0]
+    assert apart.abs().max().item() == pytest.approx(0, abs=1e-4)
 
 
 def test_gpt_2_is_opened_and_writes(capsys):
