@@ -114,8 +114,8 @@ MOST_CHARACTERS = 256  # with more, most bigrams are too rare to be learnt, and 
 
 
 def for_vocabulary(model: ModelConfig, vocab_size: int, ancestor: ModelConfig | None = None) -> ModelConfig:
-    """The shape with what was left open: a table of bigrams as the ancestor has it, or else one where the vocabulary is of
-    characters, which is never larger than the smallest of byte pairs."""
+    """The shape with what was left open: a table of bigrams as the ancestor has it, or else one where the vocabulary is
+    of characters, which is never larger than the smallest of byte pairs."""
     if not isinstance(model, TransformerConfig) or model.bigrams is not None:
         return model
     if isinstance(ancestor, TransformerConfig):
