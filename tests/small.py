@@ -26,6 +26,7 @@ from janelm.config import (
 from janelm.export.graphs import export_graph
 from janelm.runs.loaded import LoadedRun, RunConfig
 from janelm.text.tokenizers import train_tokenizer
+from janelm.training import finish, pipeline
 from janelm.writing.generation import Limits, generate_samples
 
 CONTEXT = 16
@@ -53,6 +54,11 @@ TRAINING = TrainingConfig(
 
 
 TOKENIZERS = {"character": CharacterTokenizerConfig(), "tiktoken": TiktokenTokenizerConfig(vocab_size=270)}
+
+
+def write_little() -> None:
+    """What training writes on the side is short from now on: else it takes longer than the tests' training itself."""
+    finish.COPYING_TOKENS, finish.SAMPLE_TOKENS, pipeline.PROGRESS_TOKENS = 16, 40, 8
 
 
 def quiet(line: str) -> None:

@@ -45,6 +45,17 @@ def test_a_prompt_of_any_length_is_read(shape, size):
     assert logits[first] >= logits.max() - 1e-4
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_blank_at_the_end_of_a_prompt_becomes_the_next_words(seed):
+    """Byte pairs have words with a blank before them: after a blank of its own came the middle of a word."""
+    run = random_run(SHAPES["transformer"], TiktokenTokenizerConfig(vocab_size=300))
+    first, *rest = generate_samples(run, "The miller ", Limits(20), SamplingConfig(seed=seed))
+    assert run.tokenizer.decode([first.token]) == " " + first.text
+    without = run.tokenizer.encode("The miller").tolist()
+    text = "".join(piece.text for piece in (first, *rest))
+    assert run.tokenizer.decode([*without, first.token, *(piece.token for piece in rest)]) == "The miller " + text
+
+
 def test_the_same_seed_writes_the_same_text_and_another_does_not(shape):
     run = random_run(shape)
     texts = ["".join(generate(run, "A", 50, SamplingConfig(seed=seed))) for seed in (3, 3, 4)]
