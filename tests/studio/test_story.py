@@ -118,7 +118,7 @@ def test_a_phone_shows_every_room_without_scrolling_sideways(browser, tmp_path, 
         page.goto(address)
         for name in ("Text", "Train", "Runs", "Write", "Look inside", "Publish"):
             room(page, name)
-            page.wait_for_timeout(1500)
+            page.wait_for_timeout(600)
             page.screenshot(full_page=True, path=f"phone-{name}-{scheme}.png")
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{name} is {wide} pixels too wide"
