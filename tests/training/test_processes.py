@@ -11,7 +11,7 @@ from pathlib import Path
 import forked
 import pytest
 import torch
-from small import SHAPES, TRAINING, quiet, write_text
+from small import SHAPES, TRAINING, happening, quiet, write_text
 
 from janelm.cli import main
 from janelm.errors import JaneLMError, UsageError
@@ -134,14 +134,10 @@ def test_a_file_that_is_being_written_is_no_stray():
 
 
 def failing(monkeypatch, at_step: int) -> None:
-    original = Trainer.step
+    def fail(trainer: Trainer) -> None:
+        raise JaneLMError("the gradient is nan")
 
-    def step(self, batch):
-        original(self, batch)
-        if self.state.step == at_step:
-            raise JaneLMError("the gradient is nan")
-
-    monkeypatch.setattr(Trainer, "step", step)
+    happening(monkeypatch, at_step, fail)
 
 
 def test_a_training_that_learned_nothing_hides_no_earlier_run(text, monkeypatch):
