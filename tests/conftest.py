@@ -12,9 +12,7 @@ import pytest
 import torch
 from filelock import FileLock
 from hypothesis import settings
-from small import SHAPES, write_text
-
-from janelm.training import finish, pipeline
+from small import SHAPES, write_little, write_text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -23,6 +21,8 @@ pytest_plugins = ["needs"]
 
 torch.set_num_threads(1)  # small models: more threads only get in each other's way,
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # and so they do in processes that tests start
+
+write_little()
 
 # Who runs in a shell's background ignores Ctrl-C, and so would all that the tests start there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,6 +35,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """For one file, none: each worker imports torch anew."""
     paths = {argument.split("::")[0] for argument in config.args}
     return 0 if len(paths) == 1 and paths.pop().endswith(".py") else None
+
+
+SLOW = ("benchmarks", "campaigns", "engines", "studio", "training")  # folders of files that take long
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first: else one process is left with it at the end, while the others are idle."""
+    items.sort(key=lambda item: item.path.parent.name not in SLOW)
 
 
 @pytest.fixture(scope="session")
@@ -70,16 +78,6 @@ def shape(request: pytest.FixtureRequest):
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
     """Commands write to ./models and ./generated: give each test a working folder."""
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def short_samples():
-    """What training writes on the side is short: it takes four times as long as the tests' training itself."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finish, "COPYING_TOKENS", 40)
-        patch.setattr(finish, "SAMPLE_TOKENS", 40)
-        patch.setattr(pipeline, "PROGRESS_TOKENS", 8)
-        yield
 
 
 @pytest.fixture(scope="session")

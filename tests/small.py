@@ -6,9 +6,11 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,7 +28,12 @@ from janelm.config import (
 from janelm.export.graphs import export_graph
 from janelm.runs.loaded import LoadedRun, RunConfig
 from janelm.text.tokenizers import train_tokenizer
+from janelm.training import finish, pipeline
+from janelm.training.loop import Trainer
 from janelm.writing.generation import Limits, generate_samples
+
+if TYPE_CHECKING:
+    import pytest
 
 CONTEXT = 16
 
@@ -56,6 +63,11 @@ TRAINING = TrainingConfig(
 TOKENIZERS = {"character": CharacterTokenizerConfig(), "tiktoken": TiktokenTokenizerConfig(vocab_size=270)}
 
 
+def write_little() -> None:
+    """What training writes on the side is short from now on: else it takes longer than the tests' training itself."""
+    finish.COPYING_TOKENS, finish.SAMPLE_TOKENS, pipeline.PROGRESS_TOKENS = 16, 40, 8
+
+
 def quiet(line: str) -> None:
     """Hear what training has to say, and pass nothing on."""
 
@@ -68,6 +80,23 @@ def write_text(sentences: int, seed: int = 0) -> str:
     what = ["the lamp", "two green apples", "a letter", "the café", "his hat", "the rain"]
     lines = (f"{rng.choice(who)} {rng.choice(did)} {rng.choice(what)}." for _ in range(sentences))
     return "\n".join(lines) + "\n"
+
+
+def happening(patch: pytest.MonkeyPatch, at_step: int, happen: Callable[[Trainer], object]) -> None:
+    """At the end of that step of any training something happens."""
+    original = Trainer.step
+
+    def step(self: Trainer, batch: object) -> None:
+        original(self, batch)
+        if self.state.step == at_step:
+            happen(self)
+
+    patch.setattr(Trainer, "step", step)
+
+
+def kill(trainer: Trainer) -> None:
+    """End it as a kill would: nothing is saved."""
+    raise MemoryError("as if killed")
 
 
 def press_ctrl_c(training: subprocess.Popen) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import forked
 import pytest
 
 from janelm.cli import COMMANDS
@@ -108,10 +106,9 @@ def commands(page: str) -> Iterator[str]:
 @cache
 def options(*program: str) -> dict[str, set[str] | None]:
     """The options that the help of a program names, each with the values it may have where these are listed."""
-    wide = os.environ | {"COLUMNS": "300"}
 
     def said(flag: str) -> str:
-        done = subprocess.run([sys.executable, *program, flag], capture_output=True, text=True, cwd=ROOT, env=wide)
+        done = forked.run(*program, flag, COLUMNS="300")
         assert done.returncode == 0, f"{' '.join(program)} {flag}: {done.stderr}"
         return done.stdout
 
@@ -127,7 +124,7 @@ def options(*program: str) -> dict[str, set[str] | None]:
 def of_program(script: str, command: str, benchmark: str, given: str) -> list[dict[str, set[str] | None]]:
     """What may be given to a program: its own options, and those of what it hands them on to."""
     if benchmark:
-        own = options(f"tests/benchmarks/{benchmark}.py")
+        own = options(f"{ROOT}/tests/benchmarks/{benchmark}.py")
         return [own, options("-m", "janelm", "train")] if benchmark == "time_to_quality" else [own]
     command = {"traineval": "train", "inference": "write"}.get(script, command)
     chosen = " ".join(CHOICE.findall(OWN.sub("", given))).split() if command == "train" else []
@@ -165,11 +162,22 @@ def test_every_option_that_is_named_alone_is_some_commands(page):
     every = [options("-m", "janelm", command) for command in COMMANDS]
     every += [options("-m", "janelm", "train", "--architecture", "lstm", "--tokenization", "tiktoken")]
     every += [
-        options(f"tests/benchmarks/{name}.py")
+        options(f"{ROOT}/tests/benchmarks/{name}.py")
         for name in ("training", "generation", "site", "time_to_quality", "going_on", "loops", "long_texts")
     ]
     every += [dict.fromkeys(OTHERS_OPTIONS), OF_ALL]
     assert wrong_options("\n".join(span for span in SPAN.findall(prose(page)) if span.startswith("--")), every) == []
+
+
+TOLD = {  # what this package cannot mend, and who is told where
+    "Macs with Intel processors have no wheels": "README.md",
+    "torchrun needs `USE_LIBUV=0`": "docs/guide.md",
+}
+
+
+@pytest.mark.parametrize("sentence", TOLD)
+def test_who_meets_a_limit_of_torch_finds_it_told(sentence):
+    assert sentence in " ".join(prose(TOLD[sentence]).split())
 
 
 def test_the_house_has_no_room_that_its_map_does_not_name():

@@ -14,12 +14,10 @@ from janelm.runs import Run
 
 MACHINES = {
     "no vectors": {"ATEN_CPU_CAPABILITY": "default"},
-    "AVX2": {"ATEN_CPU_CAPABILITY": "avx2"},
-    "AVX2 for matrices": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "AVX2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},  # torch's own loops, and its matrices
     "no compiler": {"CXX": "no-such-compiler"},
-    "one thread": {"OMP_NUM_THREADS": "1"},  # which the others have too, so that they are done sooner
     "no /proc/cpuinfo": {},
-}
+}  # each of one thread
 PROGRAM = """
 import os, sys
 from itertools import product
@@ -31,9 +29,9 @@ def unreadable(event, arguments):
 if sys.argv[1] == "no /proc/cpuinfo":
     sys.addaudithook(unreadable)
 from janelm.cli import main
-from janelm.training import finish
+from janelm.training import finish, pipeline
 
-finish.COPYING_TOKENS = finish.SAMPLE_TOKENS = 20
+finish.COPYING_TOKENS, finish.SAMPLE_TOKENS, pipeline.PROGRESS_TOKENS = 4, 20, 4
 FLAGS = "--data book.txt --device cpu --context_length 16 --width 32 --layers 2 --batch_tokens 256 --learning_rate 0.01"
 FLAGS += " --steps 8 --evaluations 1 --evaluation_tokens 512 --warmup_steps 1"
 for kind, precision in product(("transformer", "lstm"), ("fp32", "bf16")):
@@ -52,7 +50,7 @@ for kind, precision in product(("transformer", "lstm"), ("fp32", "bf16")):
 @pytest.mark.parametrize("machine", MACHINES)
 def test_both_architectures_train_and_write_on_a_machine_with(machine):
     Path("book.txt").write_text(write_text(300), encoding="utf-8")
-    variables = os.environ | MACHINES[machine]
+    variables = os.environ | {"OMP_NUM_THREADS": "1"} | MACHINES[machine]
     command = [sys.executable, "-c", PROGRAM, machine]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -95,6 +95,13 @@ def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]], process:
         mean."""
         return await asyncio.to_thread(_embed, await desk(question.model), question)
 
+    _add_upkeep(app, figures)
+    return figures
+
+
+def _add_upkeep(app: FastAPI, figures: Figures) -> None:
+    """Answer whoever runs the server, or wants to know how to ask."""
+
     @app.get("/metrics", response_class=PlainTextResponse, tags=["server"])
     async def metrics() -> Response:
         """Figures for Prometheus."""
@@ -108,8 +115,6 @@ def add_api(app: FastAPI, shelf: Shelf, names: Callable[[], list[str]], process:
     @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
     async def read_manual() -> HTMLResponse:
         return HTMLResponse(manual(app.openapi()))
-
-    return figures
 
 
 UNSTORED = {"cache-control": "no-store", "x-accel-buffering": "no"}

@@ -64,6 +64,30 @@ class Finished:
         return self.signal != 0
 
 
+@dataclass
+class _Start:
+    """What a training starts from, a new one or one that goes on."""
+
+    run: Run
+    config: RunConfig
+    dataset: Dataset
+    network: LanguageModel
+    facts: Facts
+    teachers: list[Run]
+    texts: BothTexts | None  # of a run that goes on from another
+
+
+@dataclass
+class _Around:
+    """Who trains together, who hears of it, and what was typed when."""
+
+    team: Team
+    say: Callable[[str], None]
+    started: float | None  # None for when the first step is near
+    command: str | None
+    callbacks: Sequence[Callback]
+
+
 def train(
     model: ModelConfig,
     training: TrainingConfig,
@@ -90,45 +114,22 @@ def train(
 
     With `training.ancestor`, `model` is that run's own shape, and `tokenizer` is not asked: its tokens are extended.
     """
-    if text is None and data is None:
-        say("neither text nor data is given: the text is Austen's novels")
-    folder, data = Path(folder), data or DataConfig()
-    if text is not None:
-        data = replace(data, data=(GIVEN,))
-    tokenizer = tokenizer or CharacterTokenizerConfig()
+    data, tokenizer = _named(data, text, say), tokenizer or CharacterTokenizerConfig()
     check(model, training, data, tokenizer, also=_contradictions(model, training, data))
     device = choose_device(training.device, model.kind, say)
     team = join_team(device)
-    say = say if team.first else _silence
-    torch.manual_seed(training.seed)
-    lock = FolderLock(folder, ANOTHER_NAME)
+    around = _Around(team, say if team.first else _silence, started, command, callbacks)
+    run = Run(Path(folder))
+    lock = FolderLock(run.folder, ANOTHER_NAME)
     with lock if team.first else nullcontext():
-        sources = _sources(data, text)
-        data = settled(data, sources)
-        check(data, also=_contradictions(model, training, data))
-        _report(sources, say)
-        run, moved = Run(folder), {}
-        ancestor = find_ancestor(run, RunConfig(model, data, training), device)
-        tokens = ancestor.tokens if ancestor else tokenizer
-        with team.first_before_others():
-            dataset = load_dataset(sources, data, tokens, model.context_length, training, device)
-        model = for_vocabulary(model, dataset.tokenizer.vocab_size, ancestor.run.config.model if ancestor else None)
-        config = RunConfig(replace(model, context_length=dataset.context_length), data, training)
-        network = untrained(config, dataset)
-        facts = _facts(sources, dataset, network.parameter_count())
-        texts = _go_on_from(ancestor, config, dataset, network, sources, facts, say)
-        teachers = find_teachers(run, config, dataset.tokenizer, facts)
+        start = _start(run, RunConfig(model, data, training), tokenizer, text, device, around)
+        moved = _take_place(start, [run.folder, *beside], lock, around) if team.first else {}
         if team.first:
-            moved = _aside([folder, *beside], say)
-            lock.take()
-            run.write_settings(config, dataset.tokenizer, facts)
             begun()
-        for line in (*dataset.report, describe(config, dataset, network.parameter_count())):
-            say(line)
+        for line in (*start.dataset.report, describe(start.config, start.dataset, start.network.parameter_count())):
+            around.say(line)
         try:
-            return _train_and_finish(
-                run, config, dataset, texts, network, teachers, team, say, started, command, callbacks, resume=False
-            )
+            return _train_and_finish(start, around, resume=False)
         except JaneLMError as error:
             raise JaneLMError(f"{error}; {_what_is_left(run, moved)}" if team.first else str(error)) from error
 
@@ -160,32 +161,62 @@ def resume(
     check(config.model, training, config.data, also=_contradictions(config.model, training, config.data))
     device = choose_device(training.device, config.model.kind, say)
     team = join_team(device)
-    say = say if team.first else _silence
+    around = _Around(team, say if team.first else _silence, started, command, callbacks)
     with FolderLock(run.folder, "wait until it has ended") if team.first else nullcontext():
-        sources = sources_of(config, data) if text is None else _sources(config.data, text)
-        if data:
-            config = replace(config, data=replace(config.data, data=data))
-        facts = run.facts()
-        with team.first_before_others():
-            dataset = dataset_of(run, config, sources, device)
-            if team.first:
-                remove_strays(run.folder)
-                run.write_settings(config, dataset.tokenizer, facts)
-        teachers = find_teachers(run, config, dataset.tokenizer, facts)
-        texts = BothTexts(facts["ancestor"], config, dataset) if "ancestor" in facts else None
-        network = untrained(config, dataset)
-        if training.adapter:
-            run.best_weights()  # or it says that the ancestor is not there any more, or another one
-            load_weights(network, ancestor_of(str(training.ancestor)).weights)
-        return _train_and_finish(
-            run, config, dataset, texts, network, teachers, team, say, started, command, callbacks, resume=True
-        )
+        return _train_and_finish(_start_again(run, config, data, text, device, around), around, resume=True)
 
 
-def _aside(paths: list[Path], say: Callable[[str], None]) -> dict[Path, Path]:
+def _start(
+    run: Run, config: RunConfig, tokenizer: TokenizerConfig, text: str | None, device: torch.device, around: _Around
+) -> _Start:
+    """Read the text, and make the model that is to learn it. Nothing is written yet."""
+    torch.manual_seed(config.training.seed)
+    sources = _sources(config.data, text)
+    config = replace(config, data=settled(config.data, sources))
+    check(config.data, also=_contradictions(config.model, config.training, config.data))
+    _report(sources, around.say)
+    ancestor = find_ancestor(run, config, device)
+    tokens = ancestor.tokens if ancestor else tokenizer
+    with around.team.first_before_others():
+        dataset = load_dataset(sources, config.data, tokens, config.model.context_length, config.training, device)
+    shape = for_vocabulary(config.model, dataset.tokenizer.vocab_size, ancestor.run.config.model if ancestor else None)
+    config = replace(config, model=replace(shape, context_length=dataset.context_length))
+    network = untrained(config, dataset)
+    facts = _facts(sources, dataset, network.parameter_count())
+    texts = _go_on_from(ancestor, config, dataset, network, sources, facts, around.say)
+    teachers = find_teachers(run, config, dataset.tokenizer, facts)
+    return _Start(run, config, dataset, network, facts, teachers, texts)
+
+
+def _start_again(
+    run: Run, config: RunConfig, data: tuple[str, ...], text: str | None, device: torch.device, around: _Around
+) -> _Start:
+    """The run as it was left, and its text, which may lie somewhere else now."""
+    sources = sources_of(config, data) if text is None else _sources(config.data, text)
+    if data:
+        config = replace(config, data=replace(config.data, data=data))
+    facts = run.facts()
+    with around.team.first_before_others():
+        dataset = dataset_of(run, config, sources, device)
+        if around.team.first:
+            remove_strays(run.folder)
+            run.write_settings(config, dataset.tokenizer, facts)
+    teachers = find_teachers(run, config, dataset.tokenizer, facts)
+    texts = BothTexts(facts["ancestor"], config, dataset) if "ancestor" in facts else None
+    network = untrained(config, dataset)
+    if config.training.adapter:
+        run.best_weights()  # or it says that the ancestor is not there any more, or another one
+        load_weights(network, ancestor_of(str(config.training.ancestor)).weights)
+    return _Start(run, config, dataset, network, facts, teachers, texts)
+
+
+def _take_place(start: _Start, paths: list[Path], lock: FolderLock, around: _Around) -> dict[Path, Path]:
+    """Rename what stands where the run is to be, and begin the run's folder; old names to new ones."""
     moved = set_aside(*paths)
     for old, new in moved.items():
-        say(f"the earlier {old} is now {new}")
+        around.say(f"the earlier {old} is now {new}")
+    lock.take()
+    start.run.write_settings(start.config, start.dataset.tokenizer, start.facts)
     return moved
 
 
@@ -200,6 +231,14 @@ def _what_is_left(run: Run, moved: dict[Path, Path]) -> str:
         os.replace(new, old)
     again = f", and the earlier {next(iter(moved))} has its name again" if moved else ""
     return f"it had learned nothing yet, so what there is of it is in {failed}{again}"
+
+
+def _named(data: DataConfig | None, text: str | None, say: Callable[[str], None]) -> DataConfig:
+    """Where the text comes from."""
+    if text is None and data is None:
+        say("neither text nor data is given: the text is Austen's novels")
+    data = data or DataConfig()
+    return data if text is None else replace(data, data=(GIVEN,))
 
 
 def _sources(data: DataConfig, text: str | None) -> list[Source]:
@@ -234,24 +273,11 @@ def _go_on_from(
     return texts
 
 
-def _train_and_finish(
-    run: Run,
-    config: RunConfig,
-    dataset: Dataset,
-    texts: BothTexts | None,
-    network: LanguageModel,
-    teachers: list[Run],
-    team: Team,
-    say: Callable[[str], None],
-    started: float | None,
-    command: str | None,
-    callbacks: Sequence[Callback],
-    *,
-    resume: bool,
-) -> Finished | None:
-    started = time.perf_counter() if started is None else started
+def _train_and_finish(start: _Start, around: _Around, *, resume: bool) -> Finished | None:
+    run, config, dataset, network, texts = start.run, start.config, start.dataset, start.network, start.texts
+    team, say = around.team, around.say
     loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
-    taught_by = [describe_teacher(teacher) for teacher in teachers]  # now: by the end they may be gone
+    taught_by = [describe_teacher(teacher) for teacher in start.teachers]  # now: by the end they may be gone
     if not team.first:
         run = Run(run.folder, silent=True)
         torch.manual_seed(config.training.seed + 1_000_003 * team.rank)  # dropout of its own
@@ -262,10 +288,10 @@ def _train_and_finish(
         run,
         sample=lambda: "" if trainer.stepper.sharded else sample_text(loaded, PROGRESS_TOKENS),
         say=say,
-        started=started,
+        started=time.perf_counter() if around.started is None else around.started,
         team=team,
-        teachers=Teachers(teachers, network.device) if teachers else None,
-        callbacks=callbacks,
+        teachers=Teachers(start.teachers, network.device) if start.teachers else None,
+        callbacks=around.callbacks,
     )
     for callback in trainer.callbacks:
         callback.start(trainer)
@@ -280,7 +306,7 @@ def _train_and_finish(
         network = untrained(config, dataset)
         load_weights(network, run.best_weights())
         loaded = LoadedRun.of(run.name, network, dataset.tokenizer, config)
-    results = measure(run, loaded, dataset, trainer, taught_by, command, texts)
+    results = measure(run, loaded, dataset, trainer, taught_by, around.command, texts)
     for callback in trainer.callbacks:
         callback.end(trainer, results)
     return Finished(run, results, trainer.interrupt.signal)

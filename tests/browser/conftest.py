@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from small import quiet, write_text
 
+from browser.desk import Desk
 from browser.engine_site import with_all_models, write_engine_site
 from browser.servers import served
 from janelm.config import (
@@ -133,6 +134,11 @@ def page(context: BrowserContext, host: tuple[Path, str], complaints: list[str])
     yield page
     page.close()
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def desk(page: Page) -> Desk:
+    return Desk(page)
 
 
 def watch(page: Page, complaints: list[str], origin: str) -> None:

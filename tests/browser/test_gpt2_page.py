@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from small import quiet, write_text
 
 from browser.conftest import TRAINING, _paragraphs
-from browser.test_page import Desk, fragment
+from browser.desk import Desk, fragment
 from janelm.config import GPT2Config, SamplingConfig, TiktokenTokenizerConfig
 from janelm.engines import TorchEngine
 from janelm.runs import Run

@@ -8,21 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from small import write_text
 
+from browser.desk import WAIT
 from browser.engine_site import module, sampling, site_models
-from browser.test_page import WAIT, Desk
 from janelm.architectures import build_model
 from janelm.engines import TorchEngine
 
 TEXT = write_text(3)[:50]
 SAMPLING = sampling()
-
-
-@pytest.fixture
-def desk(page: Page) -> Desk:
-    return Desk(page)
 
 
 def shares_after(run, layers: int, text: str) -> np.ndarray:
@@ -184,3 +179,73 @@ def test_in_a_race_each_has_the_same_time_and_not_as_many_tokens(engine):
     counts, costs = engine.evaluate(races, [names, options])
     used = [counts[name] * cost for name, cost in zip(names, costs, strict=True)]
     assert 0.4 < used[0] / used[1] < 2.5
+
+
+def test_choosing_an_alternative_goes_on_from_there(desk, address):
+    desk.open(address).begin("The old miller went to the river").set("num_tokens", 15)
+    written = desk.write()
+    desk.tab("Look inside").tokens().nth(3).click()
+    card = desk.page.locator(".card")
+    expect(card).to_be_visible()
+    other = card.locator("button:enabled").first
+    chosen = other.locator(".name").text_content().replace("␣", " ").replace("↵", "\n")
+    before = "".join(desk.tokens().nth(i).text_content() for i in range(3)).replace("↵", "")
+    other.click()
+    desk.tab("Write")
+    branched = desk.rested()
+    assert branched.startswith(before + chosen) and branched != written
+    assert len(branched) > len(before + chosen)
+
+
+def test_the_tokens_are_the_text(desk, address):
+    desk.open(address).begin("The old miller went\nto the river, naïve").tab("Look inside")
+    tokens = desk.tokens()
+    assert "".join(tokens.all_text_contents()).replace("↵", "") == "The old miller went\nto the river, naïve"
+    expect(desk.page.locator(".reading")).to_contain_text("bits each on average")
+
+
+def test_bars_follow_the_temperature_without_the_model(desk, address):
+    desk.open(address).begin("The old miller ").tab("Look inside").tokens()
+    share = desk.page.locator(".next .share").first
+    expect(share).to_have_text(re.compile("%"))
+    at_first = share.text_content()
+    desk.page.evaluate("() => { Worker.prototype.postMessage = () => { throw new Error('the model was asked') } }")
+    desk.page.locator("#bars-temperature").fill("0.3")
+    expect(share).not_to_have_text(at_first)
+    desk.page.locator("#bars-temperature").fill("0")
+    expect(share).to_have_text("100%")
+    desk.page.locator("#bars-temperature").fill("0.8")
+    expect(share).to_have_text(at_first)
+    expect(desk.page.locator(".next.ruled-out")).to_have_count(0)
+    desk.page.locator(".next-token summary").click()
+    desk.page.locator("#bars-no_repeat_ngram_size").fill("1")
+    expect(desk.page.locator(".next.ruled-out .share").first).to_have_text("ruled out")
+
+
+def test_one_can_choose_each_token_oneself(desk, address):
+    desk.open(address).begin("The old").tab("Look inside")
+    expect(desk.tokens().last).to_be_visible()
+    before = desk.tokens().count()
+    desk.page.locator(".next:enabled").first.click()
+    expect(desk.ribbon.get_by_role("option")).not_to_have_count(before)
+    desk.press("One token")
+    desk.tab("Write")
+    assert len(desk.rested()) > len("The old")
+
+
+def test_attention_shades_the_text(desk, address):
+    desk.open(address).begin("The old miller went to the river").tab("Look inside").tokens()
+    heads = desk.page.locator(".head-button")
+    expect(heads).to_have_count(1 + 2 * 4)  # all together; two layers of four
+    heads.nth(3).click()
+    expect(heads.nth(3)).to_have_attribute("aria-pressed", "true")
+    expect(desk.page.locator("#head-words")).to_contain_text("Layer 1, head 3 looks most at")
+    weights = [float(one.evaluate("one => one.style.getPropertyValue('--weight')")) for one in desk.tokens().all()]
+    assert max(weights) == 1 and min(weights) >= 0
+
+
+def test_the_activity_of_an_lstm_is_drawn_by_layer(desk, address):
+    desk.open(address).model("lstm").begin("The old miller").tab("Look inside").tokens()
+    expect(desk.page.get_by_role("img", name=re.compile("Layer .: .* of 32 numbers"))).to_have_count(2)
+    desk.page.get_by_label("Show").select_option("cell")
+    expect(desk.page.get_by_role("img", name=re.compile("Layer"))).to_have_count(2)

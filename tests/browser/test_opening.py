@@ -14,8 +14,8 @@ import pytest
 from onnx import helper
 from playwright.sync_api import Page, expect
 
+from browser.desk import WAIT, Desk
 from browser.engine_site import STOCK_STYLE, model_entry, site_models, write_engine_site
-from browser.test_page import WAIT, Desk
 from janelm.config import SamplingConfig
 from janelm.config.tokenizers import SPLIT_PATTERN
 from janelm.engines import TorchEngine

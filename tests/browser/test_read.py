@@ -10,15 +10,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import watch
+from browser.desk import WAIT, flaws
 from browser.engine_site import site_models, write_engine_site
 from browser.servers import served
-from browser.test_page import AXE, WAIT
 from janelm.reading.copied import copied_index, split_words
 from janelm.reading.embeddings import embed, neighbours_of
 from janelm.reading.report import read_text
 from janelm.reading.searching import search
 from janelm.site.rooms import Rooms, add_embeddings, add_reading
-from janelm.site.vendor import fetch
 from janelm.text.sources import Source
 
 SCENE = (
@@ -343,7 +342,6 @@ def test_a_room_that_was_opened_works_without_a_network(context, host, sites):
 @pytest.mark.parametrize("width", [1280, 360])
 def test_no_view_has_a_flaw_that_axe_finds_or_needs_sideways_scrolling(browser, host, sites, scheme, width):
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-    context.add_init_script(fetch(AXE)["axe.min.js"].decode())
     page, complaints = context.new_page(), []
     watch(page, complaints, host[1])
     enter(page, sites["whole"])
@@ -352,9 +350,7 @@ def test_no_view_has_a_flaw_that_axe_finds_or_needs_sideways_scrolling(browser, 
         page.get_by_role("tab", name=view, exact=True).click()
         page.wait_for_timeout(400)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
-        found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
-        flaws = [f"{flaw['id']}: {node['html'][:200]}" for flaw in found for node in flaw["nodes"]]
-        assert not flaws, f"{view}:\n" + "\n".join(flaws)
+        assert not flaws(page), view
     context.close()
     assert not complaints
 

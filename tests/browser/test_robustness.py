@@ -9,12 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from browser.test_page import WAIT, Desk, example, fragment
-
-
-@pytest.fixture
-def desk(page: Page) -> Desk:
-    return Desk(page)
+from browser.desk import WAIT, Desk, example, fragment
 
 
 def hold(page: Page, files: str) -> list[Route]:
@@ -278,3 +273,21 @@ def test_a_writing_that_comes_to_nothing_leaves_what_could_be_done_again(desk, a
     }"""
     desk.open(address)
     assert desk.page.evaluate(abandons, f"./{folder_of(site)}/views/notebook.js") == "Two"
+
+
+# --- failures of the network
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [({"status": 404, "body": "no"}, "missing"), ({"status": 200, "body": "not a model"}, "damaged")],
+)
+def test_a_failure_is_explained_and_can_be_tried_again(desk, address, complaints, answer, words):
+    desk.page.route("**/*.onnx", lambda route: route.fulfill(**answer))
+    desk.page.goto(address)
+    notice = desk.page.get_by_role("alert")
+    expect(notice).to_contain_text(words, timeout=WAIT)
+    desk.page.unroute("**/*.onnx")
+    desk.press("Try again")
+    expect(desk.page.locator("#facts")).to_contain_text("ready in", timeout=WAIT)
+    complaints.clear()  # of the file that was missing

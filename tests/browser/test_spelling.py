@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 from small import SHAPES, TOKENIZERS, random_run
 
+from browser.desk import WAIT, Desk
 from browser.engine_site import model_entry
-from browser.test_page import WAIT, Desk
 from janelm.config import SamplingConfig
 from janelm.export.graphs import export_graph
 from janelm.site.folder import SiteOptions, _vendor, site_files

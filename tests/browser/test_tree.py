@@ -8,12 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from browser.test_page import WAIT, Desk
-
-
-@pytest.fixture
-def desk(page) -> Desk:
-    return Desk(page)
+from browser.desk import WAIT, Desk
 
 
 def planted(desk: Desk, address: str, number: int = 3) -> list[str]:

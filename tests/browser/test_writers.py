@@ -12,12 +12,11 @@ from xml.etree import ElementTree
 import docx
 import pytest
 from markdown_it import MarkdownIt
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 import janelm
+from browser.desk import WAIT, Desk, flaws
 from browser.servers import Foreign, served
-from browser.test_page import AXE, WAIT, Desk
-from janelm.site.vendor import fetch
 from janelm.text.corpora import load_sources
 
 TEXT = """It rained & rained, <all> night.
@@ -30,11 +29,6 @@ on one leg; 1. it said
 
 \tNaïve ☃ \u0007café.
 """
-
-
-@pytest.fixture
-def desk(page: Page) -> Desk:
-    return Desk(page)
 
 
 def with_language(site: tuple[Path, str], language: str) -> str:
@@ -301,7 +295,6 @@ def test_plain_text_is_saved_as_it_stands(desk, small_site, tmp_path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_drafts_and_in_the_dialogs(browser: Browser, small_site, scheme):
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
-    context.add_init_script(fetch(AXE)["axe.min.js"].decode())
     desk = Desk(context.new_page()).open(small_site[1]).begin("The old miller")
     desk.page.locator("summary", has_text="Drafts").click()
     keep(desk, "One")
@@ -309,8 +302,7 @@ def test_axe_finds_nothing_in_drafts_and_in_the_dialogs(browser: Browser, small_
         if button:
             desk.press(button)
             expect(desk.page.get_by_role("dialog")).to_be_visible(timeout=WAIT)
-        found = desk.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
-        assert not [(flaw["id"], [node["html"] for node in flaw["nodes"]]) for flaw in found], button
+        assert not flaws(desk.page), button
         if button:
             desk.page.keyboard.press("Escape")
     context.close()

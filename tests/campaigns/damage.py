@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import onnx
 import torch
-from small import SHAPES, TRAINING, write_text
+from small import SHAPES, TRAINING, write_little, write_text
 
 from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig
 from janelm.engines import NativeEngine, OnnxEngine
@@ -318,6 +318,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    write_little()
     began = time.perf_counter()
     figures = campaign(options.files, options.seed)
     print(f"{'file':12} {'read':>7} {'one sentence':>13} {'wrong':>6}")

@@ -1,4 +1,4 @@
-"""What a disk does to a training: python tests/campaigns/disk.py
+"""What a disk does to a training: python tests/campaigns/disk.py [--share 1]
 
 Full: every write of a command fails, one after another, with ENOSPC at each of its three moments (the temporary file
 is made, flushed, renamed). The command must end with one sentence and exit code 1; what was there before must load;
@@ -7,6 +7,8 @@ nothing half-written is left; and the command given again must succeed. So for t
 Small: the same on disks (tmpfs, which needs root) that are too small for the command by less and less, and then grow.
 
 Also: folders that are read-only, vanish in mid-training, or become a file; and a clock that is set back.
+
+--share 10 tries each tenth write and disk.
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
 os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from small import write_text
+from small import write_little, write_text
 
 from janelm.cli import main as janelm
 from janelm.machine import files
@@ -45,6 +47,7 @@ COMMANDS = {
     "export": ["export", "model", "--output", "site"],
 }
 MOMENTS = ("mkstemp", "fsync", "replace")
+BASE = tempfile.TemporaryDirectory()
 
 
 def act(arguments: list[str]) -> tuple[int, str]:
@@ -77,11 +80,21 @@ def strays() -> list[str]:
     return [str(path) for path in Path().rglob(".*.part*")]
 
 
-def start(command: str) -> None:
-    """A folder with what the command needs."""
+@cache
+def prepared(command: str) -> Path:
+    """A folder with what the command needs, made once."""
+    folder = Path(tempfile.mkdtemp(dir=BASE.name))
+    os.chdir(folder)
     Path("book.txt").write_text(write_text(300))
     if command != "train":
         assert act(COMMANDS["train"])[0] == 0
+    return folder
+
+
+def start(command: str, folder: str) -> None:
+    """Go to this folder, in which all is that the command needs."""
+    shutil.copytree(prepared(command), folder, dirs_exist_ok=True)
+    os.chdir(folder)
 
 
 def after(command: str, code: int, told: str) -> Iterator[str]:
@@ -100,34 +113,38 @@ def after(command: str, code: int, told: str) -> Iterator[str]:
         yield f"given again, exit code {code}, {told.strip()[-200:]}"
 
 
-def full(command: str) -> tuple[int, list[str]]:
-    """All writes of a command, one after another; how many there were, and what was wrong."""
+def writes(command: str) -> list[tuple[str, int]]:
+    """All writes of a command: the moment, and which one of its kind it is."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as counted:
+        start(command, folder)
+        calls = {moment: counted.enter_context(full_at(moment, 0)) for moment in MOMENTS}
+        assert act(COMMANDS[command])[0] == 0
+        os.chdir("/")
+    return [(moment, number) for moment in MOMENTS for number in range(1, calls[moment][0] + 1)]
+
+
+def full(command: str, share: int) -> tuple[int, list[str]]:
+    """Each `share`-th write of a command fails; how many there were, and what was wrong."""
     found: list[str] = []
-    tried = 0
-    for moment in MOMENTS:
-        for number in count(1):
-            with tempfile.TemporaryDirectory() as folder:
-                os.chdir(folder)
-                start(command)
-                with full_at(moment, number) as calls:
-                    code, told = act(COMMANDS[command])
-                if calls[0] >= number:
-                    tried += 1
-                    found += [f"{command}, {moment} {number}: {wrong}" for wrong in after(command, code, told)]
-                os.chdir("/")
-            if calls[0] < number:  # the command has no such write
-                break
-    return tried, found
+    tried = writes(command)[::share]
+    for moment, number in tried:
+        with tempfile.TemporaryDirectory() as folder:
+            start(command, folder)
+            with full_at(moment, number):
+                code, told = act(COMMANDS[command])
+            found += [f"{command}, {moment} {number}: {wrong}" for wrong in after(command, code, told)]
+            os.chdir("/")
+    return len(tried), found
 
 
-def small(command: str, sizes: int = 20) -> tuple[int, list[str]]:
+def small(command: str, sizes: int) -> tuple[int, list[str]]:
     """The command on disks of so many sizes, up to one that it fits on; how many were too small, and what was wrong."""
     found, failed = [], 0
     with tempfile.TemporaryDirectory() as folder:
         if mount(folder, "64m"):
-            return 0, ["tmpfs cannot be mounted here: run as root"]
-        os.chdir(folder)
-        start(command)
+            print("tmpfs cannot be mounted here: disks that are too small are tried by root alone")
+            return 0, []
+        start(command, folder)
         before = used(folder)
         assert act(COMMANDS[command])[0] == 0
         needed = used(folder) - before
@@ -135,8 +152,7 @@ def small(command: str, sizes: int = 20) -> tuple[int, list[str]]:
         subprocess.run(["umount", folder], check=True)
         for number in range(1, sizes + 1):
             mount(folder, "64m")
-            os.chdir(folder)
-            start(command)
+            start(command, folder)
             room = before + needed * number // sizes
             subprocess.run(["mount", "-o", f"remount,size={room // 1024 + 8}k", folder], check=True)
             code, told = act(COMMANDS[command])
@@ -193,8 +209,7 @@ def happenings() -> list[str]:
     found = []
     for name, (happen, expected) in HAPPENINGS.items():
         with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            start("train")
+            start("train", folder)
             code, told = during(happen)
             if code not in (expected, 0) or "Traceback" in told:
                 found.append(f"{name}: exit code {code}, {told.strip()[-200:]}")
@@ -206,13 +221,15 @@ def happenings() -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    parser.add_argument("--share", type=int, default=1)
     options = parser.parse_args()
+    write_little()
     began, wrong = time.perf_counter(), []
     for command in options.only:
-        tried, found = full(command)
+        tried, found = full(command, options.share)
         print(f"{command:8} {tried:4} writes that failed, {len(found)} wrong", flush=True)
         wrong += found
-        too_small, found = small(command)
+        too_small, found = small(command, max(2, 20 // options.share))
         print(f"{command:8} {too_small:4} disks too small, {len(found)} wrong", flush=True)
         wrong += found
     found = happenings()

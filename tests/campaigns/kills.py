@@ -34,7 +34,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # a process that has started threads of Ope
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-from small import write_text
+from small import write_little, write_text
 
 from janelm.cli import main as janelm
 from janelm.machine.files import cache_folder, write_atomically
@@ -214,6 +214,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
+    write_little()
     began = time.perf_counter()
     figures = campaign(options.kills, options.seed, options.only)
     for part, row in figures.items():

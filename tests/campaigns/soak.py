@@ -18,10 +18,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # a process that has started threads of OpenMP does not fork well
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from small import SHAPES, TRAINING, random_run, write_text
+from small import SHAPES, TRAINING, random_run, write_little, write_text
 
 from janelm.config import SamplingConfig
 from janelm.engines import choose_engine
@@ -61,9 +61,10 @@ def train_often(kind: str, _: str, __: str, trainings: int) -> tuple[float, floa
 
 
 def apart(work: str, *arguments: object) -> tuple[float, float, float]:
-    """The work in a process of its own: memory early and late, in megabytes, and seconds."""
+    """The work in a fork of this process, in which nothing has been made yet: memory early and late, in megabytes, and
+    seconds."""
     began = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with multiprocessing.get_context("fork").Pool(1) as pool:
         early, late = pool.apply(globals()[work], arguments)
     return early, late, time.perf_counter() - began
 
@@ -74,6 +75,7 @@ def main() -> int:
     parser.add_argument("--trainings", type=int, default=24)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    write_little()
     rows, wrong = [], 0
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -10,9 +10,9 @@ import pytest
 FOLDER = Path(__file__).parent
 SHARES = {
     "kills": ["--kills", "8", "--only", "transformer", "lstm", "teachers", "writing", "cache"],
-    "damage": ["--files", "400"],
-    "disk": ["--only", "write"],
-    "soak": ["--tokens", "3000", "--trainings", "4"],
+    "damage": ["--files", "200"],
+    "disk": ["--share", "16"],
+    "soak": ["--tokens", "500", "--trainings", "3"],
     "questions": ["--questions", "600", "--megabytes", "48"],
 }
 
@@ -33,4 +33,4 @@ def test_a_share_of_each_campaign_finds_nothing(name):
 @pytest.mark.browser
 @pytest.mark.needs("chromium", "npm")
 def test_a_share_of_the_damage_to_the_page_finds_nothing():
-    run("page", ["--trials", "12"])
+    run("page", ["--trials", "9"])

@@ -1,13 +1,16 @@
 """The commands as people type them: output, files, exit codes."""
 
+import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import forked
 import pytest
 from small import SHAPES, press_ctrl_c, random_run, write_text
 
@@ -31,51 +34,37 @@ def book():
     return ["--data", "book.txt"]
 
 
-def run(*arguments: str, **more) -> subprocess.CompletedProcess:
-    script, *rest = arguments
-    return subprocess.run([sys.executable, ROOT / script, *rest], capture_output=True, text=True, timeout=300, **more)
+@pytest.fixture
+def trained(book, made_once):
+    """A model of the book, by the name that the commands take by default."""
+
+    def make(folder: Path) -> None:
+        shutil.copy("book.txt", folder)
+        with contextlib.chdir(folder):
+            assert main(["train", *book, *FAST]) == 0
+
+    shutil.copytree(made_once("a-model-of-the-commands", make), ".", dirs_exist_ok=True)
+
+
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
+    return forked.run(ROOT / script, *arguments)
 
 
 def test_the_seeds_commands_work_exactly_as_typed(book):
-    trained = run(
-        "traineval.py",
-        "--tokenization",
-        "tiktoken",
-        "--model_file",
-        "my_model.pth",
-        "--config_file",
-        "my_model_config.pkl",
-        "--vocab_size",
-        "300",
-        *book,
-        *FAST,
-    )
+    def typed(command: str, *more: str) -> subprocess.CompletedProcess:
+        script, *words = command.split()
+        return subprocess.run(
+            [sys.executable, ROOT / script, *words, *more], capture_output=True, text=True, timeout=300
+        )
+
+    names = "--model_file my_model.pth --config_file my_model_config.pkl"
+    trained = typed(f"traineval.py --tokenization tiktoken {names} --vocab_size 300", *book, *FAST)
     assert trained.returncode == 0, trained.stderr
     assert "bits per byte" in trained.stdout and "both, carried or sliding" in trained.stdout
-    for name in (
-        "my_model.pth",
-        "my_model_config.pkl",
-        "my_model/loss.png",
-        "my_model/metrics.csv",
-        "my_model/README.md",
-        "my_model/sample.txt",
-        "my_model/tokenizer.json",
-        "my_model/config.json",
-    ):
+    kept = ("loss.png", "metrics.csv", "README.md", "sample.txt", "tokenizer.json", "config.json")
+    for name in ("my_model.pth", "my_model_config.pkl", *(f"my_model/{name}" for name in kept)):
         assert (Path("models") / name).stat().st_size > 0
-    written = run(
-        "inference.py",
-        "--model_file",
-        "my_model.pth",
-        "--config_file",
-        "my_model_config.pkl",
-        "--output_file",
-        "output.txt",
-        "--text",
-        "Elizabeth",
-        "--num_tokens",
-        "50",
-    )
+    written = typed(f"inference.py {names} --output_file output.txt --text Elizabeth --num_tokens 50")
     assert written.returncode == 0, written.stderr
     text = Path("generated/output.txt").read_text(encoding="utf-8")
     assert text.startswith("Elizabeth") and written.stdout == text + "\n"
@@ -169,7 +158,7 @@ def test_help_documents_every_option_with_its_default(command):
 @pytest.mark.parametrize("command", ["train", "write", "compare", "score", "overlap", "export", "serve"])
 def test_help_fits_a_screen_and_leads_to_all_of_it(command):
     """That of train had 110 lines."""
-    text = run_module(command, "--help", COLUMNS="80").stdout
+    text = forked.run("-m", "janelm", command, "--help", COLUMNS="80").stdout
     lines = text.splitlines()
     assert len(lines) <= 32 and max(map(len, lines)) <= 80 and lines[0].startswith(f"usage: janelm {command}")
     if command in ("train", "write"):
@@ -181,12 +170,11 @@ def test_help_shows_the_defaults_of_the_chosen_preset():
     assert "(default: 512)" in run("traineval.py", "--preset", "70m", "--help-all").stdout
 
 
-def run_module(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    command, own = [sys.executable, "-m", "janelm", *arguments], {"PYTHONPATH": str(ROOT)} | environment
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | own)
-
-
 def test_the_package_is_a_command():
+    def run_module(word: str) -> subprocess.CompletedProcess:
+        command, own = [sys.executable, "-m", "janelm", word], {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | own)
+
     shown = run_module("--help")
     assert shown.returncode == 0 and shown.stdout.startswith("usage: janelm COMMAND")
     refused = run_module("dance")
@@ -326,8 +314,7 @@ def test_a_kill_at_any_instant_leaves_a_loadable_run(book):
     assert run("traineval.py", "--resume", "--steps", "3").returncode == 0
 
 
-def test_ctrl_c_while_writing_keeps_what_is_written(book):
-    assert main(["train", *book, *FAST]) == 0
+def test_ctrl_c_while_writing_keeps_what_is_written(trained):
     process = subprocess.Popen(
         [sys.executable, ROOT / "inference.py", "--num_tokens", "10000000"],
         stdout=subprocess.PIPE,
@@ -341,8 +328,7 @@ def test_ctrl_c_while_writing_keeps_what_is_written(book):
     assert len(Path("generated/output.txt").read_text(encoding="utf-8")) >= 50
 
 
-def test_unknown_characters_in_a_prompt_are_said(book, capsys):
-    assert main(["train", *book, *FAST]) == 0
+def test_unknown_characters_in_a_prompt_are_said(trained, capsys):
     assert main(["write", "--text", "The ж", "--num_tokens", "3"]) == 0
     assert "has no 'ж'" in capsys.readouterr().err
     assert main(["write", "--text", "жж", "--num_tokens", "3"]) == 2
@@ -368,15 +354,13 @@ def test_compare_prints_a_table_draws_a_picture_and_says_what_is_unfair(book, ca
     assert main(["compare"]) == 2
 
 
-def test_output_that_nobody_reads_is_no_error(book):
-    assert main(["train", *book, *FAST]) == 0
+def test_output_that_nobody_reads_is_no_error(trained):
     command = f"{sys.executable} {ROOT / 'inference.py'} --num_tokens 2000 | head -c 10"
     done = subprocess.run(command, shell=True, capture_output=True, env=os.environ)
     assert b"Traceback" not in done.stderr  # what head passes on may end within a character
 
 
-def test_several_samples_a_stop_text_and_a_prompt_from_a_file(book, capsys):
-    assert main(["train", *book, *FAST]) == 0
+def test_several_samples_a_stop_text_and_a_prompt_from_a_file(trained, capsys):
     Path("prompt.txt").write_text("My aunt\n")
     capsys.readouterr()
     assert main(["write", "--text_file", "prompt.txt", "--num_samples", "2", "--num_tokens", "30", "--stop", "q"]) == 0
@@ -386,8 +370,7 @@ def test_several_samples_a_stop_text_and_a_prompt_from_a_file(book, capsys):
 
 
 @pytest.mark.needs("compiler")
-def test_all_engines_on_the_command_line_write_the_same(book):
-    assert main(["train", *book, *FAST]) == 0
+def test_all_engines_on_the_command_line_write_the_same(trained):
     engines = ["torch", "onnx", "native"]
     for engine in engines:
         assert main(["write", "--engine", engine, "--num_tokens", "300", "--output_file", f"{engine}.txt"]) == 0
@@ -455,14 +438,12 @@ def test_a_device_is_of_the_torch_engine(capsys):
     assert "abacus, but this machine has" in capsys.readouterr().err
 
 
-def test_a_prompt_longer_than_the_memory_is_said(book, capsys):
-    assert main(["train", *book, *FAST]) == 0
+def test_a_prompt_longer_than_the_memory_is_said(trained, capsys):
     assert main(["write", "--text", "The old gardener", "--memory", "4", "--num_tokens", "5"]) == 0
     assert "has 16 tokens, of which the model sees the last 4" in capsys.readouterr().err
 
 
-def test_a_whole_book(book):
-    assert main(["train", *book, *FAST]) == 0
+def test_a_whole_book(trained):
     for kind in ("txt", "epub", "pdf"):
         assert main(["write", "--num_tokens", "2000", "--format", kind, "--title", "Tests & Tribulations"]) == 0
         assert Path(f"generated/output.{kind}").stat().st_size > 1000
@@ -476,8 +457,9 @@ def test_an_ensemble_on_the_command_line(book, capsys):
     capsys.readouterr()
     assert main(["score", "--heldout", "--run", "a", "b"]) == 0
     assert "an ensemble of 2" in capsys.readouterr().out
-    assert main(["score", "book.txt", "--run", "a", "b", "--dynamic"]) == 0
-    assert main(["score", "book.txt", "--run", "a", "c"]) == 2
+    Path("new.txt").write_text("My aunt forgot the rain.\n")
+    assert main(["score", "new.txt", "--run", "a", "b", "--dynamic"]) == 0
+    assert main(["score", "new.txt", "--run", "a", "c"]) == 2
     assert "different tokenizers" in capsys.readouterr().err
 
 

@@ -96,7 +96,7 @@ def test_a_text_says_the_same_to_the_bit_alone_and_beside_others_at_once_and_in_
     np.testing.assert_array_equal(in_chunks(NativeEngine(run, precision, threads=1), tokens, [60])[-1], together)
 
 
-def test_a_compiler_that_rounds_otherwise_in_other_loops_changes_no_bit(run, own_cache, monkeypatch):
+def test_a_compiler_that_rounds_otherwise_in_other_loops_changes_no_bit(run, monkeypatch):
     """g++ 13 tuned for Sapphire Rapids joined a * b + c into one operation here and not there."""
     avoid = "--param=avoid-fma-max-bits=512"
     asked = [*compiler.compiler(), avoid, "-x", "c++", "-fsyntax-only", "/dev/null"]

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from browser.desk import flaws
 from browser.servers import served
-from browser.test_page import AXE
 from playwright.sync_api import Page, expect
 from small import write_text
 
-from janelm.site.vendor import fetch
 from studio.conftest import studio_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium", "npm")]
@@ -42,12 +41,6 @@ def listen(page: Page, complaints: list[str]) -> None:
 
 def room(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
-
-
-def flaws(page: Page) -> list[str]:
-    page.evaluate(fetch(AXE)["axe.min.js"].decode() + "; 0") if not page.evaluate("typeof axe === 'object'") else None
-    found = page.evaluate("async () => (await axe.run(document)).violations.map(v => v.id + ': ' + v.nodes[0].html)")
-    return [flaw for flaw in found if "iframe" not in flaw]
 
 
 def test_the_whole_story(page, tmp_path):
@@ -125,7 +118,7 @@ def test_a_phone_shows_every_room_without_scrolling_sideways(browser, tmp_path, 
         page.goto(address)
         for name in ("Text", "Train", "Runs", "Write", "Look inside", "Publish"):
             room(page, name)
-            page.wait_for_timeout(1500)
+            page.wait_for_timeout(600)
             page.screenshot(full_page=True, path=f"phone-{name}-{scheme}.png")
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{name} is {wide} pixels too wide"

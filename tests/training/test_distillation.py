@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from small import SHAPES, TRAINING, quiet, write_text
+from small import SHAPES, TRAINING, happening, kill, quiet, write_text
 
 from janelm.architectures.crossentropy import IGNORED, cross_entropy, taught_cross_entropy
 from janelm.cli import main
@@ -19,7 +19,6 @@ from janelm.errors import JaneLMError, UsageError
 from janelm.measuring.cards import model_card
 from janelm.runs import Run, find_run
 from janelm.training.distillation import Teachers
-from janelm.training.loop import Trainer
 from janelm.training.pipeline import resume, train
 from janelm.training.presets import PRESETS, Preset
 
@@ -88,15 +87,8 @@ def test_a_resumed_lesson_equals_an_uninterrupted_one(text, shape, documents, mo
     train(SHAPES["lstm"], TRAINING, Path("models/teacher"), text=text, data=data, say=quiet)
     taught, shape = replace(TRAINING, teachers=("teacher",)), replace(shape, dropout=0.2)
     train(shape, taught, Path("whole"), text=text, data=data, say=quiet)
-    original = Trainer.step
-
-    def step(self, batch):
-        original(self, batch)
-        if self.state.step == 15:
-            raise MemoryError("as if killed")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", step)
+        happening(patch, 15, kill)
         with pytest.raises(MemoryError):
             train(shape, taught, Path("parts"), text=text, data=data, say=quiet)
     resume(Path("parts"), text=text, say=quiet)
@@ -194,15 +186,8 @@ def test_it_trains_none_where_teachers_are_named_or_steps_are_the_budget(a_prese
 @pytest.mark.parametrize("lesson", ["model-transformer", "model-lstm"])
 def test_resume_alone_goes_on_after_a_kill_in_any_lesson(lesson, a_preset_with_lessons, monkeypatch, capsys):
     """Whoever was interrupted had to finish the teacher by hand, and then name what was finished."""
-    original = Trainer.step
-
-    def step(self, batch):
-        original(self, batch)
-        if self.state.step == 1 and self.run.name == lesson:
-            os.kill(os.getpid(), signal.SIGTERM)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", step)
+        happening(patch, 1, lambda trainer: trainer.run.name == lesson and os.kill(os.getpid(), signal.SIGTERM))
         patch.setattr("janelm.commands.train._BEGAN", time.perf_counter())
         assert main([*a_preset_with_lessons, "--minutes", "0.2"]) == 130
     assert "go on with --resume --model_file model.pth" in capsys.readouterr().err

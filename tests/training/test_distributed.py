@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import run_team
 from small import press_ctrl_c, write_text
 
 from janelm.architectures.crossentropy import IGNORED
@@ -22,19 +23,14 @@ TINY += ["--decay", "0", "--warmup_steps", "0"]  # a learning rate that does not
 TINY += ["--learning_rate", "0.002", "--matrix_learning_rate", "0.002"]  # because Muon's bf16 makes differences grow
 
 
-def command(processes: int, *flags: str) -> list[str]:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    return [sys.executable, *torchrun, str(ROOT / "traineval.py"), *flags]
-
-
-def train(processes: int, *flags: str) -> subprocess.CompletedProcess | None:
-    """Several processes under torchrun, or a training in this very process."""
+def train(processes: int, *flags: str) -> tuple[str, str]:
+    """Several processes, or a training in this very one; all that they wrote to stdout, and to stderr."""
     if processes == 1:
         assert main(["train", *flags]) == 0
-        return None
-    done = subprocess.run(command(processes, *flags), capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done
+        return "", ""
+    done = run_team(processes, ROOT / "traineval.py", *flags)
+    assert not any(one.returncode for one in done), [one.stderr for one in done]
+    return "".join(one.stdout for one in done), "".join(one.stderr for one in done)
 
 
 def test_two_processes_give_the_losses_of_one_and_resume_goes_on_with_any_number():
@@ -42,10 +38,10 @@ def test_two_processes_give_the_losses_of_one_and_resume_goes_on_with_any_number
     Path("book.txt").write_text(write_text(400))
     flags = ["--data", "book.txt", "--documents", "lines", "--heads", "4", *TINY]
     train(1, *flags, "--steps", "12", "--model_file", "one.pth")
-    done = train(2, *flags, "--steps", "6", "--model_file", "many.pth")
+    told, said = train(2, *flags, "--steps", "6", "--model_file", "many.pth")
     for line in ("preset:", "precision:", "training ended after 6 steps", "the run is in"):
-        assert done.stderr.count(line) == 1, "the first process alone prints"
-    assert done.stdout.count("bits per byte") == 1
+        assert said.count(line) == 1, "the first process alone prints"
+    assert told.count("bits per byte") == 1
     assert not Path("models/many-1").exists(), "the first process alone writes"
     train(1, "--resume", "--model_file", "many.pth", "--steps", "9")
     train(2, "--resume", "--model_file", "many.pth", "--steps", "12")
@@ -66,8 +62,8 @@ def test_a_model_spread_over_two_processes_gives_the_losses_of_one(architecture)
     Path("book.txt").write_text(write_text(400))
     flags = ["--data", "book.txt", "--architecture", architecture, *TINY]
     train(1, *flags, "--steps", "12", "--model_file", "one.pth")
-    done = train(2, *flags, "--steps", "6", "--model_file", "many.pth", "--shard")
-    assert done.stdout.count("bits per byte") == 1 and not Path("models/many-1").exists()
+    told, _ = train(2, *flags, "--steps", "6", "--model_file", "many.pth", "--shard")
+    assert told.count("bits per byte") == 1 and not Path("models/many-1").exists()
     train(2, "--resume", "--model_file", "many.pth", "--steps", "9")
     train(1, "--resume", "--model_file", "many.pth", "--steps", "12")
     one, many = (Run(Path("models") / name) for name in ("one", "many"))
@@ -79,10 +75,11 @@ def test_a_model_spread_over_two_processes_gives_the_losses_of_one(architecture)
         assert all(ours[name].shape == weight.shape for name, weight in theirs.items())
 
 
-def test_ctrl_c_ends_all_processes_and_saves():
+def test_ctrl_c_ends_all_processes_of_torchrun_and_saves():
     Path("book.txt").write_text(write_text(400))
     flags = ["--data", "book.txt", *TINY, "--heads", "4", "--steps", "100000", "--evaluations", "20"]
-    process = subprocess.Popen(command(2, *flags), stderr=subprocess.PIPE, text=True)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    process = subprocess.Popen([*torchrun, str(ROOT / "traineval.py"), *flags], stderr=subprocess.PIPE, text=True)
     errors = press_ctrl_c(process)
     assert errors.count("stopping: evaluating and saving") == 1
     steps = int(re.search(r"training ended after ([\d,]+) steps: it was interrupted", errors)[1].replace(",", ""))

@@ -8,9 +8,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import forked
 import pytest
 import torch
-from small import SHAPES, TRAINING, quiet, write_text
+from small import SHAPES, TRAINING, happening, quiet, write_text
 
 from janelm.cli import main
 from janelm.errors import JaneLMError, UsageError
@@ -79,10 +80,7 @@ def test_whoever_stops_reading_loses_only_what_they_do_not_read(lines, book):
 
 
 def test_off_a_terminal_each_evaluation_is_one_line(book):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "traineval.py"), *book, "--steps", "20", "--evaluations", "4"],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = forked.run(ROOT / "traineval.py", *book, "--steps", "20", "--evaluations", "4")
     lines = [line for line in done.stderr.splitlines() if line.startswith("step ")]
     assert len(lines) == 5 and all("bits per byte" in line for line in lines) and "left" in lines[2]
     assert "\r" not in done.stderr
@@ -98,8 +96,7 @@ def test_two_trainings_of_one_name_do_not_mix(book):
     """Weights of one and the config of the other: what came out could not be written with, and both answered 0."""
     first = begin(*LONG)
     for flags in ([*book, "--steps", "5"], ["--resume", "--steps", "5"]):
-        command = [sys.executable, str(ROOT / "traineval.py"), *flags]
-        second = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        second = forked.run(ROOT / "traineval.py", *flags)
         assert second.returncode == 2 and "another process is writing models/model just now" in second.stderr
     first.kill()  # the lock dies with it
     first.communicate()
@@ -137,14 +134,10 @@ def test_a_file_that_is_being_written_is_no_stray():
 
 
 def failing(monkeypatch, at_step: int) -> None:
-    original = Trainer.step
+    def fail(trainer: Trainer) -> None:
+        raise JaneLMError("the gradient is nan")
 
-    def step(self, batch):
-        original(self, batch)
-        if self.state.step == at_step:
-            raise JaneLMError("the gradient is nan")
-
-    monkeypatch.setattr(Trainer, "step", step)
+    happening(monkeypatch, at_step, fail)
 
 
 def test_a_training_that_learned_nothing_hides_no_earlier_run(text, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small import SHAPES, TRAINING, quiet, write_text
+from small import SHAPES, TRAINING, happening, kill, quiet, write_text
 from torch.optim._muon import _zeropower_via_newtonschulz
 
 from janelm.architectures import build_model
@@ -176,14 +176,7 @@ def test_the_learning_rate_climbs_stays_and_falls_to_zero():
 
 def interrupting(monkeypatch, at_step: int) -> None:
     """Press Ctrl-C at the end of that step."""
-    original = Trainer.step
-
-    def step(self, batch):
-        original(self, batch)
-        if self.state.step == at_step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(Trainer, "step", step)
+    happening(monkeypatch, at_step, lambda trainer: os.kill(os.getpid(), signal.SIGINT))
 
 
 def weights_and_rows(folder: Path):
@@ -310,11 +303,8 @@ def test_the_clock_of_an_interrupted_run_is_that_of_its_last_step(text, monkeypa
 
 
 def test_a_run_killed_in_its_first_steps_has_one_first_row(text, monkeypatch):
-    def killed(self, batch):
-        raise MemoryError("as if killed")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", killed)
+        happening(patch, 1, kill)
         with pytest.raises(MemoryError):
             train(SHAPES["lstm"], TRAINING, Path("run"), text=text, say=quiet)
     resume(Path("run"), text=text, say=quiet)
@@ -340,15 +330,8 @@ def test_a_text_from_python_is_cleaned_as_a_file_is_and_an_empty_one_refused(tex
 
 
 def test_a_kill_between_evaluations_resumes_to_the_same_weights(text, uninterrupted, shape, monkeypatch):
-    original = Trainer.step
-
-    def step(self, batch):
-        original(self, batch)
-        if self.state.step == 15:
-            raise MemoryError("as if killed")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", step)
+        happening(patch, 15, kill)
         with pytest.raises(MemoryError):
             train(shape, TRAINING, Path("parts"), text=text, say=quiet)
     resume(Path("parts"), text=text, say=quiet)

@@ -10,22 +10,19 @@
  * Whatever fails rejects with an EngineError: a sentence for the reader, and its kind. Once a model is loaded, the
  * service worker, if the page has registered one, is told to keep the page's files.
  *
- * @import { Frame, Lens, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading, ReadProgress,
+ * @import { Frame, Lens, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading,
  *           Sampling, Score, Span, Units, WriteOptions, Writing } from "./types.js"
- * @import { Answer, Call, Question } from "./protocol.js"
+ * @import { Question } from "./protocol.js"
+ * @import { Listeners, WithoutId } from "./calls.js"
  * @import { Tokenizer } from "./tokenizer.js"
  */
 
+import { Calls } from "./calls.js";
 import { asEngineError, EngineError, withoutWebAssembly } from "./errors.js";
 import { compileRuntime, fetchModel, forgetOthers, readOpened, tellKeeper, wasmOf } from "./loader.js";
 import { Sampler } from "./sampler.js";
-import { startWorker } from "./starting.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
 
-/**
- * @template T
- * @typedef {T extends any ? Omit<T, "id"> : never} WithoutId  of each type in a union
- */
 /**
  * @typedef {object} StartingRuntime
  * @property {Promise<void>} compiled
@@ -34,26 +31,15 @@ import { tokenizerFromJSON } from "./tokenizer.js";
  * @property {Set<() => void>} listeners  told when more arrive
  */
 
-/**
- * @typedef {object} Pending
- * @property {(value: any) => void} resolve
- * @property {(error: unknown) => void} reject
- * @property {((frame: Frame) => void) | undefined} onFrame
- * @property {((progress: ReadProgress) => void) | undefined} onProgress
- */
-
 export class Engine {
   #manifest;
   #base;
-  /** @type {import("./starting.js").Desk | null} */
-  #worker = null;
+  /** @type {Calls | null} */
+  #calls = null;
   /** @type {StartingRuntime | null} */
   #runtime = null;
   /** @type {Map<string, Promise<Loaded>>} */
   #loads = new Map();
-  /** @type {Map<number, Pending>} */
-  #pending = new Map();
-  #lastId = 0;
   /** @type {Map<string, Tokenizer>} */
   #tokenizers = new Map();
   /** @type {Map<string, Blob>} files of models that are not the page's own */
@@ -154,7 +140,7 @@ export class Engine {
    * @returns {Promise<Reading>}
    */
   read(name, text, { onProgress, signal, ...options } = {}) {
-    return this.#ask({ call: "read", name, text, options }, { onProgress, signal });
+    return this.#ask({ call: "read", name, text, options }, { onProgress, signal }).answer;
   }
 
   /**
@@ -166,9 +152,8 @@ export class Engine {
    * @returns {Writing}
    */
   write(name, { onProgress, ...options }, onFrame) {
-    const id = this.#lastId + 1;
-    const done = this.#ask({ call: "write", name, options }, { onProgress, onFrame });
-    return { stop: () => this.#send({ id, call: "stop" }), done };
+    const { answer, stop } = this.#ask({ call: "write", name, options }, { onProgress, onFrame });
+    return { stop, done: answer };
   }
 
   /**
@@ -179,7 +164,7 @@ export class Engine {
    * @returns {Promise<Look>}
    */
   look(name, text, options = {}) {
-    return this.#ask({ call: "look", name, text, options });
+    return this.#ask({ call: "look", name, text, options }).answer;
   }
 
   /**
@@ -190,7 +175,7 @@ export class Engine {
    * @returns {Promise<Lens>}
    */
   lens(name, text, options = {}) {
-    return this.#ask({ call: "lens", name, text, options });
+    return this.#ask({ call: "lens", name, text, options }).answer;
   }
 
   /**
@@ -201,7 +186,7 @@ export class Engine {
    * @returns {Promise<Units>}
    */
   units(name, text, options = {}) {
-    return this.#ask({ call: "units", name, text, options });
+    return this.#ask({ call: "units", name, text, options }).answer;
   }
 
   /**
@@ -223,7 +208,7 @@ export class Engine {
    * @returns {Promise<Score>}
    */
   score(name, text, options = {}) {
-    return this.#ask({ call: "score", name, text }, options);
+    return this.#ask({ call: "score", name, text }, options).answer;
   }
 
   /**
@@ -263,15 +248,10 @@ export class Engine {
     if (typeof WebAssembly !== "object") return; // `load` says so
     const { runtime } = this.#manifest;
     const absolute = (/** @type {string} */ address) => new URL(address, this.#base).href;
-    const worker = startWorker();
-    this.#worker = worker;
-    worker.onmessage = (event) => this.#hear(event.data);
-    worker.onerror = (event) => {
-      event.preventDefault?.();
-      this.#stop(asEngineError(event.message ?? "its script does not load", "the engine stopped"));
-    };
+    const calls = new Calls((error) => this.#stop(error));
+    this.#calls = calls;
     const glue = runtime.glue && absolute(runtime.glue);
-    this.#send({ call: "runtime", addresses: { glue, integrity: runtime.integrity } });
+    calls.send({ call: "runtime", addresses: { glue, integrity: runtime.integrity } });
     /** @type {StartingRuntime} */
     const starting = { compiled: Promise.resolve(), started: false, arrived: 0, listeners: new Set() };
     const count = (/** @type {number} */ bytes) => {
@@ -279,7 +259,7 @@ export class Engine {
       for (const listener of starting.listeners) listener();
     };
     starting.compiled = compileRuntime(runtime, this.#base, count).then((module) => {
-      this.#send({ call: "wasm", module });
+      calls.send({ call: "wasm", module });
     });
     starting.compiled.catch(() => this.#restart(starting)); // `load` says so
     this.#runtime = starting;
@@ -287,12 +267,10 @@ export class Engine {
 
   /** @param {EngineError} error */
   #stop(error) {
-    this.#worker?.terminate();
-    this.#worker = null;
+    this.#calls?.end(error);
+    this.#calls = null;
     this.#runtime = null;
     this.#loads.clear();
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
   }
 
   /**
@@ -327,7 +305,7 @@ export class Engine {
       const [{ bytes, cached }, adapter] = [await model, (await addition)?.bytes];
       onProgress({ loaded: total, total, stage: "start" });
       const asked = { call: /** @type {const} */ ("load"), name, bytes, description: entry.description, adapter };
-      const started = this.#ask(asked, {}, [bytes.buffer]);
+      const started = this.#ask(asked, {}, [bytes.buffer]).answer;
       started.catch(() => runtime.started || this.#restart(runtime));
       await started;
       runtime.started = true;
@@ -348,7 +326,7 @@ export class Engine {
    */
   async #serve({ name, served, description }, began) {
     const address = new URL(/** @type {string} */ (served), this.#base).href;
-    await this.#ask({ call: "load", name, bytes: new Uint8Array(0), served: address, description });
+    await this.#ask({ call: "load", name, bytes: new Uint8Array(0), served: address, description }).answer;
     return { milliseconds: performance.now() - began, bytes: 0, cached: false };
   }
 
@@ -362,43 +340,14 @@ export class Engine {
 
   /**
    * @param {WithoutId<Question>} question
-   * @param {{onProgress?: Pending["onProgress"], onFrame?: Pending["onFrame"], signal?: AbortSignal}} [listeners]
+   * @param {Listeners} [listeners]
    * @param {Transferable[]} [transfer]
-   * @returns {Promise<any>}
+   * @returns {ReturnType<Calls["ask"]>}
    */
-  #ask(question, { onProgress, onFrame, signal } = {}, transfer = []) {
-    const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      signal?.addEventListener("abort", () => {
-        if (this.#pending.delete(id)) this.#send({ id, call: "abort" });
-        reject(signal.reason);
-      });
-      this.#pending.set(id, { resolve, reject, onProgress, onFrame });
-      if (this.#worker) this.#send({ ...question, id }, transfer);
-      else reject(new EngineError("failed", "The engine is not running: load a model first."));
-    });
-  }
-
-  /**
-   * @param {Call} call
-   * @param {Transferable[]} [transfer]
-   */
-  #send(call, transfer = []) {
-    this.#worker?.postMessage(call, transfer);
-  }
-
-  /** @param {Answer} answer */
-  #hear(answer) {
-    const pending = this.#pending.get(answer.id);
-    if (!pending) return; // aborted
-    if (answer.event === "frame") pending.onFrame?.(answer.value);
-    else if (answer.event === "progress") pending.onProgress?.(answer.value);
-    else {
-      this.#pending.delete(answer.id);
-      if (answer.event === "result") pending.resolve(answer.value);
-      else pending.reject(new EngineError(answer.value.kind, answer.value.message));
-    }
+  #ask(question, listeners, transfer) {
+    if (this.#calls) return this.#calls.ask(question, listeners, transfer);
+    const error = new EngineError("failed", "The engine is not running: load a model first.");
+    return { answer: Promise.reject(error), stop: () => {} };
   }
 
   /** @param {string} name */
