@@ -23,6 +23,8 @@ from ..encodings import BLOCK, decode
 LARGEST = 1 << 29  # bytes of a file once it is unpacked: what is larger is refused, but for plain text
 MEMBERS = 100_000  # files in an archive
 SECONDS = 300  # for one file
+ZIP = (b"PK\3\4", b"PK\5\6")  # what zip files begin with
+NONE: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -44,6 +46,14 @@ class File:
     @property
     def head(self) -> bytes:
         return self.raw[: 1 << 16]
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The names inside, where it is a sound zip file."""
+        try:
+            return frozenset(zipfile.ZipFile(io.BytesIO(self.raw)).NameToInfo) if self.raw.startswith(ZIP) else NONE
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            return NONE
 
     def text(self, said: list[str], encoding: str | None = None) -> str:
         """The file as text with plain line ends; what that took is said."""

@@ -14,7 +14,7 @@ from .markup import page_text, tidy
 
 
 def is_epub(file: File) -> bool:
-    return file.raw.startswith(b"PK") and b"application/epub+zip" in file.raw[:200]
+    return "META-INF/container.xml" in file.members
 
 
 def read_epub(file: File) -> Reading:

@@ -233,8 +233,9 @@ def read_markdown(file: File) -> Reading:
     source = file.text(said)
     found = FRONT_MATTER.match(source)
     front = dense(found.group()) if found else 0
-    text, removed, _ = page_text(MarkdownIt("commonmark").enable("table").render(source[found.end() if found else 0 :]))
+    text = page_text(MarkdownIt("commonmark").enable("table").render(source[found.end() if found else 0 :]))[0]
+    marks = dense(source) - front - dense(text)
     if front:
         said.append(f"left out the settings at the top ({front:,} characters)")
-    said.append("read as Markdown: its marks are left out")
-    return Reading(text + "\n", None, said, dense(text), removed + front)
+    said.append(f"read as Markdown: its marks, addresses of links and comments are left out ({marks:,} characters)")
+    return Reading(text + "\n", None, said, dense(text), front + marks)

@@ -7,18 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import JaneLMError
-from .base import Archive, File, Reading, dense, local, parse_xml
+from .base import ZIP, Archive, File, Reading, dense, local, parse_xml
 from .plain import read_plain
-
-OLD_WORD = b"\xd0\xcf\x11\xe0"
-
-
-def _has(file: File, member: bytes) -> bool:
-    return file.raw.startswith(b"PK") and member in file.raw
 
 
 def is_docx(file: File) -> bool:
-    return _has(file, b"word/document.xml")
+    return "word/document.xml" in file.members
 
 
 def read_docx(file: File) -> Reading:
@@ -75,7 +69,7 @@ def _paragraphs(pieces: Iterator[str | None]) -> str:
 
 
 def is_odt(file: File) -> bool:
-    return file.raw.startswith(b"PK") and b"application/vnd.oasis.opendocument.text" in file.raw[:200]
+    return file.raw.startswith(ZIP) and b"application/vnd.oasis.opendocument.text" in file.raw[:200]
 
 
 def read_odt(file: File) -> Reading:
@@ -125,24 +119,30 @@ def is_rtf(file: File) -> bool:
     return file.raw.startswith(b"{\\rtf")
 
 
-def read_rtf(file: File) -> Reading:
-    from striprtf.striprtf import rtf_to_text
+# What stands in a paragraph, or beside it, and is no part of the text. Word marks what was struck out by a property.
+RTF_ASIDE = re.compile(r"(?:\\\*\s*)?\\(?:footnote|header[flr]?|footer[flr]?|annotation|deleted)(?![a-z\d]) ?")
 
+
+def read_rtf(file: File) -> Reading:
+    """The paragraphs as they stand, without notes, heads, feet, comments and what was struck out."""
     if not is_rtf(file):
         return read_plain(file)
     if not file.raw.rstrip(b"\0\r\n\t ").endswith(b"}"):
         raise JaneLMError(f"{file.name} breaks off before its end: save or fetch it anew")
     # Its own bytes are ASCII; others come as escapes, whose code page it names.
-    text = rtf_to_text(file.raw.decode("cp1252", "replace"), errors="replace")
-    text = re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
-    return Reading(text, None, ["read the text of the RTF file"], dense(text), 0)
+    source = file.raw.decode("cp1252", "replace")
+    text = _rtf_text(RTF_ASIDE.sub(r"\\footnote ", source))
+    removed = dense(_rtf_text(RTF_ASIDE.sub("", source))) - dense(text) if RTF_ASIDE.search(source) else 0
+    said = ["read the text of the RTF file"]
+    if removed:
+        said.append(f"left out notes, comments, heads, feet and what was struck out ({removed:,} characters)")
+    return Reading(text, None, said, dense(text), removed)
 
 
-def is_old_word(file: File) -> bool:
-    return file.raw.startswith(OLD_WORD)
+def _rtf_text(source: str) -> str:
+    from striprtf.striprtf import rtf_to_text
 
-
-def read_old_word(file: File) -> Reading:
-    raise JaneLMError(
-        f"{file.name} is an Office file of the old kind, or a locked one: save it as .docx without a password"
-    )
+    source = re.sub(r"(\\fldinst\b[^}]*?)HYPERLINK", r"\1LINK", source)  # or the address would stand behind its words
+    source = re.sub(r"\\(?:nest)?cell(?![a-z\d])", r"\\tab", source)  # or it would be a bar
+    text = rtf_to_text(source, errors="replace").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"

@@ -26,6 +26,7 @@ NAMES = (
     "poem",
 )
 NESTED = ("value.text", "record.text", "post.record.text")  # of posts on Bluesky
+BROKEN = 0.01  # of all lines, which may be no JSON
 csv.field_size_limit(1 << 30)
 
 
@@ -83,16 +84,20 @@ def _which(file: File, columns: Iterable[Any]) -> JaneLMError:
 
 
 def read_jsonl(file: File) -> Reading:
+    """A row to a line. One that is broken, as where a download was cut off, is left out and named; where more than one
+    in a hundred are, the file is something else."""
     said: list[str] = []
-    rows = []
+    rows, broken = [], []
     for number, line in enumerate(file.text(said).split("\n"), 1):
         if line.strip():
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError as error:
-                raise JaneLMError(
-                    f"{file.name} is no JSON lines (line {number}: {error.msg}): mend or drop it"
-                ) from error
+                broken.append(f"line {number}: {error.msg}")
+    if len(broken) > max(1, BROKEN * len(rows)) or not rows:
+        raise JaneLMError(f"{file.name} is no JSON lines ({broken[0] if broken else 'it is empty'}): mend or drop it")
+    if broken:
+        said.append(f"left out {len(broken):,} broken {'line' if len(broken) == 1 else 'lines'} ({broken[0]})")
     return _read_rows(file, rows, said)
 
 
