@@ -90,6 +90,15 @@ def limited(name: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+class NothingByThem(JaneLMError):
+    """Nobody of those who are asked for wrote any of the messages; `authors` did."""
+
+    def __init__(self, name: str, wanted: tuple[str, ...], authors: dict[str, int]) -> None:
+        most = ", ".join(f"{who} {count:,}" for who, count in list(authors.items())[:8])
+        super().__init__(f"{name} has nothing by {' or '.join(wanted)}: its messages are by {most or 'nobody named'}")
+        self.authors = authors
+
+
 class TooLong(JaneLMError):
     """A file takes longer than any sound one does."""
 

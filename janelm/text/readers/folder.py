@@ -9,6 +9,7 @@ import posixpath
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -19,13 +20,14 @@ from ...errors import JaneLMError, UsageError
 from ..cleaning import clean
 from ..sources import LONG, LongSource, Source
 from ..tidying import joined_documents
-from .base import LARGEST, ZIP, Archive, File, Reading, limited
+from .base import LARGEST, ZIP, Archive, File, NothingByThem, Reading, limited
 from .registry import ENDINGS, PLAIN, READERS, reader_of
 
 HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "icon\r"}
 ONE_TEXT = {"epub", "docx", "odt", "refused"}  # zip files that are no archives
 # By the first bytes of one file that is packed, the module for it.
 PACKED = {b"\x1f\x8b": gzip, b"\xfd7zXZ\0": lzma} | {b"BZh%d1AY&SY" % level: bz2 for level in range(1, 10)}
+SOFT_HYPHEN = "\xad"  # nobody sees it in a book, but for the one at a line's end
 BLANK = 4096  # characters of white space that are a blank page, which is a text, and no empty file
 SHOWN = 5  # files passed over for one reason that are named
 # Of an archive's script and data files only these hold what a person wrote.
@@ -113,6 +115,10 @@ def read_one(file: File) -> Source:
 def _source(file: File, reader: str, reading: Reading) -> Source:
     said, normal = list(reading.said), file.options.rules > 1
     documents = reading.documents
+    soft = reading.text.count(SOFT_HYPHEN) if reader != PLAIN.name else 0
+    if soft:
+        reading.text = reading.text.replace(SOFT_HYPHEN, "")
+        said.append(f"took out {soft:,} marks of where a word may be parted")
     if documents is not None:
         documents = [clean(document, normal)[0].strip("\n") for document in documents]
         documents = [document for document in documents if document.strip()]
@@ -122,6 +128,8 @@ def _source(file: File, reader: str, reading: Reading) -> Source:
         said += [line for line in more if line not in said]
     if len(text) >= BLANK and reader == PLAIN.name and text.isspace():
         said.append("has nothing but white space")
+    elif not text.strip() and file.options.author and documents is not None:
+        raise NothingByThem(file.name, file.options.author, reading.authors)
     elif not text.strip():
         told = f" ({'; '.join(said)})" if said else ""
         raise JaneLMError(f"{file.name} is empty{told}: name a file with text in it")
@@ -141,7 +149,9 @@ def read_folder(folder: Path, options: DataConfig) -> list[Source]:
     else:
         names = sorted(file for file in folder.rglob("*") if file.is_file())
     entries = ((file.relative_to(folder).as_posix(), lambda file=file: read_file(file, options)) for file in names)
-    return _read_all(str(folder), entries, _export(file.relative_to(folder).as_posix() for file in names))
+    return _read_all(
+        str(folder), entries, _export(file.relative_to(folder).as_posix() for file in names), options.author
+    )
 
 
 def _read_archive(file: File) -> list[Source]:
@@ -164,7 +174,7 @@ def _read_archive(file: File) -> list[Source]:
         return [read_one(inner)]
 
     entries = ((member, partial(entry, member)) for member in sorted(archive.members))
-    return _read_all(file.name, entries, _export(archive.members))
+    return _read_all(file.name, entries, _export(archive.members), file.options.author)
 
 
 def _export(names: Iterable[str]) -> re.Pattern[str] | None:
@@ -174,11 +184,15 @@ def _export(names: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _read_all(
-    where: str, entries: Iterator[tuple[str, Callable[[], list[Source]]]], posts: re.Pattern[str] | None
+    where: str,
+    entries: Iterator[tuple[str, Callable[[], list[Source]]]],
+    posts: re.Pattern[str] | None,
+    wanted: tuple[str, ...],
 ) -> list[Source]:
     """Read what can be read; what is passed over is told with the first text."""
     sources: list[Source] = []
     passed: dict[str, list[str]] = {}
+    others = Counter[str]()
     for name, read in entries:
         why = _passed_over(name) or (None if posts is None or posts.search(name) else "not one's own posts")
         if why is None:
@@ -187,10 +201,15 @@ def _read_all(
                 continue
             except UsageError:
                 raise
+            except NothingByThem as error:
+                others.update(error.authors)
+                why = "nothing by whom you asked for"
             except JaneLMError as error:
                 why = "empty" if " is empty" in str(error) else str(error)
         passed.setdefault(why, []).append(name)
     said = [_told(why, names) for why, names in passed.items()]
+    if not sources and others:
+        raise NothingByThem(where, wanted, dict(others.most_common()))
     if not sources:
         told = f" ({'; '.join(said)})" if said else ""
         kinds = ", ".join(reader.name for reader in READERS if reader.endings and reader.name != "refused")

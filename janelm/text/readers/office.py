@@ -18,8 +18,8 @@ def is_docx(file: File) -> bool:
 def read_docx(file: File) -> Reading:
     """The paragraphs as they stand, without notes, heads, feet, comments and what was struck out."""
     archive = Archive(file.name, file.raw)
-    struck_out = [0]
-    text = _paragraphs(_docx_pieces(parse_xml(archive.read("word/document.xml")), struck_out))
+    struck_out, contents = [0], [0]
+    text = _paragraphs(_docx_pieces(parse_xml(archive.read("word/document.xml")), struck_out, contents))
     said = ["read the paragraphs of the Word file"]
     notes = sum(
         _docx_size(parse_xml(raw)) for kind in ("footnotes", "endnotes") if (raw := archive.get(f"word/{kind}.xml"))
@@ -28,14 +28,16 @@ def read_docx(file: File) -> Reading:
         said.append(f"left out its notes ({notes:,} characters)")
     if struck_out[0]:
         said.append(f"left out what was struck out ({struck_out[0]:,} characters)")
-    return Reading(text, None, said, dense(text), notes + struck_out[0])
+    if contents[0]:
+        said.append(f"left out its table of contents ({contents[0]:,} characters)")
+    return Reading(text, None, said, dense(text), notes + struck_out[0] + contents[0])
 
 
 def _docx_size(root: Any) -> int:
     return sum(dense(element.text or "") for element in root.iter() if local(element.tag) in ("t", "delText"))
 
 
-def _docx_pieces(root: Any, struck_out: list[int]) -> Iterator[str | None]:
+def _docx_pieces(root: Any, struck_out: list[int], contents: list[int]) -> Iterator[str | None]:
     """Pieces of text, and None where a paragraph begins."""
     waiting = [root]
     while waiting:
@@ -43,6 +45,9 @@ def _docx_pieces(root: Any, struck_out: list[int]) -> Iterator[str | None]:
         kind = local(element.tag)
         if kind in ("del", "Fallback", "moveFrom"):  # Fallback says once more what stands beside it
             struck_out[0] += _docx_size(element) if kind != "Fallback" else 0
+            continue
+        if kind == "sdt" and any(local(part.tag) == "docPartGallery" and _is_contents(part) for part in element.iter()):
+            contents[0] += _docx_size(element)
             continue
         if kind == "p":
             yield None
@@ -55,6 +60,10 @@ def _docx_pieces(root: Any, struck_out: list[int]) -> Iterator[str | None]:
         elif kind == "noBreakHyphen":
             yield "-"
         waiting += reversed(element)
+
+
+def _is_contents(part: Any) -> bool:
+    return "Table of Contents" in part.attrib.values()
 
 
 def _paragraphs(pieces: Iterator[str | None]) -> str:

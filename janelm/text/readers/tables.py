@@ -114,10 +114,20 @@ def _read_rows(file: File, rows: list[Any], said: list[str]) -> Reading:
     column = next(known, next(nested, None)) if wanted is None else wanted
     texts = [_field(row, column) for row in objects] if column else []
     texts = [text for text in texts if isinstance(text, str)]
+    if not texts and column in names:
+        raise UsageError(f"{file.name} has no text in {column!r}, but {_kind(objects, column)}: name a column of texts")
     if not texts:
         raise _which(file, names)
     said.append(f"is {len(rows):,} rows; took {column!r} of {len(texts):,}")
     return Reading(documents=[text for text in texts if text.strip()], said=said)
+
+
+def _kind(rows: list[dict], column: str) -> str:
+    """What stands in a column, for a person."""
+    cell = next((row[column] for row in rows if row.get(column) is not None), None)
+    if isinstance(cell, list | dict):
+        return "lists" if isinstance(cell, list) else "objects"
+    return "nothing" if cell is None else "numbers"
 
 
 def _field(row: dict, path: str) -> Any:
@@ -187,6 +197,8 @@ def read_parquet(file: File) -> Reading:
     wanted = file.options.column or next((name for name in NAMES if name in table.column_names), None)
     if wanted not in table.column_names:
         raise _which(file, table.column_names)
+    if pyarrow.types.is_nested(table.column(wanted).type):
+        raise UsageError(f"{file.name} has no text in {wanted!r}, but lists or objects: name a column of texts")
     cells = [str(cell) for cell in table.column(wanted).to_pylist() if cell is not None]
     said = [f"is a table of {table.num_rows:,} rows; took the column {wanted!r}"]
     return Reading(documents=[cell for cell in cells if cell.strip()], said=said)
