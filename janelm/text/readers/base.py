@@ -17,8 +17,8 @@ from typing import Any
 
 from ...config import DataConfig
 from ...errors import JaneLMError
-from ..cleaning import clean
-from ..encodings import BLOCK, decode
+from ..cleaning import Cleaner, clean, cleaned
+from ..encodings import BLOCK, decode, decoded, recognise
 
 LARGEST = 1 << 29  # bytes of a file once it is unpacked: what is larger is refused, but for plain text
 MEMBERS = 100_000  # files in an archive
@@ -61,6 +61,22 @@ class File:
         text, more = clean(text, self.options.rules > 1)
         said += report + more
         return text
+
+    def lines(self, said: list[str]) -> Iterator[str]:
+        """Its lines one by one, so that the text is never in memory as a whole; what that took is said at the end."""
+        size, encoding, rest = len(self.raw), self.options.text_encoding, [""]
+        decoding = recognise((self.raw[i : i + BLOCK] for i in range(0, size, BLOCK)), self.name, encoding)
+        cleaner = Cleaner(self.options.rules > 1)
+        blocks = (self.raw[i : i + BLOCK] for i in range(0, size, BLOCK))
+        for piece in cleaned(decoded(blocks, decoding, self.name), cleaner):
+            first, *more = piece.split("\n")
+            rest.append(first)
+            if more:
+                yield "".join(rest)
+                yield from more[:-1]
+                rest = more[-1:]
+        yield "".join(rest)
+        said += decoding.report() + cleaner.report()
 
     def check_time(self) -> None:
         """Raises JaneLMError once reading has taken longer than any sound file does."""

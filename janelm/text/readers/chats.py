@@ -50,7 +50,9 @@ EDITED = re.compile(
 def _message(line: str) -> str | None:
     """What stands behind the date at which a message begins; the phone may write that from right to left, or with
     narrow blanks. None where no message begins."""
-    begins = BEGINS.match(line.translate(PLAIN_DATE))
+    if not (line[:1].isdigit() or line[:1] in "[" + DIRECTIONS):  # as of most lines of a long message
+        return None
+    begins = BEGINS.match(line if line.isascii() else line.translate(PLAIN_DATE))
     if begins is None:
         return None
     left = begins.start("rest")
@@ -71,7 +73,7 @@ def read_whatsapp(file: File) -> Reading:
     """The messages, each with all its lines; without system lines, media and what was deleted."""
     said: list[str] = ["is a WhatsApp chat"]
     entries: list[list[str]] = []
-    for line in file.text(said).split("\n"):
+    for line in file.lines(said):
         rest = _message(line)
         if rest is not None:
             entries.append([rest])

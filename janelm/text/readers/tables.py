@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 from ...errors import JaneLMError, UsageError
@@ -33,9 +33,9 @@ csv.field_size_limit(1 << 30)
 def read_csv(file: File) -> Reading:
     """The cells of one column."""
     said: list[str] = []
-    text = file.text(said)
-    rows = list(csv.reader(io.StringIO(text, newline=""), _dialect(file, text)))
-    rows = [row for row in rows if row]
+    lines = file.lines(said)
+    first = next(lines)
+    rows = [row for row in csv.reader((f"{line}\n" for line in chain([first], lines)), _dialect(file, first)) if row]
     if not rows:
         return Reading(documents=[], said=said)
     header = [name.strip().lstrip("\ufeff") for name in rows[0]]
@@ -50,9 +50,8 @@ def read_csv(file: File) -> Reading:
     return Reading(documents=[cell for cell in cells if cell.strip()], said=said)
 
 
-def _dialect(file: File, text: str) -> type[csv.Dialect]:
+def _dialect(file: File, first: str) -> type[csv.Dialect]:
     """Which sign parts the cells: by the ending, else the one that the first line has most of."""
-    first = text.split("\n", 1)[0]
     sign = "\t" if file.ending in (".tsv", ".tab") else max(",;\t|", key=first.count)
 
     class Found(csv.excel):
@@ -88,7 +87,7 @@ def read_jsonl(file: File) -> Reading:
     in a hundred are, the file is something else."""
     said: list[str] = []
     rows, broken = [], []
-    for number, line in enumerate(file.text(said).split("\n"), 1):
+    for number, line in enumerate(file.lines(said), 1):
         if line.strip():
             try:
                 rows.append(json.loads(line))

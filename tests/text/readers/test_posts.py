@@ -8,13 +8,16 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from text.readers import files
 from text.readers.files import source
 
 from janelm.config import DataConfig
 from janelm.errors import JaneLMError, UsageError
 from janelm.text.corpora import load_sources, read_source
-from janelm.text.readers import read_file
+from janelm.text.readers import base, read_file
+from janelm.text.readers.base import File
 
 
 def documents(name: str, raw, **options) -> list[str]:
@@ -431,3 +434,12 @@ def test_telegrams_export_as_a_page_is_refused_with_what_to_do():
     page = "<!DOCTYPE html><html><body><div class='page_wrap'><div class=\"page_body chat_page\">AB 19:05</div></div>"
     with pytest.raises(JaneLMError, match="export it as JSON"):
         source("messages.html", page)
+
+
+@given(st.text(alphabet=st.sampled_from('ab\n\r\u0301,"é'), max_size=300), st.integers(1, 9))
+def test_the_lines_of_a_file_are_those_of_its_text(text, size):
+    said, again = [], []
+    file = File("a.txt", text.encode(), DataConfig())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "BLOCK", size)
+        assert list(file.lines(said)) == file.text(again).split("\n") and said == again
