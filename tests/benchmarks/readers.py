@@ -1,7 +1,7 @@
 """How fast each reader is, and that a long file is not held in memory: tests/benchmarks/readers.py [MB] [--long MB]
 
 Files are made here, of the size given (8 MB by default), and a long one of at least 134 MB. Prints MB of text for each
-second of the processor, the peak of Python's own memory against the size of the text, and that peak while a long file is
+second of the processor, the peak of Python's own memory against the size of the text, and that while a long file is
 read piece by piece.
 """
 
