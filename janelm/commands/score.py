@@ -58,6 +58,7 @@ def score_command(arguments: list[str], program: str) -> int:
     """Measure how well a model, or an ensemble, expects any text."""
     options = parse(ScoreOptions, arguments, program, "Measure how well a model expects any text.")
     check(options)
+    from ..machine.hardware import settle_threads
     from ..measuring.evaluation import Losses
     from ..measuring.scoring import DynamicReader, Reader, held_out, read_whole, score, shared_tokenizer
     from ..runs.dataset import run_data
@@ -77,6 +78,8 @@ def score_command(arguments: list[str], program: str) -> int:
         size = sum(len(piece.encode("utf-8", "replace")) for piece in source.pieces())
         text = read_whole(source, tokenizer, runs[0].config.data)
     readers = [DynamicReader(run.model, options.dynamic_rate) if options.dynamic else Reader(run.model) for run in runs]
+    if runs[0].model.device.type == "cpu":
+        settle_threads(Reader(runs[0].model).try_once)
     stopped = ""
     try:
         for scored in _watched(score(readers, tokenizer, text, losses, before), losses, size):

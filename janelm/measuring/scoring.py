@@ -90,6 +90,11 @@ class Reader:
         logits, self.state = self.model(inputs, self.state)
         return logits.float().log_softmax(-1)
 
+    def try_once(self) -> None:
+        """Read something, for how long that takes."""
+        tokens = torch.zeros(1, self.chunk, dtype=torch.int64, device=self.model.device)
+        self.read(tokens, tokens)
+
 
 class DynamicReader(Reader):
     """A model that goes on learning from what it reads: a step on each chunk, once the chunk has been judged.
