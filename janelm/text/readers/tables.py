@@ -113,7 +113,7 @@ def _read_rows(file: File, rows: list[Any], said: list[str]) -> Reading:
     column = next(known, next(nested, None)) if wanted is None else wanted
     texts = [_field(row, column) for row in objects] if column else []
     texts = [text for text in texts if isinstance(text, str)]
-    if not texts and column in names:
+    if not texts and column is not None and column in names:
         raise UsageError(f"{file.name} has no text in {column!r}, but {_kind(objects, column)}: name a column of texts")
     if not texts:
         raise _which(file, names)
