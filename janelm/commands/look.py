@@ -145,10 +145,16 @@ def _warnings(seen: dict[str, Any]) -> list[str]:
 
 def _lines(seen: dict[str, Any]) -> list[str]:
     """All of it for a person to read."""
+    from ..text.looking import told
+
     total, lines = seen["characters"], []
-    for file in seen["files"]:
+    first, others = told([file["done"] for file in seen["files"]])
+    for file, report in zip(seen["files"], first, strict=False):
         lines.append(f"{file['name']} ({file['kind']}): {file['characters']:,} characters")
-        lines += [f"    {line}" for line in file["done"]]
+        lines += [f"    {line}" for line in report]
+    if more := seen["files"][len(first) :]:
+        lines.append(f"{len(more):,} more files: {sum(file['characters'] for file in more):,} characters")
+        lines += [f"    {line}" for line in others]
     lines += ["", f"{total:,} characters, {seen['different']:,} different:"]
     lines += [f"  {name:12} {count:>12,}  {count / total:6.1%}" for name, count in seen["scripts"].items()]
     if seen["rare"]:

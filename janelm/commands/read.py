@@ -126,6 +126,7 @@ def _sources(options: ReadOptions) -> tuple[list[Any], list[Run]]:
     from ..runs.dataset import sources_of
     from ..runs.folder import find_run
     from ..text.corpora import CORPORA, load_sources
+    from ..text.looking import say_what_was_done
 
     name = options.files[0] if len(options.files) == 1 else ""
     if name and name not in CORPORA and (not Path(name).exists() or (Path(name) / "config.json").exists()):
@@ -139,9 +140,7 @@ def _sources(options: ReadOptions) -> tuple[list[Any], list[Run]]:
             raise JaneLMError(f"{name} is neither a text nor a run: name a file, a folder or a run ({error})") from None
     config = replace(options.data, data=options.files) if options.files else options.data
     sources = load_sources(config.data, config)
-    for source in sources:
-        for line in source.report:
-            say(f"{source.name}: {line}")
+    say_what_was_done(sources, say)
     return sources, [find_run(name) for name in options.models]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -153,3 +155,18 @@ def _own_copy(function: Callable) -> Callable:
     own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__)
     own.__kwdefaults__ = function.__kwdefaults__
     return own
+
+
+def settle_threads(work: Callable[[], object]) -> None:
+    """Let torch work with one thread where several do this work slower.
+
+    They do where other programs have the cores: at the end of each operation all wait for the one that has none.
+    """
+    several = torch.get_num_threads()
+    seconds = {several: math.inf, 1: math.inf}
+    for threads in (several, 1) * 2 if several > 1 else ():
+        torch.set_num_threads(threads)
+        began = time.perf_counter()
+        work()
+        seconds[threads] = min(seconds[threads], time.perf_counter() - began)
+    torch.set_num_threads(min(seconds, key=seconds.__getitem__))

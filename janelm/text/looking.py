@@ -6,6 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from .encoded import SPLITS, RunningSplits, text_digest
 from .sources import LongSource, Source, blocks, joined
 from .tidying import PERSONAL
 
+MANY = 12  # files of which each is told by itself
 RARE, SHOWN = 3, 20  # how often at most a rare character occurs, and how many of them are shown
 REPEATED = 40  # characters from which a line that training has as well is no chance
 BARS = " ▏▎▍▌▋▊▉█"
@@ -74,6 +76,23 @@ def paragraph(sources: list[Source]) -> str:
     return told
 
 
+def told(reports: list[list[str]]) -> tuple[list[list[str]], list[str]]:
+    """What was done to each of the first files, and to how many of the others, where there are more than a person
+    wants to read of."""
+    others = Counter(re.sub(r"\d[\d,]*", "...", line) for report in reports[MANY:] for line in report)
+    return reports[:MANY], [f"{count:,} x {line}" for line, count in others.most_common(MANY)]
+
+
+def say_what_was_done(sources: list[Source], say: Callable[[str], None]) -> None:
+    """A line for each thing."""
+    first, others = told([source.report for source in sources])
+    for source, report in zip(sources, first, strict=False):
+        for line in report:
+            say(f"{source.name}: {line}")
+    for line in others:
+        say(f"{len(sources) - MANY:,} more: {line}")
+
+
 def _files(sources: list[Source]) -> str:
     kinds = ", ".join(dict.fromkeys(source.reader for source in sources))
     return f"{len(sources):,} {'file' if len(sources) == 1 else 'files'} ({kinds})"
@@ -90,7 +109,9 @@ def personal_data(sources: list[Source]) -> dict[str, int]:
 
 def look(sources: list[Source], config: DataConfig) -> dict[str, Any]:
     """All that there is to see, as plain data; under "problem" why none of it can be held out, where that is so."""
-    config, counts = settled(config, sources), characters(sources)
+    config = settled(config, sources)
+    learnt = _without_separators(sources, config) if config.separator else sources
+    counts = characters(learnt)
     seen: dict[str, Any] = {
         "files": [
             {
@@ -105,7 +126,7 @@ def look(sources: list[Source], config: DataConfig) -> dict[str, Any]:
         "characters": counts.total(),
         "different": len(counts),
         "scripts": scripts(counts),
-        "rare": _rare(sources, counts),
+        "rare": _rare(learnt, counts),
         "personal": personal_data(sources),
         "authors": sum((Counter(source.authors) for source in sources), Counter()),
     }
@@ -114,6 +135,11 @@ def look(sources: list[Source], config: DataConfig) -> dict[str, Any]:
     else:
         _look_at_running_text(sources, config, seen)
     return seen
+
+
+def _without_separators(sources: list[Source], config: DataConfig) -> list[Source]:
+    """What is between them: they are never learnt."""
+    return [Source(source.name, "\n".join(read_documents([source], config))) for source in sources]
 
 
 def _rare(sources: list[Source], counts: Counter[str]) -> list[dict[str, Any]]:

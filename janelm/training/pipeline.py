@@ -35,7 +35,7 @@ from ..text.corpora import load_sources
 from ..text.data import Dataset, load_dataset
 from ..text.documents import settled
 from ..text.encoded import text_digest
-from ..text.looking import paragraph
+from ..text.looking import paragraph, say_what_was_done
 from ..text.sources import GIVEN, Source, given_source
 from ..text.tidying import tidied
 from ..version import __version__
@@ -314,9 +314,7 @@ def _train_and_finish(start: _Start, around: _Around, *, resume: bool) -> Finish
 
 def _report(sources: list[Source], say: Callable[[str], None]) -> None:
     """Tell what was read and what was done to it."""
-    for source in sources:
-        for line in source.report:
-            say(f"{source.name}: {line}")
+    say_what_was_done(sources, say)
     say(paragraph(sources))
 
 

@@ -1,7 +1,8 @@
 """How fast each reader is, and that a long file is not held in memory: tests/benchmarks/readers.py [MB] [--long MB]
 
-Files are made here, of the size given (8 MB by default), and a long one of at least 134 MB. Prints MB
-of text for each second of the processor, and the peak of Python's own memory while a long file is read piece by piece.
+Files are made here, of the size given (8 MB by default), and a long one of at least 134 MB. Prints MB of text for each
+second of the processor, the peak of Python's own memory against the size of the text, and that while a long file is
+read piece by piece.
 """
 
 from __future__ import annotations
@@ -114,6 +115,11 @@ def main() -> None:
             seconds = time.process_time() - began
             size_read = source.length / 1e6
             print(f"{source.reader:12} {name:14} {size_read:8.2f} MB {size_read / seconds:8.1f} MB/s", flush=True)
+            tracemalloc.start()
+            read_file(path, DataConfig())
+            peak = tracemalloc.get_traced_memory()[1] / 1e6
+            tracemalloc.stop()
+            print(f"{'':27} in memory {peak:6.1f} MB, {peak / size_read:.1f} times the text", flush=True)
             path.unlink()
         path, text = Path(folder) / "long.txt", write_text(20_000).encode()
         with open(path, "wb") as file:

@@ -16,7 +16,9 @@ from small import SHAPES, press_ctrl_c, random_run, write_text
 
 from janelm import runs
 from janelm.cli import main
+from janelm.commands import score as score_module
 from janelm.config import CharacterTokenizerConfig, TiktokenTokenizerConfig
+from janelm.measuring import scoring
 from janelm.runs import Run
 from janelm.runs.pair import write_pair
 from janelm.text.tokenizers import train_tokenizer
@@ -461,6 +463,31 @@ def test_an_ensemble_on_the_command_line(book, capsys):
     assert main(["score", "new.txt", "--run", "a", "b", "--dynamic"]) == 0
     assert main(["score", "new.txt", "--run", "a", "c"]) == 2
     assert "different tokenizers" in capsys.readouterr().err
+
+
+def test_a_long_score_says_how_long_it_takes_and_ctrl_c_ends_it_with_what_is_known(book, capsys, monkeypatch):
+    """Two megabytes used to be scored without a word for as long as it took."""
+    assert main(["train", *book, *FAST]) == 0
+    Path("new.txt").write_text(write_text(300))
+    for name, value in (("SPAN", 1024), ("FIRST", 512)):
+        monkeypatch.setattr(scoring, name, value)
+    monkeypatch.setattr(score_module, "LONG", 0)
+    capsys.readouterr()
+    assert main(["score", "new.txt"]) == 0
+    said = capsys.readouterr()
+    assert "0.0 MB take about 1 min; Ctrl-C ends it" in said.err and "bits per byte so far" in said.err
+    judge, left = scoring._judge, [3]
+
+    def interrupted(*arguments):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return judge(*arguments)
+
+    monkeypatch.setattr(scoring, "_judge", interrupted)
+    assert main(["score", "new.txt"]) == 130
+    said = capsys.readouterr()
+    assert "stopped; so far" in said.err and not said.out
 
 
 def test_score_and_overlap_on_the_command_line(book, capsys):

@@ -1,12 +1,14 @@
 """Devices that are there and do not work, and those that work but not for everything."""
 
+import time
+
 import pytest
 import torch
 from small import SHAPES, random_run
 
 from janelm.errors import UsageError
 from janelm.machine import hardware
-from janelm.machine.hardware import can_compile, choose_device, choose_threads
+from janelm.machine.hardware import can_compile, choose_device, choose_threads, settle_threads
 
 
 @pytest.fixture
@@ -98,5 +100,17 @@ def test_torch_takes_no_more_threads_than_there_are_cores(monkeypatch):
         assert choose_threads()[0] == torch.get_num_threads() == 2
         monkeypatch.setattr("janelm.machine.hardware.cores", lambda: 8)
         assert choose_threads()[0] == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("slower_by_threads", "settled"), [(True, 1), (False, 2)])
+def test_several_threads_work_only_where_they_are_faster(slower_by_threads, settled):
+    """Where other programs had the cores, scoring with two was twenty times slower than with one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        settle_threads(lambda: time.sleep(0.03 * torch.get_num_threads() ** (1 if slower_by_threads else -1)))
+        assert torch.get_num_threads() == settled
     finally:
         torch.set_num_threads(before)

@@ -10,19 +10,20 @@ import torch
 from small import SHAPES, random_run, write_text
 
 from janelm.config import DataConfig, TiktokenTokenizerConfig, TrainingConfig
-from janelm.errors import JaneLMError, UsageError
+from janelm.errors import UsageError
+from janelm.measuring import scoring
 from janelm.measuring.evaluation import Losses, carried_losses
 from janelm.measuring.scoring import (
     Block,
     DynamicReader,
     Reader,
     held_out,
-    read_blocks,
-    read_whole_documents,
+    read_whole,
     score,
     shared_tokenizer,
 )
 from janelm.runs.dataset import dataset_of, run_data
+from janelm.text.corpora import read_source
 from janelm.text.sources import BLOCK, Source
 from janelm.training.pipeline import train
 
@@ -51,11 +52,30 @@ def test_a_score_is_what_the_whole_text_at_once_costs(shape, tokenizer):
     assert losses.bits_per_byte == pytest.approx(losses.nats / math.log(2) / len(text.encode()))
 
 
+@pytest.mark.parametrize("before", [None, "\nThe miller", "\n" + "The miller slept. " * 40])
+def test_parts_that_are_read_side_by_side_cost_what_they_cost_in_a_row(monkeypatch, before):
+    """Two megabytes by characters used to take hours on a machine with other work to do."""
+    runs = [random_run(SHAPES["transformer"], seed=seed) for seed in (0, 1)]
+    text, tokenizer = write_text(90), runs[0].tokenizer
+    before = before and tokenizer.encode(before).tolist()
+    parts = [Block(tokenizer.encode(part), len(part.encode())) for part in (text[:3000], text[3000:3010], text[3010:])]
+    found = []
+    for rows, span in ((1, 1 << 17), (8, 1 << 17), (3, 700)):
+        monkeypatch.setattr(scoring, "ROWS", rows)
+        monkeypatch.setattr(scoring, "SPAN", span)
+        losses = Losses()
+        scored = list(score([Reader(run.model) for run in runs], tokenizer, parts, losses, before))
+        assert tokenizer.decode([token.token for token in scored]) == text and losses.bytes == len(text.encode())
+        found.append([token.nats for token in scored] + [losses.nats / losses.tokens, losses.correct])
+    np.testing.assert_allclose(found[1], found[0], atol=1e-4)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-4)
+
+
 def test_a_file_is_read_in_blocks_that_lose_nothing_and_cut_no_line():
     run = random_run(SHAPES["lstm"])
     text = write_text(20_000) + "x" * (5 * BLOCK) + "\nthe end, without a line break"
     Path("long.txt").write_text(text, encoding="utf-8")
-    blocks = list(read_blocks(Path("long.txt"), run.tokenizer))
+    blocks = list(read_whole(read_source(Path("long.txt")), run.tokenizer, DataConfig()))
     assert np.array_equal(np.concatenate([part.tokens for part in blocks]), run.tokenizer.encode(text))
     assert sum(part.bytes for part in blocks) == len(text.encode()) and len(blocks) > 3
     assert run.tokenizer.decode(blocks[0].tokens[-1:]) == "\n" and max(part.bytes for part in blocks) < 7 * BLOCK
@@ -65,15 +85,6 @@ def test_unknown_characters_are_charged_for(shape):
     losses, run = Losses(), random_run(shape)
     costs([Reader(run.model)], run, "The ж", losses)
     assert losses.unknown == 1
-
-
-def test_a_file_that_cannot_be_scored_is_one_clear_sentence():
-    tokenizer = random_run(SHAPES["lstm"]).tokenizer
-    Path("bad.txt").write_bytes(b"\xf8\x81\x8d\x9d" * 9)
-    with pytest.raises(JaneLMError, match="not UTF-8"):
-        list(read_blocks(Path("bad.txt"), tokenizer))
-    with pytest.raises(JaneLMError, match=r"no text at none\.txt"):
-        list(read_blocks(Path("none.txt"), tokenizer))
 
 
 def test_dynamic_evaluation_never_sees_the_future(shape):
@@ -148,7 +159,7 @@ def test_documents_are_scored_one_by_one_as_training_measured_them(shape, titles
     list(score([Reader(run.model)], run.tokenizer, parts, losses, before))
     assert (losses.bytes, losses.tokens) == (told["bytes"], told["tokens"])
     assert losses.bits_per_byte == pytest.approx(told["bits_per_byte"], rel=5e-3)
-    parts = list(read_whole_documents(Path("verses.txt"), run.tokenizer, data))
+    parts = list(read_whole(read_source(Path("verses.txt")), run.tokenizer, data))
     list(score([DynamicReader(run.model, 0.0)], run.tokenizer, parts, whole))
     assert len(parts) == len(verses) and whole.unknown == 0
     assert whole.bits_per_byte == pytest.approx(losses.bits_per_byte, rel=0.1)

@@ -193,6 +193,24 @@ def test_too_few_documents_to_hold_some_out_are_shown_all_the_same(capsys):
     )
 
 
+def test_of_many_files_a_look_tells_what_they_have_in_common(capsys):
+    """A year of a Slack channel used to fill a thousand lines."""
+    for day in range(40):
+        Path("box").mkdir(exist_ok=True)
+        Path(f"box/{day:02}.md").write_text(f"# Day {day}\n\nIt rained, and *nobody* came.\n")
+    assert main(["look", "box", "--no_speed"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("(markdown)") == 12 and "28 more files: " in shown
+    assert "28 x read as Markdown" in shown and shown.count("\n") < 60
+
+
+def test_a_separator_is_none_of_the_characters_that_are_learnt(capsys):
+    Path("a.txt").write_text("%\n".join(f"It rained for {number} days.\n" for number in range(50)))
+    assert main(["look", "a.txt", "--separator", "%", "--no_speed", "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert seen["documents"]["count"] == 50 and "signs" not in seen["scripts"]
+
+
 def test_a_preview_shows_places_before_and_after_and_nothing_that_stays():
     old = Source("a", "CHAPTER 1\n\nThe “old” lamp.\nIt rained.\n" + "It rained on.\n" * 2000 + "CHAPTER 2\n")
     new = tidied(old, DataConfig(drop_headings=True, straighten_quotes=True))

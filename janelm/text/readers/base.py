@@ -17,12 +17,14 @@ from typing import Any
 
 from ...config import DataConfig
 from ...errors import JaneLMError
-from ..cleaning import clean
-from ..encodings import BLOCK, decode
+from ..cleaning import Cleaner, clean, cleaned
+from ..encodings import BLOCK, decode, decoded, recognise
 
 LARGEST = 1 << 29  # bytes of a file once it is unpacked: what is larger is refused, but for plain text
 MEMBERS = 100_000  # files in an archive
 SECONDS = 300  # for one file
+ZIP = (b"PK\3\4", b"PK\5\6")  # what zip files begin with
+NONE: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -45,12 +47,36 @@ class File:
     def head(self) -> bytes:
         return self.raw[: 1 << 16]
 
+    @property
+    def members(self) -> frozenset[str]:
+        """The names inside, where it is a sound zip file."""
+        try:
+            return frozenset(zipfile.ZipFile(io.BytesIO(self.raw)).NameToInfo) if self.raw.startswith(ZIP) else NONE
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            return NONE
+
     def text(self, said: list[str], encoding: str | None = None) -> str:
         """The file as text with plain line ends; what that took is said."""
         text, report = decode(self.raw, self.name, self.options.text_encoding or encoding)
         text, more = clean(text, self.options.rules > 1)
         said += report + more
         return text
+
+    def lines(self, said: list[str]) -> Iterator[str]:
+        """Its lines one by one, so that the text is never in memory as a whole; what that took is said at the end."""
+        size, encoding, rest = len(self.raw), self.options.text_encoding, [""]
+        decoding = recognise((self.raw[i : i + BLOCK] for i in range(0, size, BLOCK)), self.name, encoding)
+        cleaner = Cleaner(self.options.rules > 1)
+        blocks = (self.raw[i : i + BLOCK] for i in range(0, size, BLOCK))
+        for piece in cleaned(decoded(blocks, decoding, self.name), cleaner):
+            first, *more = piece.split("\n")
+            rest.append(first)
+            if more:
+                yield "".join(rest)
+                yield from more[:-1]
+                rest = more[-1:]
+        yield "".join(rest)
+        said += decoding.report() + cleaner.report()
 
     def check_time(self) -> None:
         """Raises JaneLMError once reading has taken longer than any sound file does."""
@@ -78,6 +104,15 @@ def limited(name: str) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, max(0.001, left - time.monotonic() + began) if left else 0)
         signal.signal(signal.SIGALRM, before)
+
+
+class NothingByThem(JaneLMError):
+    """Nobody of those who are asked for wrote any of the messages; `authors` did."""
+
+    def __init__(self, name: str, wanted: tuple[str, ...], authors: dict[str, int]) -> None:
+        most = ", ".join(f"{who} {count:,}" for who, count in list(authors.items())[:8])
+        super().__init__(f"{name} has nothing by {' or '.join(wanted)}: its messages are by {most or 'nobody named'}")
+        self.authors = authors
 
 
 class TooLong(JaneLMError):

@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 from ...errors import JaneLMError
 from .base import Archive, File, Reading, dense, local, parse_xml
-from .markup import page_text, tidy
+from .markup import is_contents, page_text, tidy
 
 
 def is_epub(file: File) -> bool:
-    return file.raw.startswith(b"PK") and b"application/epub+zip" in file.raw[:200]
+    return "META-INF/container.xml" in file.members
 
 
 def read_epub(file: File) -> Reading:
@@ -28,7 +28,7 @@ def read_epub(file: File) -> Reading:
     package = next(element.get("full-path") for element in container.iter() if local(element.tag) == "rootfile")
     root, base = parse_xml(archive.read(package)), posixpath.dirname(package)
     items = {element.get("id"): element for element in root.iter() if local(element.tag) == "item"}
-    chapters, removed, notes = [], 0, 0
+    chapters, removed, notes, contents = [], 0, 0, 0
     for reference in root.iter():
         if local(reference.tag) != "itemref" or reference.get("linear") == "no":
             continue
@@ -40,13 +40,18 @@ def read_epub(file: File) -> Reading:
         raw = archive.get(path)
         if raw is None:
             continue
-        text, left_out, found = page_text(raw.decode("utf-8", "replace"))
+        page = raw.decode("utf-8", "replace")
+        text, left_out, found = page_text(page)
+        if is_contents(page):
+            text, left_out, contents = "", left_out + dense(text), contents + 1
         removed, notes = removed + left_out, notes + found
         if text:
             chapters.append(text)
     said = [f"read {len(chapters):,} chapters of the epub"]
     if notes:
         said.append(f"left out {notes:,} notes and marks of notes")
+    if contents:
+        said.append("left out the table of contents")
     text = "\n\n".join(chapters) + "\n"
     return Reading(text, None, said, dense(text), removed)
 

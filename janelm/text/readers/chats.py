@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,14 +11,24 @@ from .base import File, Message, Reading, as_documents
 
 # --- WhatsApp: lines of text, whose dates and words are those of the phone's language --------------------------------
 
-_DATE = r"\d{1,4}[./\-年 ]{1,2}\d{1,2}[./\-月 ]{1,2}\d{1,4}[.日]?"
+_DATE = r"\d{1,4}[./\-年 ]{1,2}\d{1,2}[./\-月 ]{1,2}\d{1,4}(?:[.日]| г\.)?"
 _TIME = r"(?:[^\W\d]{1,6}\.? ?)?\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?: ?[^\W\d]{1,3}\.? ?(?:[^\W\d]{1,3}\.?)?| Uhr)?"
-BEGINS = re.compile(rf"^\u200e?(?:\[{_DATE},? +{_TIME}\] |{_DATE},? +(?:[^\W\d]{{1,4}} )?{_TIME} [-–] )(?P<rest>.*)$")
+BEGINS = re.compile(rf"^(?:\[{_DATE}[,،]? +{_TIME}\] |{_DATE}[,،]? +(?:[^\W\d]{{1,4}} )?{_TIME} [-–] )(?P<rest>.*)$")
+DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff"  # marks that nobody sees
+PLAIN_DATE = {ord("\u202f"): " ", ord("\xa0"): " ", **{ord(mark): None for mark in DIRECTIONS}}
+QUOTED = re.compile('["“„«]')
 SPEAKER = re.compile(r"^(?P<who>[^:\n]{1,60}?): (?P<said>.*)$|^(?P<silent>[^:\n]{1,60}?):$", re.DOTALL)
+_FILE = (
+    r"(?:[^\n]{1,120}\.\w{2,4} \u200e?)?<?"
+    r"(?:attached|angehängt|adjunto|pièce jointe|allegato|anexado|bijgevoegd|załączono|прикреплено): [^>\n]+>?"
+    r"|[^\n]{1,120}\.\w{2,4} \([^()\n]{4,40}\)"
+)
+FILE = re.compile(rf"^\u200e?(?:{_FILE})$", re.IGNORECASE)
 MEDIA = re.compile(
-    r"^(?:<[^<>\n]{4,50}>|(?:[^\n]{1,120}\.\w{2,4} \u200e?)?<?"
-    r"(?:attached|angehängt|adjunto|pièce jointe|allegato|anexado|bijgevoegd|załączono"
-    r"|прикреплено): [^>\n]+>?|[^\n]{1,120}\.\w{2,4} \([^()\n]{4,40}\)|null)$",
+    rf"^(?:<[^<>\n]{{4,50}}>|{_FILE}|null|[^\n]{{0,120}}\u200e[^<>\n]{{3,40}}|\u200f[^\n]{{3,40}}"
+    r"|(?:image|video|audio|sticker|GIF|document|contact card) omitted"
+    r"|(?:Bild|Video|Audio|Sticker|GIF|Dokument|Kontaktkarte) weggelassen"
+    r"|(?:location|standort|ubicación|localização|posizione|localisation|locatie): ?https?://\S+)$",
     re.IGNORECASE,
 )
 DELETED = re.compile(  # whole sentences that stand for a message
@@ -27,7 +38,8 @@ DELETED = re.compile(  # whole sentences that stand for a message
     r"|questo messaggio è stato eliminato\.?|hai eliminato questo messaggio\.?|esta mensagem foi apagada\.?"
     r"|mensagem apagada\.?"
     r"|dit bericht is verwijderd\.?|u hebt dit bericht verwijderd\.?|данное сообщение удалено\.?|вы удалили данное "
-    r"сообщение\.?|ta wiadomość została usunięta\.?|bu mesaj silindi\.?|missed (?:voice|video) call.*)$",
+    r"сообщение\.?|ta wiadomość została usunięta\.?|bu mesaj silindi\.?|missed (?:voice|video) call.*"
+    r"|waiting for this message\..*|auf diese nachricht warten\..*)$",
     re.IGNORECASE,
 )
 EDITED = re.compile(
@@ -35,42 +47,62 @@ EDITED = re.compile(
 )
 
 
-def _plain(text: str) -> str:
-    """With plain blanks where the phone puts narrow or unbroken ones."""
-    return text.replace("\u202f", " ").replace("\xa0", " ").lstrip("\u200e\u200f\ufeff")
+def _message(line: str) -> str | None:
+    """What stands behind the date at which a message begins; the phone may write that from right to left, or with
+    narrow blanks. None where no message begins."""
+    if not (line[:1].isdigit() or line[:1] in "[" + DIRECTIONS):  # as of most lines of a long message
+        return None
+    begins = BEGINS.match(line if line.isascii() else line.translate(PLAIN_DATE))
+    if begins is None:
+        return None
+    left = begins.start("rest")
+    for place, character in enumerate(line):
+        if left == 0:
+            return line[place:]
+        left -= character not in DIRECTIONS
+    return ""
 
 
 def is_whatsapp(file: File) -> bool:
     lines = [line for line in file.head.decode("utf-8", "replace").splitlines()[:200] if line.strip()]
-    found = [match for line in lines if (match := BEGINS.match(_plain(line)))]
-    return len(found) >= 2 and len(found) >= len(lines) / 10 and any(": " in match["rest"] for match in found)
+    found = [rest for line in lines if (rest := _message(line)) is not None]
+    return len(found) >= 2 and len(found) >= len(lines) / 10 and any(": " in rest for rest in found)
 
 
 def read_whatsapp(file: File) -> Reading:
     """The messages, each with all its lines; without system lines, media and what was deleted."""
     said: list[str] = ["is a WhatsApp chat"]
     entries: list[list[str]] = []
-    for line in file.text(said).split("\n"):
-        begins = BEGINS.match(_plain(line))
-        if begins:
-            entries.append([begins["rest"]])
+    for line in file.lines(said):
+        rest = _message(line)
+        if rest is not None:
+            entries.append([rest])
         elif entries:
             entries[-1].append(line)
-    messages, system, media = [], 0, 0
-    for entry in entries:
-        spoken = SPEAKER.match("\n".join(entry).rstrip("\n"))
-        if not spoken:
-            system += 1
+    spoken = [SPEAKER.match("\n".join(entry).rstrip("\n")) for entry in entries]
+    names = Counter(found["who"] or found["silent"] for found in spoken if found)
+    messages, media = [], 0
+    for found in spoken:
+        name = (found["who"] or found["silent"]) if found else ""
+        if not found or (QUOTED.search(name) and names[name] == 1):  # changed the subject from "Rain: one" to ...
             continue
-        whole = spoken["said"] or ""
-        text = whole if MEDIA.match(whole) else EDITED.sub("", whole)
-        if text.startswith("\u200e") or MEDIA.match(text) or DELETED.match(text.strip()):
-            media += 1
-            continue
-        messages.append(Message(text, (spoken["who"] or spoken["silent"]).strip("\u200e\u200f\u202a\u202c ~")))
+        text, notes = _typed(found["said"] or "")
+        media += notes
+        if text is not None:
+            messages.append(Message(text, name.strip(DIRECTIONS + " ~\u202f")))
+    system = len(entries) - len(messages) - media
     said += [f"left out {system:,} system lines"] if system else []
     said += [f"left out {media:,} notes of media and of deleted messages"] if media else []
     return as_documents(messages, file.options, said)
+
+
+def _typed(message: str) -> tuple[str | None, int]:
+    """What a person typed of a message, or None, and how many notes of the app went with it."""
+    text = message if MEDIA.match(message) else EDITED.sub("", message)
+    if text.startswith("\u200e") or MEDIA.match(text) or DELETED.match(text.strip()):
+        return None, 1
+    first, _, caption = text.partition("\n")
+    return (caption, 0) if caption and FILE.match(first) else (text, 0)
 
 
 # --- the JSON of others ----------------------------------------------------------------------------------------------
@@ -140,13 +172,14 @@ def read_slack(file: File, data: Any) -> Reading:
     names = {user["id"]: _slack_name(user) for user in json.loads(users)} if users else {}
     messages, other = [], 0
     for message in data:
-        if message.get("type") != "message" or message.get("subtype") not in (None, "thread_broadcast", "me_message"):
+        kinds = (None, "thread_broadcast", "me_message")
+        if message.get("type") != "message" or message.get("subtype") not in kinds or message.get("bot_id"):
             other += 1
             continue
         user = message.get("user", "")
         who = names.get(user) or (message.get("user_profile") or {}).get("real_name") or user
         messages.append(Message(_slack_text(message.get("text", ""), names), who))
-    said = ["is a day of a Slack channel"] + ([f"left out {other:,} system lines"] if other else [])
+    said = ["is a day of a Slack channel"] + ([f"left out {other:,} of the system or of bots"] if other else [])
     return as_documents(messages, file.options, said)
 
 

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import posixpath
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from ...config import DataConfig
 from ...errors import JaneLMError, UsageError
 from ..cleaning import clean
 from ..sources import LONG, LongSource, Source
 from ..tidying import joined_documents
-from .base import LARGEST, Archive, File, Reading, limited
+from .base import LARGEST, ZIP, Archive, File, NothingByThem, Reading, limited
 from .registry import ENDINGS, PLAIN, READERS, reader_of
 
 HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "icon\r"}
-OFFICE = {".docx", ".odt", ".epub"}  # archives that are one text
+ONE_TEXT = {"epub", "docx", "odt", "refused"}  # zip files that are no archives
+# By the first bytes of one file that is packed, the module for it.
+PACKED = {b"\x1f\x8b": gzip, b"\xfd7zXZ\0": lzma} | {b"BZh%d1AY&SY" % level: bz2 for level in range(1, 10)}
+SOFT_HYPHEN = "\xad"  # nobody sees it in a book, but for the one at a line's end
 BLANK = 4096  # characters of white space that are a blank page, which is a text, and no empty file
 SHOWN = 5  # files passed over for one reason that are named
 # Of an archive's script and data files only these hold what a person wrote.
@@ -36,7 +42,7 @@ def read_file(path: Path, options: DataConfig) -> list[Source]:
         with open(path, "rb") as opened:
             head = opened.read(1 << 16)
         file = File(str(path), head, options, sibling=lambda beside: _beside(path, beside))
-        if size > LONG and reader_of(file) is PLAIN and not head.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        if size > LONG and reader_of(file) is PLAIN and not head.startswith((*PACKED, *ZIP)):
             return [_long(str(path), size, lambda: open(path, "rb"), options)]
         if size > LARGEST:
             raise JaneLMError(
@@ -45,11 +51,18 @@ def read_file(path: Path, options: DataConfig) -> list[Source]:
         file.raw = path.read_bytes()
     except OSError as error:
         raise JaneLMError(f"cannot read {path} ({error.strerror}): check the name and the permissions") from error
-    if file.raw.startswith(b"\x1f\x8b") and options.rules > 1:
-        return _read_gzip(path, file)
-    if file.raw.startswith(b"PK") and reader_of(file).name not in ("epub", "docx", "odt"):
-        return _read_archive(file)
-    return [read_one(file)]
+    if (packing := _packing(head)) and options.rules > 1:
+        return _read_packed(path, file, packing)
+    return _read_archive(file) if _is_archive(file) else [read_one(file)]
+
+
+def _packing(head: bytes) -> Any:
+    """The module of what a file is packed with, or None."""
+    return next((module for mark, module in PACKED.items() if head.startswith(mark)), None)
+
+
+def _is_archive(file: File) -> bool:
+    return file.raw.startswith(ZIP) and reader_of(file).name not in ONE_TEXT
 
 
 def _long(name: str, size: int, open_file: Callable[[], BinaryIO], options: DataConfig) -> Source:
@@ -62,18 +75,20 @@ def _beside(path: Path, beside: str) -> bytes | None:
     return found.read_bytes() if found.is_file() and found.stat().st_size <= LARGEST else None
 
 
-def _read_gzip(path: Path, file: File) -> list[Source]:
+def _read_packed(path: Path, file: File, packing: Any) -> list[Source]:
     name = str(path)
     try:
-        with gzip.open(path) as opened:
+        with packing.open(path) as opened:
             raw = opened.read(LONG + 1)
-            inner = File(name.removesuffix(".gz"), raw, file.options)
+            inner = File(re.sub(r"\.(?:gz|bz2|xz)$", "", name, flags=re.IGNORECASE), raw, file.options)
             if len(raw) > LONG:
                 if reader_of(inner) is not PLAIN:
                     raise JaneLMError(f"{name} unpacks to more than {LONG >> 20:,} MB, which is the limit for its kind")
-                return [_long(name, path.stat().st_size, lambda: cast(BinaryIO, gzip.open(path)), file.options)]
-    except (OSError, EOFError, zlib.error) as error:
-        raise JaneLMError(f"{name} is a damaged gzip file ({error}): fetch or save it anew") from error
+                return [_long(name, path.stat().st_size, lambda: cast(BinaryIO, packing.open(path)), file.options)]
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise JaneLMError(f"{name} is damaged ({error}): fetch or save it anew") from error
+    if _is_archive(inner):
+        return _read_archive(inner)
     source = read_one(inner)
     source.name = name
     return [source]
@@ -100,6 +115,10 @@ def read_one(file: File) -> Source:
 def _source(file: File, reader: str, reading: Reading) -> Source:
     said, normal = list(reading.said), file.options.rules > 1
     documents = reading.documents
+    soft = reading.text.count(SOFT_HYPHEN) if reader != PLAIN.name else 0
+    if soft:
+        reading.text = reading.text.replace(SOFT_HYPHEN, "")
+        said.append(f"took out {soft:,} marks of where a word may be parted")
     if documents is not None:
         documents = [clean(document, normal)[0].strip("\n") for document in documents]
         documents = [document for document in documents if document.strip()]
@@ -109,6 +128,8 @@ def _source(file: File, reader: str, reading: Reading) -> Source:
         said += [line for line in more if line not in said]
     if len(text) >= BLANK and reader == PLAIN.name and text.isspace():
         said.append("has nothing but white space")
+    elif not text.strip() and file.options.author and documents is not None:
+        raise NothingByThem(file.name, file.options.author, reading.authors)
     elif not text.strip():
         told = f" ({'; '.join(said)})" if said else ""
         raise JaneLMError(f"{file.name} is empty{told}: name a file with text in it")
@@ -128,7 +149,9 @@ def read_folder(folder: Path, options: DataConfig) -> list[Source]:
     else:
         names = sorted(file for file in folder.rglob("*") if file.is_file())
     entries = ((file.relative_to(folder).as_posix(), lambda file=file: read_file(file, options)) for file in names)
-    return _read_all(str(folder), entries, _export(file.relative_to(folder).as_posix() for file in names))
+    return _read_all(
+        str(folder), entries, _export(file.relative_to(folder).as_posix() for file in names), options.author
+    )
 
 
 def _read_archive(file: File) -> list[Source]:
@@ -146,12 +169,12 @@ def _read_archive(file: File) -> list[Source]:
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
             raise JaneLMError(f"{file.name}/{member} is damaged ({error}): fetch or save it anew") from error
         inner = File(f"{file.name}/{member}", raw, file.options, beside)
-        if raw.startswith(b"PK") and reader_of(inner).name not in ("epub", "docx", "odt"):
+        if _is_archive(inner):
             raise JaneLMError(f"{inner.name} is an archive inside an archive: unpack it")
         return [read_one(inner)]
 
     entries = ((member, partial(entry, member)) for member in sorted(archive.members))
-    return _read_all(file.name, entries, _export(archive.members))
+    return _read_all(file.name, entries, _export(archive.members), file.options.author)
 
 
 def _export(names: Iterable[str]) -> re.Pattern[str] | None:
@@ -161,11 +184,15 @@ def _export(names: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _read_all(
-    where: str, entries: Iterator[tuple[str, Callable[[], list[Source]]]], posts: re.Pattern[str] | None
+    where: str,
+    entries: Iterator[tuple[str, Callable[[], list[Source]]]],
+    posts: re.Pattern[str] | None,
+    wanted: tuple[str, ...],
 ) -> list[Source]:
     """Read what can be read; what is passed over is told with the first text."""
     sources: list[Source] = []
     passed: dict[str, list[str]] = {}
+    others = Counter[str]()
     for name, read in entries:
         why = _passed_over(name) or (None if posts is None or posts.search(name) else "not one's own posts")
         if why is None:
@@ -174,15 +201,18 @@ def _read_all(
                 continue
             except UsageError:
                 raise
+            except NothingByThem as error:
+                others.update(error.authors)
+                why = "nothing by whom you asked for"
             except JaneLMError as error:
                 why = "empty" if " is empty" in str(error) else str(error)
         passed.setdefault(why, []).append(name)
     said = [_told(why, names) for why, names in passed.items()]
+    if not sources and others:
+        raise NothingByThem(where, wanted, dict(others.most_common()))
     if not sources:
         told = f" ({'; '.join(said)})" if said else ""
-        kinds = ", ".join(
-            reader.name for reader in READERS if reader.endings and reader.name not in ("old Office", "bluesky")
-        )
+        kinds = ", ".join(reader.name for reader in READERS if reader.endings and reader.name != "refused")
         raise JaneLMError(f"{where} has no file with a text in it{told}: what is read is {kinds}")
     sources[0].report = [f"beside it, {line}" for line in said] + sources[0].report
     return sources

@@ -18,9 +18,14 @@ HEADER = re.compile(
     re.I | re.M,
 )
 WROTE = re.compile(
-    r"^(?:On .{5,120} wrote:|Am .{5,120} schrieb.{0,80}:|Le .{5,120} a écrit ?:|El .{5,120} escribió:|.{5,120} пишет:"
+    r"^(?:On .{5,120}(?:\n.{0,80})?\bwrote:"
+    r"|Am .{5,120} schrieb.{0,80}:|Le .{5,120} a écrit ?:|El .{5,120} escribió:|.{5,120} пишет:"
     r"|-+ ?Original Message ?-+|-+ ?Ursprüngliche Nachricht ?-+|-{5,} Forwarded message -+)\s*$",
     re.MULTILINE | re.IGNORECASE,
+)
+
+PHONE = re.compile(
+    r"^(?:Sent from my [\w ]{2,30}|Get Outlook for \w+|Von meinem \w+ gesendet|Envoyé de mon \w+)\.?$", re.MULTILINE
 )
 
 
@@ -46,6 +51,18 @@ def read_mbox(file: File) -> Reading:
     said = [f"is a mailbox of {len(begins):,} letters; quoted lines and signatures are left out"]
     said += [f"could not read {unread:,} of them"] if unread else []
     return as_documents(messages, file.options, said)
+
+
+def is_letter(file: File) -> bool:
+    """A letter that was saved by itself begins with its headers."""
+    head = file.head.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    return bool(HEADER.match(head)) and len(HEADER.findall(head)) >= 3 and b"\nMIME-Version:" in head
+
+
+def read_letter(file: File) -> Reading:
+    """What the sender wrote of one letter."""
+    said = ["is a letter; quoted lines and signatures are left out"]
+    return as_documents([_message(email.message_from_bytes(file.raw))], file.options, said)
 
 
 def _message(letter: Message) -> Written:
@@ -88,7 +105,7 @@ def written(text: str) -> str:
         text = text[: found.start()] + ("\n".join(answered_below) if ">" in text[found.end() :] else "")
     text = re.split(r"^-- $", text, maxsplit=1, flags=re.MULTILINE)[0]
     lines = [line[1:] if line.startswith(">From ") else line for line in text.split("\n")]
-    lines = [line for line in lines if not line.startswith(">")]
+    lines = [line for line in lines if not (line.startswith(">") or PHONE.match(line.strip()))]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from html.parser import HTMLParser
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from .base import File, Reading, dense
+from ...errors import JaneLMError
+from .base import File, Reading, dense, local, parse_xml
 
 SKIPPED = {
     "script",
@@ -182,6 +183,14 @@ def page_text(html: str, menus: bool = False) -> tuple[str, int, int]:
     return text, page.removed, page.notes
 
 
+def is_contents(html: str) -> bool:
+    """Whether a page is hardly more than links with short labels, as a table of contents is."""
+    if "<a" not in html.lower():
+        return False
+    links, linked, size = _read_page(html, None, False)[0]._seen[2:]
+    return links >= LINKS and linked > LINKED * size and size < LABEL * links
+
+
 def _read_page(html: str, only: str | None, menus: bool) -> tuple[_Page, str]:
     page = _Page(only, menus)
     page.feed(html)
@@ -196,6 +205,42 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n ")
 
 
+def is_xml(file: File) -> bool:
+    return file.head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<?xml") and not is_html(file)
+
+
+def read_xml(file: File) -> Reading:
+    """The text of all elements, without what TEI says about the text, and its notes."""
+    parts: list[str] = []
+    removed = [0]
+    _xml_parts(parse_xml(file.raw), parts, removed)
+    text = tidy("".join(parts)) + "\n"
+    said = ["read the text of the XML file: its tags are left out"]
+    if removed[0]:
+        said.append(f"left out its head and notes ({removed[0]:,} characters)")
+    return Reading(text, None, said, dense(text), removed[0])
+
+
+def _xml_parts(root: Any, parts: list[str], removed: list[int]) -> None:
+    """The pieces of an element's text. What stands among words is one of them, all else a paragraph."""
+    waiting: list[Any] = [(root, False)]
+    while waiting:
+        element, among_words = waiting.pop()
+        if isinstance(element, str):
+            parts.append(element)
+            continue
+        kind = local(element.tag)
+        if kind in ("teiHeader", "note") or not kind:  # without a name it is a comment
+            removed[0] += dense("".join(element.itertext())) if kind else 0
+            continue
+        gap = "\n" if kind in ("l", "lb", "br") else "" if among_words else "\n\n"
+        words = bool("".join([element.text or "", *(child.tail or "" for child in element)]).strip())
+        parts += ["" if gap == "\n" else gap, re.sub(r"\s+", " ", element.text or "")]
+        waiting.append((gap, True))
+        for child in reversed(element):
+            waiting += [(re.sub(r"\s+", " ", child.tail or ""), True), (child, words)]
+
+
 def is_html(file: File) -> bool:
     head = file.head.lstrip(b"\xef\xbb\xbf \r\n\t")[:2000].lower()
     return head.startswith((b"<!doctype html", b"<html")) or (head.startswith(b"<?xml") and b"<html" in head)
@@ -203,6 +248,8 @@ def is_html(file: File) -> bool:
 
 def read_html(file: File) -> Reading:
     said: list[str] = []
+    if b"page_body chat_page" in file.head:
+        raise JaneLMError(f"{file.name} is Telegram's export as a page: export it as JSON (machine-readable) instead")
     named = CHARSET.search(file.head) or XML_ENCODING.search(file.head)
     html = file.text(said, _sound(named.group(1).decode(), file.raw) if named else None)
     text, removed, _ = page_text(html, menus=True)
@@ -233,8 +280,9 @@ def read_markdown(file: File) -> Reading:
     source = file.text(said)
     found = FRONT_MATTER.match(source)
     front = dense(found.group()) if found else 0
-    text, removed, _ = page_text(MarkdownIt("commonmark").enable("table").render(source[found.end() if found else 0 :]))
+    text = page_text(MarkdownIt("commonmark").enable("table").render(source[found.end() if found else 0 :]))[0]
+    marks = dense(source) - front - dense(text)
     if front:
         said.append(f"left out the settings at the top ({front:,} characters)")
-    said.append("read as Markdown: its marks are left out")
-    return Reading(text + "\n", None, said, dense(text), removed + front)
+    said.append(f"read as Markdown: its marks, addresses of links and comments are left out ({marks:,} characters)")
+    return Reading(text + "\n", None, said, dense(text), front + marks)

@@ -7,25 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import JaneLMError
-from .base import Archive, File, Reading, dense, local, parse_xml
+from .base import ZIP, Archive, File, Reading, dense, local, parse_xml
 from .plain import read_plain
-
-OLD_WORD = b"\xd0\xcf\x11\xe0"
-
-
-def _has(file: File, member: bytes) -> bool:
-    return file.raw.startswith(b"PK") and member in file.raw
 
 
 def is_docx(file: File) -> bool:
-    return _has(file, b"word/document.xml")
+    return "word/document.xml" in file.members
 
 
 def read_docx(file: File) -> Reading:
     """The paragraphs as they stand, without notes, heads, feet, comments and what was struck out."""
     archive = Archive(file.name, file.raw)
-    struck_out = [0]
-    text = _paragraphs(_docx_pieces(parse_xml(archive.read("word/document.xml")), struck_out))
+    struck_out, contents = [0], [0]
+    text = _paragraphs(_docx_pieces(parse_xml(archive.read("word/document.xml")), struck_out, contents))
     said = ["read the paragraphs of the Word file"]
     notes = sum(
         _docx_size(parse_xml(raw)) for kind in ("footnotes", "endnotes") if (raw := archive.get(f"word/{kind}.xml"))
@@ -34,14 +28,16 @@ def read_docx(file: File) -> Reading:
         said.append(f"left out its notes ({notes:,} characters)")
     if struck_out[0]:
         said.append(f"left out what was struck out ({struck_out[0]:,} characters)")
-    return Reading(text, None, said, dense(text), notes + struck_out[0])
+    if contents[0]:
+        said.append(f"left out its table of contents ({contents[0]:,} characters)")
+    return Reading(text, None, said, dense(text), notes + struck_out[0] + contents[0])
 
 
 def _docx_size(root: Any) -> int:
     return sum(dense(element.text or "") for element in root.iter() if local(element.tag) in ("t", "delText"))
 
 
-def _docx_pieces(root: Any, struck_out: list[int]) -> Iterator[str | None]:
+def _docx_pieces(root: Any, struck_out: list[int], contents: list[int]) -> Iterator[str | None]:
     """Pieces of text, and None where a paragraph begins."""
     waiting = [root]
     while waiting:
@@ -49,6 +45,9 @@ def _docx_pieces(root: Any, struck_out: list[int]) -> Iterator[str | None]:
         kind = local(element.tag)
         if kind in ("del", "Fallback", "moveFrom"):  # Fallback says once more what stands beside it
             struck_out[0] += _docx_size(element) if kind != "Fallback" else 0
+            continue
+        if kind == "sdt" and any(local(part.tag) == "docPartGallery" and _is_contents(part) for part in element.iter()):
+            contents[0] += _docx_size(element)
             continue
         if kind == "p":
             yield None
@@ -63,6 +62,10 @@ def _docx_pieces(root: Any, struck_out: list[int]) -> Iterator[str | None]:
         waiting += reversed(element)
 
 
+def _is_contents(part: Any) -> bool:
+    return "Table of Contents" in part.attrib.values()
+
+
 def _paragraphs(pieces: Iterator[str | None]) -> str:
     paragraphs: list[list[str]] = [[]]
     for piece in pieces:
@@ -75,7 +78,7 @@ def _paragraphs(pieces: Iterator[str | None]) -> str:
 
 
 def is_odt(file: File) -> bool:
-    return file.raw.startswith(b"PK") and b"application/vnd.oasis.opendocument.text" in file.raw[:200]
+    return file.raw.startswith(ZIP) and b"application/vnd.oasis.opendocument.text" in file.raw[:200]
 
 
 def read_odt(file: File) -> Reading:
@@ -125,24 +128,30 @@ def is_rtf(file: File) -> bool:
     return file.raw.startswith(b"{\\rtf")
 
 
-def read_rtf(file: File) -> Reading:
-    from striprtf.striprtf import rtf_to_text
+# What stands in a paragraph, or beside it, and is no part of the text. Word marks what was struck out by a property.
+RTF_ASIDE = re.compile(r"(?:\\\*\s*)?\\(?:footnote|header[flr]?|footer[flr]?|annotation|deleted)(?![a-z\d]) ?")
 
+
+def read_rtf(file: File) -> Reading:
+    """The paragraphs as they stand, without notes, heads, feet, comments and what was struck out."""
     if not is_rtf(file):
         return read_plain(file)
     if not file.raw.rstrip(b"\0\r\n\t ").endswith(b"}"):
         raise JaneLMError(f"{file.name} breaks off before its end: save or fetch it anew")
     # Its own bytes are ASCII; others come as escapes, whose code page it names.
-    text = rtf_to_text(file.raw.decode("cp1252", "replace"), errors="replace")
-    text = re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
-    return Reading(text, None, ["read the text of the RTF file"], dense(text), 0)
+    source = file.raw.decode("cp1252", "replace")
+    text = _rtf_text(RTF_ASIDE.sub(r"\\footnote ", source))
+    removed = dense(_rtf_text(RTF_ASIDE.sub("", source))) - dense(text) if RTF_ASIDE.search(source) else 0
+    said = ["read the text of the RTF file"]
+    if removed:
+        said.append(f"left out notes, comments, heads, feet and what was struck out ({removed:,} characters)")
+    return Reading(text, None, said, dense(text), removed)
 
 
-def is_old_word(file: File) -> bool:
-    return file.raw.startswith(OLD_WORD)
+def _rtf_text(source: str) -> str:
+    from striprtf.striprtf import rtf_to_text
 
-
-def read_old_word(file: File) -> Reading:
-    raise JaneLMError(
-        f"{file.name} is an Office file of the old kind, or a locked one: save it as .docx without a password"
-    )
+    source = re.sub(r"(\\fldinst\b[^}]*?)HYPERLINK", r"\1LINK", source)  # or the address would stand behind its words
+    source = re.sub(r"\\(?:nest)?cell(?![a-z\d])", r"\\tab", source)  # or it would be a bar
+    text = rtf_to_text(source, errors="replace").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"

@@ -7,7 +7,6 @@ import json
 import re
 from typing import Any
 
-from ...errors import JaneLMError
 from .base import File, Message, Reading, as_documents
 from .markup import page_text
 
@@ -74,7 +73,3 @@ def read_outbox(file: File, data: Any) -> Reading:
 
 def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or [])
-
-
-def read_car(file: File) -> Reading:
-    raise JaneLMError(f"{file.name} is a Bluesky repository (CAR), which is not read: export your posts as JSON lines")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 from ...errors import JaneLMError, UsageError
@@ -26,15 +26,16 @@ NAMES = (
     "poem",
 )
 NESTED = ("value.text", "record.text", "post.record.text")  # of posts on Bluesky
+BROKEN = 0.01  # of all lines, which may be no JSON
 csv.field_size_limit(1 << 30)
 
 
 def read_csv(file: File) -> Reading:
     """The cells of one column."""
     said: list[str] = []
-    text = file.text(said)
-    rows = list(csv.reader(io.StringIO(text, newline=""), _dialect(file, text)))
-    rows = [row for row in rows if row]
+    lines = file.lines(said)
+    first = next(lines)
+    rows = [row for row in csv.reader((f"{line}\n" for line in chain([first], lines)), _dialect(file, first)) if row]
     if not rows:
         return Reading(documents=[], said=said)
     header = [name.strip().lstrip("\ufeff") for name in rows[0]]
@@ -49,9 +50,8 @@ def read_csv(file: File) -> Reading:
     return Reading(documents=[cell for cell in cells if cell.strip()], said=said)
 
 
-def _dialect(file: File, text: str) -> type[csv.Dialect]:
+def _dialect(file: File, first: str) -> type[csv.Dialect]:
     """Which sign parts the cells: by the ending, else the one that the first line has most of."""
-    first = text.split("\n", 1)[0]
     sign = "\t" if file.ending in (".tsv", ".tab") else max(",;\t|", key=first.count)
 
     class Found(csv.excel):
@@ -83,16 +83,20 @@ def _which(file: File, columns: Iterable[Any]) -> JaneLMError:
 
 
 def read_jsonl(file: File) -> Reading:
+    """A row to a line. One that is broken, as where a download was cut off, is left out and named; where more than one
+    in a hundred are, the file is something else."""
     said: list[str] = []
-    rows = []
-    for number, line in enumerate(file.text(said).split("\n"), 1):
+    rows, broken = [], []
+    for number, line in enumerate(file.lines(said), 1):
         if line.strip():
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError as error:
-                raise JaneLMError(
-                    f"{file.name} is no JSON lines (line {number}: {error.msg}): mend or drop it"
-                ) from error
+                broken.append(f"line {number}: {error.msg}")
+    if len(broken) > max(1, BROKEN * len(rows)) or not rows:
+        raise JaneLMError(f"{file.name} is no JSON lines ({broken[0] if broken else 'it is empty'}): mend or drop it")
+    if broken:
+        said.append(f"left out {len(broken):,} broken {'line' if len(broken) == 1 else 'lines'} ({broken[0]})")
     return _read_rows(file, rows, said)
 
 
@@ -109,10 +113,20 @@ def _read_rows(file: File, rows: list[Any], said: list[str]) -> Reading:
     column = next(known, next(nested, None)) if wanted is None else wanted
     texts = [_field(row, column) for row in objects] if column else []
     texts = [text for text in texts if isinstance(text, str)]
+    if not texts and column is not None and column in names:
+        raise UsageError(f"{file.name} has no text in {column!r}, but {_kind(objects, column)}: name a column of texts")
     if not texts:
         raise _which(file, names)
     said.append(f"is {len(rows):,} rows; took {column!r} of {len(texts):,}")
     return Reading(documents=[text for text in texts if text.strip()], said=said)
+
+
+def _kind(rows: list[dict], column: str) -> str:
+    """What stands in a column, for a person."""
+    cell = next((row[column] for row in rows if row.get(column) is not None), None)
+    if isinstance(cell, list | dict):
+        return "lists" if isinstance(cell, list) else "objects"
+    return "nothing" if cell is None else "numbers"
 
 
 def _field(row: dict, path: str) -> Any:
@@ -182,6 +196,8 @@ def read_parquet(file: File) -> Reading:
     wanted = file.options.column or next((name for name in NAMES if name in table.column_names), None)
     if wanted not in table.column_names:
         raise _which(file, table.column_names)
+    if pyarrow.types.is_nested(table.column(wanted).type):
+        raise UsageError(f"{file.name} has no text in {wanted!r}, but lists or objects: name a column of texts")
     cells = [str(cell) for cell in table.column(wanted).to_pylist() if cell is not None]
     said = [f"is a table of {table.num_rows:,} rows; took the column {wanted!r}"]
     return Reading(documents=[cell for cell in cells if cell.strip()], said=said)

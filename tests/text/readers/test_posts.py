@@ -8,13 +8,16 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from text.readers import files
 from text.readers.files import source
 
 from janelm.config import DataConfig
 from janelm.errors import JaneLMError, UsageError
 from janelm.text.corpora import load_sources, read_source
-from janelm.text.readers import read_file
+from janelm.text.readers import base, read_file
+from janelm.text.readers.base import File
 
 
 def documents(name: str, raw, **options) -> list[str]:
@@ -347,3 +350,96 @@ def test_posts_of_bluesky_as_json_are_found_within_their_records():
 def test_a_file_that_whatsapp_names_before_it_says_attached_is_no_message():
     chat = "[6/1/22, 9:05:10 PM] Ann: hi\n[6/1/22, 9:06:12 PM] Bob: IMG-1.jpg \u200e<attached: 1.jpg>\n"
     assert source("chat.txt", chat).documents == ["hi"]
+
+
+def test_a_whatsapp_chat_may_be_written_from_right_to_left():
+    """The marks between its digits hid every date: the chat was learnt with them, as plain text."""
+    arabic = "\u200f4\u200f/1\u200f/2023، 7:05 م - آن: أمطرت\xa0اليوم\n" * 2
+    assert documents("chat.txt", arabic) == ["أمطرت\xa0اليوم"] * 2, "and its own blanks stay"
+    hebrew = "[4.1.2023, 19:05:33] \u200fאן: \u200fהתמונה הושמטה\n[4.1.2023, 19:06:33] \u200fאן: ירד גשם\n"
+    assert documents("chat.txt", hebrew, speakers=True) == ["אן\tירד גשם"]
+    assert documents("chat.txt", "4.01.23 г., 19:05 ч. - Ана: Вали\n" * 2) == ["Вали"] * 2
+
+
+def test_of_a_whatsapp_chat_captions_stay_and_notes_of_the_app_go():
+    line = "1/4/23, 7:05\u202fPM - "
+    chat = [
+        line + 'Ann changed the subject from "Mill: old" to "Mill: new"',
+        line + "Ann: IMG-1.jpg (file attached)\nLook, an owl",
+        line + 'Bob "Mill" B: Yes',
+        line + 'Bob "Mill" B: Indeed',
+        line + "Ann: report.pdf • \u200e2 pages \u200edocument omitted",
+        line + "Ann: video omitted",
+        line + "Ann: Waiting for this message. This may take a while.",
+        line + "Ann: location: https://maps.example/?q=1,2",
+    ]
+    assert documents("chat.txt", "\n".join(chat)) == ["Look, an owl", "Yes", "Indeed"]
+
+
+def test_bots_of_slack_are_left_out_however_they_write():
+    day = [{"type": "message", "user": "U1", "ts": "1", "text": "Hi"}]
+    day.append({"type": "message", "user": "U2", "bot_id": "B1", "ts": "2", "text": "Deployed."})
+    assert documents("general/1.json", day) == ["Hi"]
+
+
+def test_one_broken_line_of_json_lines_is_left_out_and_named():
+    """It used to refuse the whole file, as where a download was cut off."""
+    read = source("p.jsonl", '{"text": "One"}\n{"text": "Two"}\n{"text": "cut of')
+    assert read.documents == ["One", "Two"] and "left out 1 broken line (line 3" in " ".join(read.report)
+    with pytest.raises(JaneLMError, match="no JSON lines"):
+        source("p.jsonl", "One\nTwo\nThree\n")
+
+
+def test_a_column_of_lists_is_no_text():
+    """It used to be read as Python writes lists, or to be said not to be there."""
+    import pyarrow
+    import pyarrow.parquet
+
+    with pytest.raises(UsageError, match="no text in 'messages', but lists"):
+        documents("p.jsonl", '{"messages": [{"role": "user"}]}\n', column="messages")
+    pyarrow.parquet.write_table(pyarrow.table({"messages": [[{"role": "user"}]]}), "t.parquet")
+    with pytest.raises(UsageError, match="no text in 'messages', but lists"):
+        read_source(Path("t.parquet"), DataConfig(column="messages"))
+
+
+def test_an_author_of_nothing_is_answered_with_those_who_wrote():
+    """A folder used to be "without a text in it" then."""
+    for day in (1, 2):
+        Path("slack").mkdir(exist_ok=True)
+        Path(f"slack/{day}.json").write_text(json.dumps([{"type": "message", "user": "Ann", "ts": "1", "text": "Hi"}]))
+    with pytest.raises(JaneLMError, match=r"slack has nothing by Zoe: its messages are by Ann 2$"):
+        load_sources(("slack",), DataConfig(author=("Zoe",)))
+
+
+def test_a_letter_that_was_saved_by_itself_is_what_its_sender_wrote():
+    """Its headers, and what packs it, were learnt as text."""
+    letter = (
+        "Received: from x; Wed, 4 Jan 2023 19:05:00 +0000\r\nFrom: Ann <ann@x.example>\r\nTo: Bob\r\n"
+        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        "SXQgcmFpbmVkIGFsbCBjYWbDqS4=\r\n"
+    )
+    assert documents("a.eml", letter) == documents("letter", letter) == ["It rained all café."]
+
+
+def test_what_a_telephone_adds_to_a_letter_is_left_out():
+    """So is who wrote what is quoted, where that takes two lines."""
+    mail = MBOX.partition("On Tue")[0].replace("café", "cafe") + (
+        "Sent from my iPhone\n\nOn Tue, 3 Jan 2023 at 10:00, Bob\n<bob@x.example> wrote:\n\n> And there?\n"
+    )
+    assert documents("in.mbox", mail) == ["It rained all café.\n\nFrom here it looks so."]
+
+
+def test_telegrams_export_as_a_page_is_refused_with_what_to_do():
+    """Its times, and the letters in place of pictures, were learnt between the messages."""
+    page = "<!DOCTYPE html><html><body><div class='page_wrap'><div class=\"page_body chat_page\">AB 19:05</div></div>"
+    with pytest.raises(JaneLMError, match="export it as JSON"):
+        source("messages.html", page)
+
+
+@given(st.text(alphabet=st.sampled_from('ab\n\r\u0301,"é'), max_size=300), st.integers(1, 9))
+def test_the_lines_of_a_file_are_those_of_its_text(text, size):
+    said, again = [], []
+    file = File("a.txt", text.encode(), DataConfig())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "BLOCK", size)
+        assert list(file.lines(said)) == file.text(again).split("\n") and said == again

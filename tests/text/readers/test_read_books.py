@@ -2,9 +2,13 @@
 
 # ruff: noqa: E501 (formats of others, as they are)
 
+import bz2
 import gzip
+import io
+import lzma
 import re
 import signal
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -298,3 +302,85 @@ def test_of_any_book_what_is_kept_and_the_frame_are_the_whole(book, begins, ends
     kept, removed = unframe(text, [])
     assert dense(kept) + removed == dense(text)
     assert unframe(kept, [])[0] == kept
+
+
+def test_a_page_of_contents_is_no_chapter():
+    toc = "".join(f"<p><a href='a.xhtml#{number}'>Chapter {number}</a></p>" for number in range(4))
+    members = {"mimetype": "application/epub+zip", "META-INF/container.xml": files.CONTAINER}
+    members["OEBPS/book.opf"] = files.PACKAGE.format(version="3.0")
+    members["OEBPS/ch b.xhtml"] = f"<html><body><h2>Contents</h2>{toc}</body></html>"
+    members["OEBPS/a.xhtml"] = "<html><body><p>An owl sat in the gar\xadden.</p></body></html>"
+    read = source("a.epub", files.zipped(members))
+    assert read.text == "An owl sat in the garden.\n"
+    assert "left out the table of contents" in read.report and "took out 1 marks" in " ".join(read.report)
+
+
+def test_the_contents_of_a_word_file_are_left_out_and_counted():
+    contents = (
+        '<w:sdt><w:sdtPr><w:docPartObj><w:docPartGallery w:val="Table of Contents"/></w:docPartObj></w:sdtPr>'
+        "<w:sdtContent><w:p><w:r><w:t>One 3</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    )
+    body = f"{contents}<w:p><w:r><w:t>It rained.</w:t></w:r></w:p>"
+    read = source("a.docx", files.zipped({"word/document.xml": f"<w:document {files.WORD}>{body}</w:document>"}))
+    assert read.text == "It rained.\n" and "contents (4 characters)" in read.report[-1]
+
+
+def test_of_rtf_links_and_halves_of_signs_are_whole_and_cells_have_no_bars():
+    raw = (
+        rb'{\rtf1\ansi{\field{\*\fldinst{HYPERLINK "http://x.example"}}{\fldrslt{a link}}} \u-10178?\u-8751? so\par '
+        rb"one\cell two\cell\row{\deleted gone}\deleted0 here}"
+    )
+    assert source("a.rtf", raw).text == "a link 🧑 so\none\ttwo\t\nhere\n"
+
+
+def test_xml_of_any_kind_is_its_text_and_not_its_tags():
+    """Tags were learnt as text."""
+    tei = (
+        '<?xml version="1.0"?><TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><title>T</title></teiHeader><text>'
+        "<p>It <hi>rai</hi>ned<note>heavily</note>\nall day.</p><!-- x --><lg><l>One,</l><l>two.</l></lg></text></TEI>"
+    )
+    read = source("a.xml", tei)
+    assert read.text == "It rained all day.\n\nOne,\ntwo.\n" and "(8 characters)" in read.report[-1]
+
+
+@pytest.mark.parametrize("text", ["PK is no archive.\n", "BZh is none.\n"])
+def test_a_text_may_begin_as_an_archive_does(text):
+    assert source("a.txt", text).text == text
+
+
+def test_an_archive_of_word_files_that_were_stored_as_they_are_is_an_archive():
+    """Their names stand in it in plain sight, and it used to be read as a damaged Word file."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for name in ("a.docx", "b.docx"):
+            archive.writestr(name, files.docx())
+    Path("all.zip").write_bytes(made.getvalue())
+    assert [read.text for read in load_sources(("all.zip",))] == [files.DOCX_TEXT] * 2
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_what_is_packed_may_be_an_archive(pack):
+    Path("a.packed").write_bytes(pack(files.zipped({"a.txt": "One.\n", "b.txt": "Two.\n"})))
+    assert [read.text for read in load_sources(("a.packed",))] == ["One.\n", "Two.\n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "told"),
+    [
+        (
+            "a.xlsx",
+            files.zipped({"xl/workbook.xml": "<x/>", "xl/sharedStrings.xml": "<t>cell</t>"}),
+            "spreadsheet: save",
+        ),
+        ("a.pptx", files.zipped({"ppt/presentation.xml": "<x/>"}), "presentation: save"),
+        ("a.ods", files.zipped({"mimetype": "application/vnd.oasis.opendocument.spreadsheet"}), "spreadsheet: save"),
+        ("a.tar", bytes(257) + b"ustar" + bytes(250), "tar archive: unpack"),
+        ("a.rar", b"Rar!\x1a\x07\0" + bytes(99), "RAR archive: unpack"),
+        ("a.mobi", bytes(60) + b"BOOKMOBI" + bytes(99), "Kindle book: make"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_what_is_not_read_is_refused_with_what_to_do(name, raw, told):
+    """The parts of a spreadsheet used to be learnt as XML."""
+    with pytest.raises(JaneLMError, match=told):
+        source(name, raw)

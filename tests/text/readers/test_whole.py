@@ -1,6 +1,7 @@
 """Of files of each kind, whatever is in them: what is kept and what is left out are the whole."""
 
 from html import escape
+from itertools import cycle
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,22 @@ from janelm.text.cleaning import clean
 from janelm.text.readers.base import File, Reading, dense
 from janelm.text.readers.registry import READERS
 
-WORDS = ["rain", "Käuze", "ß", "He said:", "дождь", "“so”", "e\u0301", "12", "well-\nknown", "a & b", "שלום", "x < y"]
+WORDS = [
+    "rain",
+    "Käuze",
+    "ß",
+    "He said:",
+    "дождь",
+    "“so”",
+    "e\u0301",
+    "12",
+    "well-\nknown",
+    "a & b",
+    "שלום",
+    "x < y",
+    "🦉",
+    "{a\\b}",
+]
 PARAGRAPHS = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join), min_size=1, max_size=6)
 
 
@@ -73,7 +89,28 @@ def gutenberg(kept: list[str], removed: list[str]) -> bytes:
     return f"{removed[0]}\n*** START OF THE {frame}\n{book}\n*** END OF THE {frame}\n{' '.join(removed)}\n".encode()
 
 
+def rtf(kept: list[str], removed: list[str]) -> bytes:
+    kinds = [r"\footnote\chftn", r"\header ", r"\*\annotation", r"\deleted\revauthdel1", r"\footerf "]
+    aside = "".join(rf"{{{kind}{{\b {_escaped(p)}}}}}" for kind, p in zip(cycle(kinds), removed, strict=False))
+    body = r"\par ".join(rf"{{\f0 {_escaped(p)}}}" for p in kept)
+    return rf"{{\rtf1\ansi\ansicpg1252{{\fonttbl{{\f0 Times;}}}}\pard {aside}{body}\par}}".encode("ascii")
+
+
+def _escaped(text: str) -> str:
+    """As RTF has it: halves of UTF-16 as signed numbers, each with a sign for old readers."""
+    halves = memoryview(text.encode("utf-16-le")).cast("h")
+    return "".join(f"\\u{half}?" if not 31 < half < 127 or chr(half) in "\\{}" else chr(half) for half in halves)
+
+
+def markdown(kept: list[str], removed: list[str]) -> bytes:
+    """Settings at the top, comments, a head of its own, emphasis and addresses."""
+    settings = "".join(f"{number}: {' '.join(p.split())}\n" for number, p in enumerate(removed))
+    body = "\n\n".join(f"[*{escape(p)}*](http://x.example/{number})" for number, p in enumerate(kept))
+    return f"---\n{settings}---\n# {escape(' '.join(kept[0].split()))}\n\n{body}\n\n<!-- {removed[0]} -->\n".encode()
+
+
 MADE = {"docx": docx, "odt": odt, "epub": epub, "html": html, "fb2": fb2, "subtitles": subtitles, "plain": gutenberg}
+MADE |= {"rtf": rtf, "markdown": markdown}
 
 
 def read(kind: str, raw: bytes) -> Reading:
@@ -86,12 +123,19 @@ def test_what_is_kept_and_what_is_left_out_are_the_whole(kind, kept, removed):
     """Subtitles that repeat, and what a Word file has struck out, used not to be counted."""
     raw = MADE[kind](kept, removed)
     reading, whole = read(kind, raw), " ".join(kept + removed)
-    if kind in ("html", "subtitles", "plain"):  # these are put into their normal form before they are taken apart
+    if kind in (
+        "html",
+        "subtitles",
+        "plain",
+        "markdown",
+    ):  # these are put into their normal form before they are taken apart
         kept, whole = [clean(p)[0] for p in kept], clean(whole)[0]
     if kind == "subtitles":
         whole = whole.replace("<", "")
-    if kind == "plain":
+    if kind in ("plain", "markdown"):
         whole = clean(raw.decode())[0]
+    if kind == "markdown":
+        kept = [kept[0], *kept]
     assert reading.kept == dense(reading.text)
     assert reading.kept + reading.removed == dense(whole)
     if kind != "subtitles":
