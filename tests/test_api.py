@@ -87,7 +87,7 @@ WINGS = {
     "records callbacks loop finish trackers pipeline lessons",
     "reading": "words copied names parts measures keyness sentiment people searching surprise contexts likeness "
     "maps embeddings report",
-    "site": "change vendor adapters models rooms card folder workflow server",
+    "site": "block_sorting change vendor adapters models rooms card folder workflow server",
     "studio": "talks batching questions shelf states completions figures manual safety api server store "
     "library texts trainings wishes pages app",
     "commands": "help mistakes shared resuming look read train write compare score overlap export serve api studio",

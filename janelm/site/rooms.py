@@ -34,9 +34,11 @@ from ..runs.dataset import run_data, same_text, sources_of
 from ..runs.folder import Run, sample_run
 from ..text.corpora import CORPORA
 from ..text.encoded import text_digest
+from .block_sorting import pack_text
 
 Shown = Literal["auto", "text", "figures", "none"]
-LARGEST_TEXT = 2_500_000  # bytes, packed: a longer text is left out, and its figures shown
+LARGEST_TEXT = 8_000_000  # bytes, some two packed: a longer text is left out, and its figures shown
+LETTERS = (ord(" "), ord("~"))  # the first and the last that a byte stands for in JSON and a person can see
 
 
 @dataclass
@@ -73,8 +75,8 @@ def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None], copied
         say(f"the room Read is left out, because the text cannot be read: {error}")
         return rooms
     whole = shown == "text" or (shown == "auto" and public)
-    if whole and (size := len(pack(parted.text.encode()))) > LARGEST_TEXT:
-        say(f"the text is too long for the page ({size / 1e6:.1f} MB packed): its room Read shows figures alone")
+    if whole and (size := len(parted.text.encode())) > LARGEST_TEXT:
+        say(f"the text is too long for the page ({size / 1e6:.1f} MB): its room Read shows figures alone")
         whole = False
     elif shown == "auto" and not public:
         say(
@@ -111,7 +113,7 @@ def add_reading(
     figures = _figures(report, parted, whole) | {"surprise": surprise or {}, "likeness": alike}
     rooms.entry["reading"] = {
         "figures": rooms.add("figures", pack(json.dumps(figures).encode())),
-        "text": rooms.add("text", pack(parted.text.encode())) if whole else None,
+        "text": rooms.add("text", pack_text(parted.text.encode())) if whole else None,
     }
 
 
@@ -140,23 +142,30 @@ def add_copied(rooms: Rooms, runs: list[Run], say: Callable[[str], None]) -> Non
 
 
 def embedding_data(found: Embedding) -> dict[str, Any]:
-    """An embedding as the page reads it: a byte for each number of a vector, two for each of a place on the map."""
+    """An embedding as the page reads it: a letter for each number of a vector, two bytes for each of the map."""
     pieces = np.stack((found.before, found.after))
     return {
         "entries": [[one.name, one.kind, one.count, one.book, one.form] for one in found.entries],
         "contexts": found.contexts.tolist(),
         "width": found.vectors.shape[1],
-        "vectors": _small(found.vectors, np.int8),
+        "vectors": _letters(found.vectors),
         "tokens": found.pieces.tolist(),
-        "pieces": _small(pieces, np.int8),
-        "map": _small(found.map, np.int16),
+        "pieces": _letters(pieces),
+        "map": base64.b64encode(_whole(found.map, np.iinfo(np.int16).max).astype(np.int16).tobytes()).decode(),
     }
 
 
-def _small(values: np.ndarray, kind: type[np.signedinteger]) -> str:
-    """Numbers as integers of this kind, the largest as large as it can be, in base 64."""
-    most = max(1e-9, float(np.abs(values).max(initial=0)))
-    return base64.b64encode(np.round(values / most * np.iinfo(kind).max).astype(kind).tobytes()).decode()
+def _letters(values: np.ndarray) -> str:
+    """Numbers as letters around the middle one. Letters that are often the same pack better than bytes in base 64."""
+    first, last = LETTERS
+    most = (last - first) // 2
+    return (first + most + _whole(values, most)).astype(np.uint8).tobytes().decode("ascii")
+
+
+def _whole(values: np.ndarray, most: int) -> np.ndarray:
+    """Numbers as whole ones, the largest of them `most`."""
+    largest = max(1e-9, float(np.abs(values).max(initial=0)))
+    return np.round(values / largest * most)
 
 
 def add_learning(rooms: Rooms, runs: list[Run]) -> None:

@@ -203,12 +203,17 @@ def add_model(site: Path, entry: dict, name: str, graph: onnx.ModelProto) -> dic
 
 
 def size(site: Path) -> dict[str, int]:
-    """Bytes of the site as they are and as a static host sends them, and the same of its largest parts."""
-    files = [path for path in site.rglob("*") if path.is_file()]
-    sent = {path.relative_to(site).parts[0]: 0 for path in files}
-    for path in files:
-        sent[path.relative_to(site).parts[0]] += len(gzip.compress(path.read_bytes(), 6))
-    return {"raw": sum(path.stat().st_size for path in files), "gzip": sum(sent.values())} | sent
+    """Bytes of the site as they are and as a static host sends them, the same of its largest parts, and of all that is
+    fetched only when the room Read is opened."""
+    files = {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    sizes = {path: len(gzip.compress(content, 6)) for path, content in files.items()}
+    listed = json.loads(files[Path("manifest.json")])["files"]
+    reading = [Path(one["path"]) for one in listed if one.get("room") == "read"]
+    sent = {path.parts[0]: 0 for path in files}
+    for path, size in sizes.items():
+        sent[path.parts[0]] += size
+    figures = {"raw": sum(map(len, files.values())), "gzip": sum(sizes.values())}
+    return figures | {"room Read": sum(sizes[path] for path in reading)} | sent
 
 
 def visits(browser: Browser, address: str) -> dict[str, float]:
@@ -299,7 +304,9 @@ def show(figures: dict) -> None:
     bytes_, visit, ms, own = (figures[name] for name in ("size", "visit", "milliseconds", "own share"))
     rows = [
         ("whole site, gzip", f"{bytes_['gzip'] / 1e6:.2f} MB", "at most 8.2 MB"),
-        ("... with ONNX Runtime", f"{figures['size with ONNX Runtime']['gzip'] / 1e6:.2f} MB", "at most 12 MB"),
+        ("... without the room Read", f"{(bytes_['gzip'] - bytes_['room Read']) / 1e6:.2f} MB", ""),
+        ("... for the room Read, once it is opened", f"{bytes_['room Read'] / 1e6:.2f} MB", "at most 3 MB"),
+        ("whole site with ONNX Runtime", f"{figures['size with ONNX Runtime']['gzip'] / 1e6:.2f} MB", "at most 12 MB"),
         ("first text on screen, cold cache", f"{visit['first text']:.2f} s", "under 0.3 s"),
         ("first character that the model writes, cold cache", f"{visit['first written']:.2f} s", "under 0.6 s"),
     ]

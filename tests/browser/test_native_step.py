@@ -296,3 +296,65 @@ def test_the_inside_of_both_runtimes_is_the_same(engine, onnx_engine):
 def test_a_model_of_the_page_is_loaded_from_its_file_alone(page, small_site):
     open_engine(page, small_site[1])
     assert page.evaluate(LOAD, "lstm-character")["loaded"]["bytes"] < 1e6
+
+
+SEVERAL = """async ([name, seeds, more]) => {
+    const options = { text: "The old miller", num_tokens: 60, ...more };
+    const alone = [];
+    for (const seed of seeds) {
+        const one = await write(name, { ...options, sampling: { ...options.sampling, seed } });
+        alone.push({ text: one.text, tokens: one.tokens, logits: one.logits, reason: one.summary.reason });
+    }
+    const several = seeds.map(() => ({ text: "", tokens: [] }));
+    const written = engine.writeEach(name, options, seeds, ({ number, text, tokens, logits }) => {
+        several[number].text += text;
+        several[number].tokens.push(...tokens);
+        several[number].logits = Array.from(logits);
+    });
+    const summaries = await written.done;
+    return [alone, several.map((one, i) => ({ ...one, reason: summaries[i].reason }))];
+}"""
+
+
+@KINDS
+@PRECISIONS
+def test_texts_that_are_written_side_by_side_are_to_the_bit_those_that_are_written_alone(engine, kind, precision):
+    """Of five seeds, some of which end sooner than others by the text that ends them."""
+    name = f"{kind}-character" + ("" if precision == "fp32" else f"-{precision}")
+    more = {"sampling": sampling(seed=0), "stop": ["e"], "alternatives": 2}
+    for change in ({}, {"stop": []}, {"memory": 7}):
+        alone, several = engine.evaluate(SEVERAL, [name, [3, 4, 5, 9, 2**40], more | change])
+        assert several == alone
+    assert len({one["text"] for one in several}) == 5
+
+
+def test_where_a_model_takes_no_steps_side_by_side_texts_are_written_one_after_the_other(onnx_engine):
+    alone, several = onnx_engine.evaluate(SEVERAL, ["lstm-character", [1, 2, 3], {"sampling": sampling(seed=0)}])
+    assert several == alone
+
+
+def test_where_there_is_no_room_for_more_texts_the_rest_is_written_afterwards(step, engine):
+    write_both = """async ([app, name, options]) => {
+        const url = path => new URL(`${app}/engine/${path}`, location.href).href;
+        const { Context, Expectation } = await import(url("context.js"));
+        const generation = await import(url("generation.js"));
+        const model = new NativeModel(exported, await fileOf(name), describe(name));
+        const texts = [];
+        for (const room of [3, 1]) {
+            let held = 1;
+            const context = new Context(model);
+            const { state } = context;
+            const copy = state.copied.bind(state);
+            state.copied = () => { if (++held > room) throw new Error("out of memory"); return copy(); };
+            const task = generation.write(context, new Expectation(model), options, { stopped: false }, [1, 2, 3]);
+            const found = ["", "", ""];
+            for await (const { frames = [] } of task) for (const { number, text } of frames) found[number] += text;
+            texts.push(found);
+            context.free();
+        }
+        return texts;
+    }"""
+    app = module(engine, "").split("/")[0]
+    options = {"text": "The old", "num_tokens": 20, "sampling": sampling(seed=0)}
+    together, apart = step.evaluate(write_both, [app, "transformer-character", options])
+    assert together == apart and len(set(apart)) == 3 and all(apart)

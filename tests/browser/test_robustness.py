@@ -236,6 +236,20 @@ def test_what_cannot_be_tried_again_has_no_button_for_it(desk, address):
     expect(desk.page.get_by_role("button", name="Try again")).to_have_count(0)
 
 
+def test_a_crash_of_the_engine_leaves_the_text_and_the_page_writes_on(desk, address, complaints):
+    desk.open(address).begin("The old miller").set("num_tokens", 50_000).set("pace", 30)
+    desk.press("Write")
+    expect(desk.text).to_have_value(re.compile("^The old miller.{6}", re.DOTALL), timeout=WAIT)
+    desk.page.workers[0].evaluate("() => void setTimeout(() => { throw new RangeError('out of memory'); })")
+    expect(desk.page.get_by_role("alert")).to_be_visible(timeout=WAIT)
+    text = desk.text.input_value()
+    assert text.startswith("The old miller") and len(text) > len("The old miller") + 5
+    complaints.clear()  # of the crash
+    desk.set("num_tokens", 3).set("pace", 0).press("Continue")
+    expect(desk.page.locator(".status")).to_contain_text("3 tokens ·", timeout=WAIT)
+    assert desk.text.input_value().startswith(text) and len(desk.text.input_value()) > len(text)
+
+
 # --- texts and links
 
 

@@ -118,3 +118,17 @@ def test_a_file_that_is_no_tree_is_refused_with_a_sentence(desk, address, tmp_pa
     desk.page.get_by_label("A tree to import").set_input_files(tmp_path / "wrong.json")
     expect(desk.page.get_by_role("alert")).to_contain_text(why, timeout=WAIT)
     expect(desk.text).to_have_value("The old miller")
+
+
+def test_a_stop_ends_all_of_them_and_each_keeps_what_it_wrote(desk, address):
+    desk.open(address).begin("The old miller").set("num_tokens", 50_000).set("pace", 20)
+    desk.page.locator("summary", has_text="Tree").click()
+    desk.press("Grow")
+    expect(desk.text).to_have_value(re.compile("^The old miller.{6}", re.DOTALL), timeout=WAIT)
+    desk.press("Stop")
+    expect(rows(desk)).to_have_count(6, timeout=WAIT)
+    texts = []
+    for place in (3, 4, 5):
+        rows(desk).nth(place).click()
+        texts.append(desk.text.input_value())
+    assert len(set(texts)) == 3 and all(len(text) > len("The old miller") for text in texts)

@@ -34,3 +34,9 @@ def test_a_share_of_each_campaign_finds_nothing(name):
 @pytest.mark.needs("chromium", "npm")
 def test_a_share_of_the_damage_to_the_page_finds_nothing():
     run("page", ["--trials", "9"])
+
+
+@pytest.mark.browser
+@pytest.mark.needs("chromium", "npm")
+def test_the_page_writes_a_few_thousand_tokens_in_the_same_memory():
+    run("page_soak", ["--tokens", "5000", "--tiny"])

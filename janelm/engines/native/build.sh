@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 folder=${1:-../../web/engine}
 exports=
-for name in transformer lstm allocate release lay_floats lay_halves lay_bytes; do exports="$exports -Wl,--export=$name"; done
+for name in transformer transformer_each lstm allocate release lay_floats lay_halves lay_bytes; do exports="$exports -Wl,--export=$name"; done
 
 # build FILE [FLAG]: no C library; SIMD, and what every browser that has it has too. -ffp-contract=off: see multiply_add.
 build() {

@@ -11,8 +11,9 @@
 #if defined(__AVX512F__)
 constexpr int LANES = 16, TOGETHER = 6, AT_ONCE = 4, ROWS = 6;
 #elif defined(__wasm__)
-// Of its vectors of four, so many at once that a row is read from end to end: two rows in turns took twice the time.
-constexpr int LANES = 16, TOGETHER = 1, AT_ONCE = 2, ROWS = 4;
+// Of its vectors of four, so many at once that a row is read from end to end: two rows in turns, or two inputs, took
+// twice the time.
+constexpr int LANES = 16, TOGETHER = 1, AT_ONCE = 1, ROWS = 4;
 #else
 constexpr int LANES = 8, TOGETHER = 4, AT_ONCE = 2, ROWS = 4;
 #endif

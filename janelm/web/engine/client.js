@@ -11,7 +11,7 @@
  * service worker, if the page has registered one, is told to keep the page's files.
  *
  * @import { Frame, Lens, Loaded, Look, Manifest, ModelEntry, Progress, ReadOptions, Reading,
- *           Sampling, Score, Span, Units, WriteOptions, Writing } from "./types.js"
+ *           Sampling, Score, Span, Summary, Units, WriteOptions, Writing } from "./types.js"
  * @import { Question } from "./protocol.js"
  * @import { Listeners, WithoutId } from "./calls.js"
  * @import { Tokenizer } from "./tokenizer.js"
@@ -151,8 +151,21 @@ export class Engine {
    * @param {(frame: Frame) => void} onFrame
    * @returns {Writing}
    */
-  write(name, { onProgress, ...options }, onFrame) {
-    const { answer, stop } = this.#ask({ call: "write", name, options }, { onProgress, onFrame });
+  write(name, options, onFrame) {
+    const { stop, done } = this.writeEach(name, options, [options.sampling.seed], onFrame);
+    return { stop, done: done.then(([summary]) => summary) };
+  }
+
+  /**
+   * The same once with each of the seeds, side by side where the model can: each text is the one that it writes alone.
+   * @param {string} name
+   * @param {WriteOptions} options
+   * @param {number[]} seeds
+   * @param {(frame: Frame) => void} onFrame
+   * @returns {{stop: () => void, done: Promise<Summary[]>}}
+   */
+  writeEach(name, { onProgress, ...options }, seeds, onFrame) {
+    const { answer, stop } = this.#ask({ call: "write", name, options, seeds }, { onProgress, onFrame });
     return { stop, done: answer };
   }
 

@@ -24,11 +24,12 @@ export class Context {
   /**
    * @param {Model} model
    * @param {number} [memory]
+   * @param {State} [state]
    */
-  constructor(model, memory) {
+  constructor(model, memory, state = /** @type {State} */ (model.initialState(memory))) {
     this.model = model;
     this.memory = memory;
-    this.#state = /** @type {State} */ (model.initialState(memory));
+    this.#state = state;
     // int8 rounds by the largest number of a step, so that chunks and single tokens come to slightly different states;
     // but a text must come to the same one however it grew, or its seed would not write it again
     this.#chunk = model.description.precision === "int8" ? 1 : Math.min(CHUNK, this.#state.longestChunk);
@@ -91,6 +92,26 @@ export class Context {
     for (const token of wanted.slice(begin, begin + count)) this.tokens.push(token);
   }
 
+  /**
+   * As many contexts of this text as are wanted, or as there is room for, that can be read on side by side: this one,
+   * and copies of it.
+   * @param {number} number
+   */
+  several(number) {
+    /** @type {Context[]} */
+    const all = [this];
+    const { logits, model, tokens } = this;
+    try {
+      while ("stepEach" in model && all.length < number) {
+        const copy = new Context(model, this.memory, this.#state.copied?.());
+        all.push(Object.assign(copy, { logits, tokens: [...tokens] }));
+      }
+    } catch {
+      // The rest is for later.
+    }
+    return all;
+  }
+
   /** Give the state's memory back: the context is of no use any more. */
   free() {
     this.#state.free();
@@ -117,6 +138,21 @@ export class Context {
     for (const token of tokens) this.tokens.push(token);
     this.logits = outputs.logits.data;
     return outputs;
+  }
+}
+
+/**
+ * Read one token of each of several texts of a model.
+ * @param {Context[]} contexts  more than one only as `several` gives them
+ * @param {number[]} tokens
+ */
+export async function readEach(contexts, tokens) {
+  const { model } = contexts[0];
+  if (contexts.length === 1 || !("stepEach" in model)) return void (await contexts[0].read(tokens[0]));
+  const each = model.stepEach(tokens, contexts.map(({ state }) => state));
+  for (const [i, context] of contexts.entries()) {
+    context.tokens.push(tokens[i]);
+    context.logits = each[i];
   }
 }
 

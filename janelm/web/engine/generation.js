@@ -7,17 +7,18 @@
  * @import { Tokenizer } from "./tokenizer.js"
  */
 
+import { readEach } from "./context.js";
 import { EngineError } from "./errors.js";
 import { healed, OFF, Sampler } from "./sampler.js";
 
 const FRAME = 16; // milliseconds: a screen shows no more frames than that
 
 /**
- * What a task gives while it runs: progress, a frame, or nothing but a moment for others; `until` is when it wants to
+ * What a task gives while it runs: progress, frames, or nothing but a moment for others; `until` is when it wants to
  * go on, by performance.now(). It is told how many milliseconds it was then kept from running.
  *
  * @template T
- * @typedef {AsyncGenerator<{progress?: {done: number, total: number}, frame?: Frame, until?: number}, T, number>} Task
+ * @typedef {AsyncGenerator<{progress?: {done: number, total: number}, frames?: Frame[], until?: number}, T, number>} Task
  */
 
 /** Passes text on up to a stop text, and holds back what may yet become one. */
@@ -158,42 +159,113 @@ const NOTHING_WRITTEN = {
 };
 
 /**
- * Write on after `options.text`. What is drawn is read too, so that the context ends where the text does.
+ * Write on after `options.text`, once with each of the seeds; side by side where the model can, and each as if it were
+ * alone. What is drawn is read too, so that the context ends where the first text does.
  * @param {Context} context
  * @param {Expectation} expectation
  * @param {WriteOptions} options
  * @param {{stopped: boolean}} control  set to end the writing before the next token, or after the next step of reading
- * @returns {Task<Summary>}
+ * @param {number[]} [seeds]
+ * @returns {Task<Summary[]>}  of each
  */
-export async function* write(context, expectation, options, control) {
-  checkOptions(options);
+export async function* write(context, expectation, options, control, seeds = [options.sampling.seed]) {
+  for (const seed of seeds) checkOptions({ ...options, sampling: { ...options.sampling, seed } });
   const { tokenizer } = context.model;
   const healing = healed(tokenizer.asTrained(options.text), tokenizer.vocabulary);
   const prompt = tokenizer.promptTokens(healing.text);
-  for await (const done of context.follow(prompt)) {
-    yield { progress: { done, total: prompt.length } };
-    if (control.stopped) return NOTHING_WRITTEN;
-  }
-  const stream = new Stream(tokenizer, options, healing);
-  const clock = new Clock();
-  const { alternatives = 0, pace = 0 } = options;
-  let shown = -Infinity;
-  while (!stream.ended && !control.stopped) {
-    const logits = /** @type {Float32Array} */ (context.logits);
-    const token = stream.advance(logits, (drawn) => expectation.of(logits, drawn, alternatives));
-    if (stream.ended !== "end of document") {
-      await context.read(token);
-      clock.model += context.model.lastRun;
+  /** @type {Summary[]} */
+  const summaries = [];
+  while (summaries.length < seeds.length && !control.stopped) {
+    for await (const done of context.follow(prompt)) {
+      yield { progress: { done, total: prompt.length } };
+      if (control.stopped) break;
     }
-    const due = performance.now() - shown >= FRAME && !stream.ended;
-    if (due) shown = performance.now();
-    const until = pace && !stream.ended ? clock.began + (1000 * stream.written) / pace : undefined;
-    const frame = due ? frameOf(stream, clock, context.logits) : undefined;
-    clock.away += yield { frame, until };
+    if (control.stopped) break;
+    const first = summaries.length;
+    const contexts = context.several(seeds.length - first);
+    const pens = contexts.map((own, i) => {
+      const sampling = { ...options.sampling, seed: seeds[first + i] };
+      return new Pen(own, new Stream(tokenizer, { ...options, sampling }, healing), first + i);
+    });
+    try {
+      yield* writeTogether(pens, expectation, options, control);
+    } finally {
+      for (const copy of contexts.slice(1)) copy.free();
+    }
+    summaries.push(...pens.map(({ summary }) => summary));
   }
-  stream.finish();
-  yield { frame: frameOf(stream, clock, context.logits) };
-  return { reason: stream.ended ?? "stopped", ...clock.figures(stream.written), ownShare: clock.ownShare };
+  while (summaries.length < seeds.length) summaries.push(NOTHING_WRITTEN);
+  return summaries;
+}
+
+/** What writes one of several texts. */
+class Pen {
+  summary = NOTHING_WRITTEN;
+
+  /**
+   * @param {Context} context
+   * @param {Stream} stream
+   * @param {number} number
+   */
+  constructor(context, stream, number) {
+    this.context = context;
+    this.stream = stream;
+    this.number = number;
+  }
+
+  /** @param {Clock} clock */
+  finish(clock) {
+    const { stream } = this;
+    stream.finish();
+    this.summary = { reason: stream.ended ?? "stopped", ...clock.figures(stream.written), ownShare: clock.ownShare };
+  }
+
+  /**
+   * @param {Clock} clock
+   * @returns {Frame}
+   */
+  frame(clock) {
+    const { context, number, stream } = this;
+    const { tokens: written, tokensPerSecond, millisecondsPerToken } = clock.figures(stream.written);
+    const logits = /** @type {Float32Array} */ (context.logits);
+    return { ...stream.take(), number, written, tokensPerSecond, millisecondsPerToken, logits };
+  }
+}
+
+/**
+ * A token of each text in turn, until all have ended.
+ * @param {Pen[]} pens
+ * @param {Expectation} expectation
+ * @param {WriteOptions} options
+ * @param {{stopped: boolean}} control
+ * @returns {Task<void>}
+ */
+async function* writeTogether(pens, expectation, { alternatives = 0, pace = 0 }, control) {
+  const clock = new Clock();
+  let shown = -Infinity;
+  let live = pens;
+  while (live.length && !control.stopped) {
+    const tokens = live.map(({ context, stream }) => {
+      const logits = /** @type {Float32Array} */ (context.logits);
+      return stream.advance(logits, (drawn) => expectation.of(logits, drawn, alternatives));
+    });
+    const read = live.map(({ stream }) => stream.ended !== "end of document");
+    if (read.includes(true)) {
+      const contexts = live.filter((_, i) => read[i]).map(({ context }) => context);
+      await readEach(contexts, tokens.filter((_, i) => read[i]));
+      clock.model += contexts[0].model.lastRun;
+    }
+    const due = performance.now() - shown >= FRAME;
+    if (due) shown = performance.now();
+    for (const pen of live) if (pen.stream.ended) pen.finish(clock);
+    const frames = live.filter(({ stream }) => due || stream.ended).map((pen) => pen.frame(clock));
+    const written = live[0].stream.written; // as much as of the others
+    live = live.filter(({ stream }) => !stream.ended);
+    const until = pace && live.length ? clock.began + (1000 * written) / pace : undefined;
+    clock.away += yield { frames, until };
+  }
+  for (const pen of live) pen.finish(clock);
+  yield { frames: live.map((pen) => pen.frame(clock)) };
 }
 
 /** Where the time goes, in milliseconds. */
@@ -215,18 +287,6 @@ class Clock {
     const seconds = (performance.now() - this.began) / 1000;
     return { tokens, seconds, tokensPerSecond: tokens / seconds, millisecondsPerToken: this.#busy / tokens };
   }
-}
-
-/**
- * @param {Stream} stream
- * @param {Clock} clock
- * @param {Float32Array | null} logits
- * @returns {Frame}
- */
-function frameOf(stream, clock, logits) {
-  const { tokens: written, tokensPerSecond, millisecondsPerToken } = clock.figures(stream.written);
-  const known = /** @type {Float32Array} */ (logits);
-  return { ...stream.take(), written, tokensPerSecond, millisecondsPerToken, logits: known };
 }
 
 /** @param {WriteOptions} options */

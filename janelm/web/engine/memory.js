@@ -9,6 +9,8 @@
  * @property {(address: number) => void} release
  * @property {Step} transformer
  * @property {Step} lstm
+ * @property {(model: number, tokens: number, batch: number, time: number, texts: number, logits: number,
+ *   looks: number) => void} transformer_each
  * @property {Lay} lay_floats
  * @property {Lay} lay_halves
  * @property {Lay} lay_bytes

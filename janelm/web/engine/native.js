@@ -33,6 +33,7 @@ export class NativeModel {
   lastRun = 0;
   #memory;
   #step;
+  #each;
   #model;
   #logits;
   /** @type {Room<"int64">} */
@@ -52,6 +53,7 @@ export class NativeModel {
     this.tokenizer = tokenizerFromJSON(description.tokenizer, description.prompts);
     this.#memory = new Memory(step);
     this.#step = description.kind === "transformer" ? step.transformer : step.lstm;
+    this.#each = step.transformer_each;
     this.#model = layOut(step, this.#memory, bytes, description, adapter);
     this.#logits = this.#memory.tensor("float32", [1, description.vocab_size]);
     this.#tokens = this.#memory.tensor("int64", [1]);
@@ -76,14 +78,9 @@ export class NativeModel {
    *   "logits" (1, V) of the last token
    */
   step(tokens, state, more = []) {
-    const { config, vocab_size } = this.description;
-    const [count, wrong] = [tokens.length, tokens.find((token) => !(token >= 0 && token < vocab_size))];
-    if (wrong !== undefined) throw new Error(`${wrong} is not one of the ${vocab_size} tokens`); // memory would be read there
-    if (count > this.#tokens.dims[0]) {
-      this.#tokens.free();
-      this.#tokens = this.#memory.tensor("int64", [count]);
-    }
-    this.#tokens.data.set(tokens.map(BigInt));
+    const { config } = this.description;
+    const count = tokens.length;
+    this.#put(tokens);
     const { position } = state;
     const given = state instanceof Ring ? state : null;
     const { window, slots } = given ?? { window: 0, slots: 0 };
@@ -103,6 +100,76 @@ export class NativeModel {
     looks?.free();
     const { dims, data } = this.#logits;
     return { ...Object.fromEntries(further), logits: { dims, data: data.slice() } };
+  }
+
+  /**
+   * A step of one token of each of several texts, for which each weight is read once: what is said of a text is to the
+   * bit what `step` says of it alone.
+   * @param {number[]} tokens
+   * @param {State[]} states
+   * @returns {Float32Array[]}  logits (V) of each
+   */
+  stepEach(tokens, states) {
+    const [B, V] = [tokens.length, this.description.vocab_size];
+    this.#put(tokens);
+    const logits = this.#memory.tensor("float32", [B, V]);
+    const began = performance.now();
+    if (this.description.ring) this.#stepRings(tokens, /** @type {Ring[]} */ (states), logits);
+    else this.#stepTogether(/** @type {ReplacedState[]} */ (states), logits);
+    this.lastRun = performance.now() - began;
+    const each = states.map((_, b) => logits.data.slice(b * V, (b + 1) * V));
+    logits.free();
+    return each;
+  }
+
+  /** @type {(tokens: number[], rings: Ring[], logits: Room<"float32">) => void} */
+  #stepRings(tokens, rings, logits) {
+    const texts = this.#memory.tensor("uint32", [rings.length, 10]); // step.cpp's structure Text
+    const long = new BigInt64Array(this.#memory.buffer, texts.address, 5 * rings.length);
+    for (const [b, { keys, values, window, slots, position, recent }] of rings.entries()) {
+      const stride = keys.data.length / this.description.config.layers;
+      texts.data.set([keys.address, values.address], 10 * b);
+      long.set([stride, position, recent.before(position)].map(BigInt), 5 * b + 1);
+      texts.data.set([window, slots], 10 * b + 8);
+    }
+    this.#each(this.#model, this.#tokens.address, rings.length, 1, texts.address, logits.address, 0);
+    texts.free();
+    for (const [b, ring] of rings.entries()) ring.update(null, 1, [tokens[b]]);
+  }
+
+  /**
+   * What is carried of a text is little: it is laid together and apart again.
+   * @type {(states: ReplacedState[], logits: Room<"float32">) => void}
+   */
+  #stepTogether(states, logits) {
+    const { layers, width: D } = this.description.config;
+    const B = states.length;
+    const carried = this.description.states.map(({ name, output }) => {
+      const all = this.#memory.tensor("float32", [layers, B, D]);
+      for (const [b, state] of states.entries()) {
+        const { data } = state.inputs()[name];
+        for (let l = 0; l < layers; l++) all.data.set(data.subarray(l * D, (l + 1) * D), (l * B + b) * D);
+      }
+      return { output, all };
+    });
+    const [first, second] = carried.map(({ all }) => all.address);
+    this.#step(this.#model, this.#tokens.address, B, 1, 0n, this.#before.address, first, second, 0, 0, logits.address, 0);
+    for (const [b, state] of states.entries()) {
+      state.update(Object.fromEntries(carried.map(({ output, all }) => [output, textOf(all, b)])), 1);
+    }
+    for (const { all } of carried) all.free();
+  }
+
+  /** @param {number[]} tokens  to be read next */
+  #put(tokens) {
+    const [count, V] = [tokens.length, this.description.vocab_size];
+    const wrong = tokens.find((token) => !(token >= 0 && token < V));
+    if (wrong !== undefined) throw new Error(`${wrong} is not one of the ${V} tokens`); // memory would be read there
+    if (count > this.#tokens.dims[0]) {
+      this.#tokens.free();
+      this.#tokens = this.#memory.tensor("int64", [count]);
+    }
+    this.#tokens.data.set(tokens.map(BigInt));
   }
 
   /**
@@ -150,6 +217,17 @@ function structureAt(memory, address) {
 }
 
 /**
+ * What is carried of one of several texts.
+ * @param {Room<"float32">} all  (L, B, D)
+ * @param {number} b
+ */
+function textOf({ data, dims: [layers, B, D] }, b) {
+  const one = new Float32Array(layers * D);
+  for (let l = 0; l < layers; l++) one.set(data.subarray((l * B + b) * D, (l * B + b + 1) * D), l * D);
+  return { data: one, dims: [layers, 1, D] };
+}
+
+/**
  * A layer's weights.
  * @param {Room<"float32">} looks  (L, H, window)
  * @param {number} layer
@@ -174,13 +252,19 @@ class Ring {
   reach;
   #longestAgo = 0; // the earliest position that `rewind` reaches
   #furthest = 0; // where the ring was written last
+  /** @type {Memory} */
+  #memory;
+  /** @type {Description} */
+  #description;
 
   /**
    * @param {Memory} memory
    * @param {Description} description
    * @param {number} [looksBack]  tokens
    */
-  constructor(memory, { ring, config }, looksBack = Infinity) {
+  constructor(memory, description, looksBack = Infinity) {
+    const { ring, config } = description;
+    [this.#memory, this.#description] = [memory, description];
     this.longestChunk = Math.min(looksBack, ring?.memory ?? 0);
     this.reach = reachOf(config, this.longestChunk);
     this.window = this.longestChunk + 1;
@@ -188,7 +272,22 @@ class Ring {
     this.recent = new RecentTokens(this.slots + 1);
     const dims = [config.layers, config.heads, this.slots, config.width / config.heads];
     this.keys = memory.tensor("float32", dims);
-    this.values = memory.tensor("float32", dims);
+    try {
+      this.values = memory.tensor("float32", dims);
+    } catch (error) {
+      this.keys.free();
+      throw error;
+    }
+  }
+
+  /** The same once more, which goes on by itself. Throws where there is no room for it. */
+  copied() {
+    const copy = new Ring(this.#memory, this.#description, this.longestChunk);
+    copy.keys.data.set(this.keys.data);
+    copy.values.data.set(this.values.data);
+    copy.recent = this.recent.copied();
+    [copy.position, copy.#longestAgo, copy.#furthest] = [this.position, this.#longestAgo, this.#furthest];
+    return copy;
   }
 
   /** @returns {Record<string, Room<any>>} */

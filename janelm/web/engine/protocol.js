@@ -12,7 +12,7 @@
  *   | {id: number, call: "look", name: string, text: string, options: {memory?: number}}
  *   | {id: number, call: "lens" | "units", name: string, text: string, options: {memory?: number}}
  *   | {id: number, call: "score", name: string, text: string}
- *   | {id: number, call: "write", name: string, options: WriteOptions}
+ *   | {id: number, call: "write", name: string, options: WriteOptions, seeds: number[]}
  * } Question  each is answered by a result or an error
  */
 

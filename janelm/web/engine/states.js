@@ -25,6 +25,7 @@ import { WindowState } from "./window_state.js";
  * @property {(position: number) => number} rewind  go back to `position`, or where that is forgotten to an earlier
  *                                                  one; returns the position reached
  * @property {() => void} free  give its memory back
+ * @property {() => State} [copied]  the same once more, which goes on by itself
  * @property {number} [reach]  of a ring: how many tokens have any part in what the model says after them
  * @property {(count: number) => void} [passOver]  go `count` tokens on without reading them: what is read next is right
  *   from `reach` tokens on
@@ -51,6 +52,10 @@ const KEPT_STATES = 256;
 export class ReplacedState {
   position = 0;
   longestChunk = Infinity;
+  /** @type {{tensor: (type: "float32", dims: number[]) => any}} */
+  #session;
+  /** @type {Description} */
+  #description;
   #names;
   /** @type {Inputs} */
   #inputs = {};
@@ -62,11 +67,20 @@ export class ReplacedState {
    * @param {Description} description
    */
   constructor(session, description) {
+    [this.#session, this.#description] = [session, description];
     this.#names = description.states.map(({ name, output }) => ({ name, output }));
     for (const { name, shape } of description.states) {
       this.#inputs[name] = session.tensor("float32", sizesOf(shape));
     }
     this.#kept.set(0, Object.fromEntries(this.#names.map(({ name }) => [name, this.#inputs[name].data.slice()])));
+  }
+
+  copied() {
+    const copy = new ReplacedState(this.#session, this.#description);
+    copy.position = this.position;
+    copy.#kept = new Map(this.#kept);
+    for (const [name, { data }] of Object.entries(this.#inputs)) copy.#inputs[name].data.set(data);
+    return copy;
   }
 
   inputs() {
@@ -136,6 +150,12 @@ export class RecentTokens {
     if (over <= this.#kept) return;
     this.#tokens.splice(0, over);
     this.#begin += over;
+  }
+
+  copied() {
+    const copy = new RecentTokens(this.#kept);
+    [copy.#tokens, copy.#begin] = [[...this.#tokens], this.#begin];
+    return copy;
   }
 
   /**

@@ -113,12 +113,12 @@ export class Turns {
 
   /**
    * @param {Job} job
-   * @param {{progress?: unknown, frame?: unknown, until?: number}} step
+   * @param {{progress?: unknown, frames?: unknown[], until?: number}} step
    * @param {number} now
    */
-  #report(job, { progress, frame, until }, now) {
+  #report(job, { progress, frames = [], until }, now) {
     job.until = until ?? 0;
-    if (frame) job.tell("frame", frame);
+    for (const frame of frames) job.tell("frame", frame);
     if (progress && now - job.told >= PROGRESS) {
       job.told = now;
       job.tell("progress", progress);

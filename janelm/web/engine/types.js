@@ -223,6 +223,7 @@
  * @typedef {object} Frame  what was written since the last frame; one comes at most every 16 ms
  * @property {string} text  whole characters; concatenated, the frames' texts are all that was written
  * @property {TokenInfo[]} tokens  those whose text is complete with this frame
+ * @property {number} number  of the text, where several are written
  * @property {number} written  tokens drawn so far, in all
  * @property {number} tokensPerSecond  since writing began, by the clock
  * @property {number} millisecondsPerToken  of computing, without waiting for the pace or for other models

@@ -115,7 +115,8 @@ async function answer(call, tell) {
       if (call.call === "units") return /** @type {any} */ (further?.units(context, call.text));
       const control = { stopped: false };
       writings.set(call.id, control);
-      return write(context, expectation, /** @type {any} */ (call.options), control);
+      const { options, seeds } = /** @type {Extract<Call, {call: "write"}>} */ (call);
+      return write(context, expectation, options, control, seeds);
     },
     run,
   );

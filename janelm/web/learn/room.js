@@ -29,7 +29,7 @@ export async function openRoom(session, place) {
     addStyle(new URL("learn.css", import.meta.url).href),
   ]);
   /** @type {Learning} */
-  const learning = JSON.parse(told);
+  const learning = await told.json();
   const view = learningView(session, learning);
   place.replaceChildren(view.element);
   return view.show;

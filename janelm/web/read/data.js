@@ -1,6 +1,7 @@
 /** The room's data: what `janelm read` found, and the text itself where it may be shown. */
 
 import { unpacked } from "../views/rooms.js";
+import { unsorted } from "./block_sorting.js";
 
 /**
  * @typedef {Object} Part  a book or a chapter; places are UTF-16 units, sentences are numbered through the whole text
@@ -73,11 +74,16 @@ import { unpacked } from "../views/rooms.js";
  * @returns {Promise<{figures: Figures, text: string | null}>}
  */
 export async function fetchReading({ figures, text }, base) {
-  const [told, whole] = await Promise.all([unpacked(figures.path, base), text && unpacked(text.path, base)]);
-  const read = JSON.parse(told);
+  const [told, packed] = await Promise.all([unpacked(figures.path, base), text && unpacked(text.path, base)]);
+  const read = await told.json();
   const feelings = Int8Array.from(atob(read.feelings), (sign) => sign.charCodeAt(0));
   const sentences = read.sentences && running(read.sentences);
-  return { figures: { ...read, feelings, sentences }, text: whole };
+  return { figures: { ...read, feelings, sentences }, text: packed && textOf(await packed.arrayBuffer()) };
+}
+
+/** @param {ArrayBuffer} packed */
+function textOf(packed) {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(unsorted(new Uint8Array(packed)));
 }
 
 /** @param {number[]} steps  @returns {number[]}  0 and every sum of them */

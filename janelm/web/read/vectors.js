@@ -25,6 +25,7 @@ import { unpacked } from "../views/rooms.js";
  * @property {string} map
  */
 
+const MIDDLE = 79; // the letter of zero
 const MEANT = 5; // neighbours whose middle is the place of a word that is not on the map
 
 export class Space {
@@ -33,12 +34,12 @@ export class Space {
     this.width = told.width;
     /** @type {Entry[]} */
     this.entries = told.entries.map(([name, kind, count, book, form], i) => ({ name, kind, count, book, form, contexts: told.contexts[i] }));
-    const vectors = numbers(told.vectors, Int8Array);
+    const vectors = lettered(told.vectors);
     this.vectors = this.entries.map((_, i) => unit(row(vectors, i, told.width)));
-    const map = numbers(told.map, Int16Array);
+    const map = new Int16Array(Uint8Array.from(atob(told.map), (sign) => sign.charCodeAt(0)).buffer);
     /** @type {[number, number][]}  of the first entries, from -1 to 1 */
     this.map = Array.from({ length: map.length / 2 }, (_, i) => [map[2 * i] / 32767, map[2 * i + 1] / 32767]);
-    this.pieces = numbers(told.pieces, Int8Array);
+    this.pieces = lettered(told.pieces);
     this.tokens = new Map(told.tokens.map((token, place) => [token, place]));
   }
 
@@ -83,18 +84,13 @@ export class Space {
 
 /** @type {(path: string, base: URL) => Promise<Map<string, Space>>}  of each model */
 export async function fetchSpaces(path, base) {
-  const told = JSON.parse(await unpacked(path, base));
+  const told = await (await unpacked(path, base)).json();
   return new Map(Object.entries(told).map(([name, one]) => [name, new Space(/** @type {Told} */ (one))]));
 }
 
-/**
- * @template {Int8Array | Int16Array} Kind
- * @param {string} packed
- * @param {new (buffer: ArrayBuffer) => Kind} kind
- * @returns {Kind}
- */
-function numbers(packed, kind) {
-  return new kind(Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0)).buffer);
+/** A number for each letter, as janelm/site/rooms.py put them. @param {string} letters */
+function lettered(letters) {
+  return Int8Array.from(letters, (letter) => letter.charCodeAt(0) - MIDDLE);
 }
 
 /** @type {(values: Int8Array, place: number, width: number) => Float32Array} */

@@ -80,35 +80,42 @@ export class Notebook extends EventTarget {
   }
 
   /**
-   * A step of its own, which `append` makes longer.
+   * A step of its own, which `append` makes longer; or several from one place, of which the first is open.
    * @param {string} text  what it starts with
+   * @param {number} [number]
+   * @returns {Page[]}
    */
-  begin(text) {
-    this.#forgone = this.#page.next;
-    this.#grow(text);
+  begin(text, number = 1) {
+    const from = this.#page;
+    this.#forgone = from.next;
+    const pages = Array.from({ length: number }, () => {
+      this.#page = from;
+      return this.#grow(text);
+    });
+    [this.#page] = pages;
+    from.next = this.#page;
     this.#tell("change");
+    return pages;
   }
 
-  /** As if the step that was begun had never been. */
-  abandon() {
-    const { parent } = this.#page;
+  /** As if a step that was begun had never been. @param {Page} [page] */
+  abandon(page = this.#page) {
+    const { parent } = page;
     if (!parent) return;
-    parent.children = parent.children.filter((one) => one !== this.#page);
-    parent.next = this.#forgone;
-    this.#turn(parent);
+    parent.children = parent.children.filter((one) => one !== page);
+    if (parent.next === page) parent.next = this.#forgone;
+    if (page === this.#page) this.#turn(parent);
+    else this.#tell("tree");
   }
 
-  /** @param {string} text  more of it */
-  append(text) {
-    if (text) this.#write(this.text + text, null);
+  /** @type {(text: string, page?: Page) => void}  more of it */
+  append(text, page = this.#page) {
+    if (text) this.#write(page.text + text, null, page);
   }
 
-  /**
-   * The step that was begun is done.
-   * @param {Origin} origin
-   */
-  finish(origin) {
-    this.#write(this.text, origin);
+  /** A step that was begun is done. @type {(origin: Origin, page?: Page) => void} */
+  finish(origin, page = this.#page) {
+    this.#write(page.text, origin, page);
   }
 
   undo() {
@@ -153,6 +160,7 @@ export class Notebook extends EventTarget {
     parent.next = this.#page;
     this.#lastEdit = -Infinity;
     this.#prune();
+    return this.#page;
   }
 
   /** Forget the oldest leaf that nobody marked and that does not lead here, where there are too many pages. */
@@ -170,11 +178,11 @@ export class Notebook extends EventTarget {
     if (second && this.root.children.length === 1) second.parent = null;
   }
 
-  /** @type {(text: string, origin: Origin | null) => void} */
-  #write(text, origin) {
-    this.#page.text = text;
-    this.#page.origin = origin;
-    this.#tell("change");
+  /** @type {(text: string, origin: Origin | null, page?: Page) => void} */
+  #write(text, origin, page = this.#page) {
+    page.text = text;
+    page.origin = origin;
+    this.#tell(page === this.#page ? "change" : "tree");
   }
 
   /** @param {Page} page */

@@ -202,13 +202,12 @@ export async function fetched(path, base) {
 }
 
 /**
- * The text of a packed file; a host may have unpacked it already.
+ * What is in a packed file; a host may have unpacked it already.
  * @param {string} path
  * @param {URL} base
  */
 export async function unpacked(path, base) {
   const bytes = await fetched(path, base);
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new TextDecoder().decode(bytes);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new Response(bytes);
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
 }

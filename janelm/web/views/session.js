@@ -196,17 +196,13 @@ export class Session extends EventTarget {
    */
   async grow(start, number) {
     if (!(await this.#turn())) return;
-    const turn = this.#turns;
-    const { notebook } = this;
+    const { notebook, settings } = this;
     if (start < notebook.text.length) notebook.begin(notebook.text.slice(0, start));
-    const from = notebook.page;
-    for (let i = 0; i < number && turn === this.#turns; i++) {
-      notebook.go(from);
-      const used = from.children.map(({ origin }) => origin?.settings.seed);
-      while (used.includes(this.settings.seed)) this.change({ seed: this.settings.seed + 1 });
-      await this.#write(notebook.text);
-      if (this.#stopping.signal.aborted || !this.summary) break;
-    }
+    const used = notebook.page.children.map(({ origin }) => origin?.settings.seed);
+    const seeds = [];
+    for (let { seed } = settings; seeds.length < number; seed++) if (!used.includes(seed)) seeds.push(seed);
+    this.change({ seed: seeds[0] });
+    await this.#write(notebook.text, settings.num_tokens, seeds);
   }
 
   /**
@@ -255,66 +251,70 @@ export class Session extends EventTarget {
   /**
    * @param {string} text
    * @param {number} num_tokens
+   * @param {number[]} [seeds]  of several texts, of which the first is shown
    */
-  #write(text, num_tokens = this.settings.num_tokens) {
-    this.#idle = this.#writeOn(text, num_tokens);
+  #write(text, num_tokens = this.settings.num_tokens, seeds = [this.settings.seed]) {
+    this.#idle = this.#writeOn(text, num_tokens, seeds);
     return this.#idle;
   }
 
-  /** @type {(text: string, num_tokens: number) => Promise<void>} */
-  async #writeOn(text, num_tokens) {
+  /** @type {(text: string, num_tokens: number, seeds: number[]) => Promise<void>} */
+  async #writeOn(text, num_tokens, seeds) {
     const { name, notebook } = this;
     const settings = { ...this.settings };
     this.busy = true;
     const { signal } = (this.#stopping = new AbortController());
     this.frame = null;
     this.summary = null;
-    notebook.begin(text);
+    const drafts = notebook.begin(text, seeds.length).map((page, i) => ({ page, seed: seeds[i], written: 0 }));
+    /** @type {Summary[]} */
+    let summaries = [];
     this.#tell("writing");
     try {
       await unlessAborted(this.ensure(name), signal);
       if (this.watched) await this.read();
-      this.summary = await this.#run(name, text, settings, num_tokens, signal);
+      summaries = await this.#run(name, text, settings, num_tokens, signal, drafts);
+      [this.summary] = summaries;
       if (this.summary.reason === "stop text") this.reading = null; // it goes on to what came after the text
     } catch (error) {
       this.fail(error);
     }
     this.busy = false;
     this.readingProgress = null;
-    if (notebook.text === text) notebook.abandon();
-    else {
+    for (const [i, { page, seed, written }] of drafts.entries()) {
       // A link to a text that was stopped must stop there too; one that ended by itself will do so again.
-      const cut = !this.summary || this.summary.reason === "stopped";
-      const written = this.summary?.tokens ?? /** @type {Frame | null} */ (this.frame)?.written ?? num_tokens;
-      notebook.finish({
-        model: name,
-        from: text.length,
-        settings: { ...settings, num_tokens: cut ? written : num_tokens },
-      });
+      const cut = (summaries[i]?.reason ?? "stopped") === "stopped";
+      const count = cut ? (summaries[i]?.tokens ?? written) : num_tokens;
+      if (page.text === text) notebook.abandon(page);
+      else notebook.finish({ model: name, from: text.length, settings: { ...settings, seed, num_tokens: count } }, page);
     }
     this.#tell("writing");
   }
 
   /**
-   * @type {(name: string, text: string, settings: Settings, num_tokens: number, signal: AbortSignal) =>
-   *   Promise<Summary>}
+   * @type {(name: string, text: string, settings: Settings, num_tokens: number, signal: AbortSignal,
+   *   drafts: {page: import("./notebook.js").Page, seed: number, written: number}[]) => Promise<Summary[]>}
    */
-  #run(name, text, settings, num_tokens, signal) {
+  #run(name, text, settings, num_tokens, signal, drafts) {
     const { stop, pace } = settings;
     const memory = settings.memory ?? undefined;
     const known = this.known();
     const request = { text, num_tokens, sampling: samplingOf(settings), stop, memory, pace };
     const onProgress = this.#showReading;
     const alternatives = known ? ALTERNATIVES : 0;
-    const writing = this.engine.write(name, { ...request, alternatives, onProgress }, (frame) => {
+    const seeds = drafts.map(({ seed }) => seed);
+    const writing = this.engine.writeEach(name, { ...request, alternatives, onProgress }, seeds, (frame) => {
       this.readingProgress = null;
+      const draft = drafts[frame.number];
+      draft.written = frame.written;
+      if (frame.number) return this.notebook.append(frame.text, draft.page);
       this.frame = frame;
       if (known) {
         known.tokens.push(...frame.tokens);
         known.text += frame.text;
         known.logits = frame.logits;
       }
-      this.notebook.append(frame.text);
+      this.notebook.append(frame.text, draft.page);
       this.#tell("frame");
     });
     signal.addEventListener("abort", writing.stop);
