@@ -18,8 +18,11 @@ SEEN = """() => {
     }
     return [...found].filter(Boolean);
 }"""
-# What stands in both languages alike: names, and what the maker of the page wrote.
-ALIKE = re.compile(r"LIX|TF-IDF|Top-k|Top-p|Min-p|LSTM|Transformer")
+# What stands in both languages alike: the same word in both, figures, names, and settings by their names in Python.
+ALIKE = re.compile(
+    r"LIX|TF-IDF|Top-k|Top-p|Min-p|LSTM|Transformer|Download|Esc|Name|Training|Wild|gzip|temperature [\d.]+|"
+    r"\d+ kB, int6-weights|.*, \d+ threads|janelm .*|[a-z0-9_]+|\w+\.txt|….*|.*…"
+)
 
 
 def everything(page: Page, rooms: tuple[str, ...]) -> set[str]:
