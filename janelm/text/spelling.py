@@ -56,7 +56,7 @@ class Spelling:
             may = np.zeros(len(self.vocabulary), bool)
             may[[token for token in some if _fits(begun, self.vocabulary[token])]] = True
             if len(self._barred) >= KEPT:
-                self._barred.pop(next(iter(self._barred)))
+                self._barred.pop(next(known for known in self._barred if known))  # "" is asked for all the time
             self._barred[begun] = np.flatnonzero(~may if may.any() else may)
         return self._barred[begun]
 
