@@ -73,6 +73,7 @@ def _asked(runs: list[Run], report: Report, parted: PartedText, options: ReadOpt
     """What models say of the text: which words and names are near each other, and who writes like whom."""
     from ..reading.embeddings import embed, neighbours_of, to_json
     from ..reading.likeness import likeness
+    from ..runs.dataset import Texts
 
     words = options.near or tuple(book["people"][0]["name"] for book in report["books"][:NAMES] if book["people"])
     near: dict[str, Any] = {}
@@ -82,7 +83,7 @@ def _asked(runs: list[Run], report: Report, parted: PartedText, options: ReadOpt
         found = embed(loaded, parted, options.near, plane=options.json)
         near[run.name] = [(word, neighbours_of(loaded, found, word)) for word in words]
         whole[run.name] = to_json(found) if options.json else None
-    alike = likeness(runs, parted) if options.json or not options.near else None
+    alike = likeness(runs, parted, Texts()) if options.json or not options.near else None
     return {"near": near, "embeddings": whole, "likeness": alike}
 
 

@@ -27,6 +27,8 @@ class SamplingConfig:
     """Taken from the logit of a token once for each time that it has been written; 0 is off."""
     penalty_window: int = 0
     """How many of the last tokens these penalties and the repetition penalty count; 0 counts all."""
+    penalty_slope: float = 0.0
+    """How much weaker these penalties are at the far end of the window: 0 is as strong, 1 nearly nothing."""
     penalty_written_only: bool = False
     """These penalties count what is written alone, and not the prompt."""
     dry_multiplier: float = 0.0
@@ -65,6 +67,10 @@ class SamplingConfig:
                 found.append(f"{name} is {getattr(self, name)}, but must be from -100 to 100 (0 is off)")
         if self.penalty_window < 0:
             found.append(f"penalty_window is {self.penalty_window}, but must be 0 (all) or more")
+        if not 0 <= self.penalty_slope <= 1:
+            found.append(f"penalty_slope is {self.penalty_slope}, but must be from 0 (off) to 1")
+        if self.penalty_slope and not self.penalty_window:
+            found.append("penalty_slope is a fall over the window of the penalties: give penalty_window too")
         if not 0 <= self.dry_multiplier <= 100:
             found.append(f"dry_multiplier is {self.dry_multiplier}, but must be from 0 (off) to 100")
         if not 1 <= self.dry_base <= 8:

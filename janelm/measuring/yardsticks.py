@@ -6,6 +6,7 @@ import gzip
 import lzma
 import math
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from ..config import DataConfig
 from ..text.documents import split_documents
@@ -24,22 +25,31 @@ def splits_of(sources: list[Source], config: DataConfig) -> dict[str, str]:
     return {name: "".join(splits.blocks(name)) for name in SPLITS}
 
 
-def yardsticks(training: str, held_out: str, tokenizer: Tokenizer | None = None) -> list[tuple[str, float]]:
-    """Bits per byte of the held-out text: by a model that takes all tokens for equally likely, where there are any; by
-    the frequencies of the training text's characters, by gzip, and by xz once it has read the training text."""
+def yardsticks(training: str, held_out: str) -> list[tuple[str, float]]:
+    """Bits per byte of the held-out text: by the frequencies of the training text's characters, by gzip, and by xz once
+    it has read the training text."""
     raw, before = held_out.encode(), training.encode()[-READ_BEFORE:]
     if not raw:
         return []
     counts = Counter(training)
     total = counts.total() + len(counts) + 1  # each counted once more, and one for a character that is new
     letters = sum(-n * math.log2((counts[c] + 1) / total) for c, n in Counter(held_out).items())
-    packed = len(lzma.compress(before + raw, preset=9)) - len(lzma.compress(before, preset=9))
-    lines = [
+    with ThreadPoolExecutor() as threads:
+        both, alone = threads.map(_packed, (before + raw, before))
+    return [
         ("frequencies of letters", letters / len(raw)),
         ("gzip", 8 * len(gzip.compress(raw, 9)) / len(raw)),
-        ("xz, having read the training text", 8 * packed / len(raw)),
+        ("xz, having read the training text", 8 * (both - alone) / len(raw)),
     ]
-    if tokenizer is not None:
-        V, T = tokenizer.vocab_size, len(tokenizer.encode(held_out))
-        lines.insert(0, (f"{V:,} tokens, all equally likely", T * math.log2(V) / len(raw)))
-    return lines
+
+
+def _packed(content: bytes) -> int:
+    return len(lzma.compress(content, preset=9))
+
+
+def equally_likely(held_out: str, tokenizer: Tokenizer) -> list[tuple[str, float]]:
+    """The same by a model that takes all tokens for equally likely."""
+    if not held_out:
+        return []
+    V, T = tokenizer.vocab_size, len(tokenizer.encode(held_out))
+    return [(f"{V:,} tokens, all equally likely", T * math.log2(V) / len(held_out.encode()))]

@@ -18,7 +18,7 @@ from .words import WORD
 
 RUN = 7  # words
 BITS, HASHES = 20, 14  # of the filter for each run, and of them that one sets
-MOST_RUNS = 1 << 20  # so that the filter has 2.6 MB at most
+MOST = 2_600_000  # bytes of the filter
 SEEDS = (0x811C9DC5, 0x9747B28C)
 
 
@@ -41,10 +41,10 @@ class CopiedIndex:
         return ((bits[places >> 3] >> (places & 7)) & 1).all(0)
 
 
-def copied_index(text: str) -> CopiedIndex:
-    """The index of a text; an empty one where it has fewer than seven words."""
+def copied_index(text: str, most: int = MOST) -> CopiedIndex:
+    """The index of a text, of so many bytes at most; an empty one where it has fewer than seven words."""
     words = split_words(text)
-    stride = max(1, -(-len(words) // MOST_RUNS))
+    stride = max(1, -(-len(words) * BITS // (8 * most)))
     hashes = _hashes(words)[:, ::stride]
     size = max(64, BITS * hashes.shape[1])
     bits = np.zeros(size, bool)

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..config import TrainingConfig
+from ..machine.hardware import autocast, choose_precision
 from ..runs.loaded import LoadedRun
 from .contexts import Entry, Passage, find_occurrences, read_passages
 from .maps import directions, neighbour_map
@@ -174,9 +176,14 @@ def standardised(vectors: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _features(run: LoadedRun) -> Features:
+    """In bf16 where that is faster: a vector of the page has eight bits a number, and bf16 as many."""
+    device = run.model.device
+    dtype, _ = choose_precision(TrainingConfig(), device)
+
     @torch.inference_mode()
     def features(tokens: Tensor) -> Tensor:
-        return run.model.features(tokens.to(run.model.device))[0].cpu()
+        with autocast(device, dtype):
+            return run.model.features(tokens.to(device))[0].cpu()
 
     return features
 

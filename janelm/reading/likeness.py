@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,13 @@ import torch
 
 from ..errors import JaneLMError
 from ..measuring.yardsticks import splits_of
-from ..runs.dataset import sources_of
+from ..runs.dataset import Texts
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
 from ..text.tokenizers import UNKNOWN_CHARACTER_BITS
 from .contexts import token_ends
 from .parts import Part, PartedText
+from .surprise import second_half_bits
 
 FREQUENT = 150  # words that Delta compares, as Burrows did
 LEAST_BOOKS = 3  # of two, each differs from the mean by as much as the other
@@ -37,21 +37,21 @@ def burrows_delta(counts: np.ndarray) -> np.ndarray:
     return np.abs(scores[:, None] - scores).mean(-1)
 
 
-def likeness(runs: list[Run], parted: PartedText) -> dict[str, Any]:
+def likeness(runs: list[Run], parted: PartedText, texts: Texts) -> dict[str, Any]:
     """As plain data: the titles of the books; Delta between them, None where they are fewer than three; and for each
     run and book the bits per byte and the share of places that training never saw, None where that is not known."""
     books = parted.books[:MOST_BOOKS]
     counts = np.stack([parted.words.counts(book.begin, book.end) for book in books])
     delta = burrows_delta(counts).round(3).tolist() if len(books) >= LEAST_BOOKS else None
-    models = {run.name: bits_of_books(run.load(), _training_text(run), parted.text, books) for run in runs}
+    training = {config: _training_text(run, texts) for run in runs for config in [run.config().data]}
+    models = {run.name: bits_of_books(run.load(), training[run.config().data], parted.text, books) for run in runs}
     return {"books": [book.title for book in books], "delta": delta, "models": models}
 
 
-def _training_text(run: Run) -> str | None:
+def _training_text(run: Run, texts: Texts) -> str | None:
     """What a run learned from; None where that is not there any more."""
-    config = run.config()
     try:
-        return splits_of(sources_of(config), config.data)["train"]
+        return splits_of(texts.sources(run), run.config().data)["train"]
     except JaneLMError:
         return None
 
@@ -116,12 +116,7 @@ def _window(run: LoadedRun, text: str, place: int, width: int) -> Window | None:
     return Window(tokens, size, scored[middle : middle + PROBE], unknown)
 
 
-@torch.inference_mode()
 def _bits(run: LoadedRun, windows: list[Window]) -> list[float]:
     """What the second half of each window costs."""
-    tokens = torch.from_numpy(np.stack([window.tokens for window in windows]))
-    T = run.config.model.context_length
-    logits, _ = run.model(tokens[:, :-1])
-    scores = logits[:, T // 2 :].float().log_softmax(-1).gather(2, tokens[:, T // 2 + 1 :, None])[..., 0]
-    named = [window.unknown * UNKNOWN_CHARACTER_BITS for window in windows]
-    return [-float(row.sum()) / math.log(2) + extra for row, extra in zip(scores, named, strict=True)]
+    costs = second_half_bits(run, torch.from_numpy(np.stack([window.tokens for window in windows]))).sum(1)
+    return [float(cost) + window.unknown * UNKNOWN_CHARACTER_BITS for cost, window in zip(costs, windows, strict=True)]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..runs.loaded import LoadedRun
 from ..text.data import Dataset, RunningText
@@ -81,16 +82,21 @@ def sentence_surprises(run: LoadedRun, data: RunningText, text: str, bounds: lis
     return sorted(found, key=lambda one: one.bits)
 
 
-@torch.inference_mode()
 def _bits(run: LoadedRun, data: RunningText, starts: np.ndarray) -> np.ndarray:
-    """What the second half of each window cost, in bits (N, T - T // 2): the first half is read before, so that every
-    token has a past of half a context. A window's inputs are the T tokens from its start."""
-    T, found = run.config.model.context_length, []
-    for some in np.array_split(starts, max(1, -(-len(starts) // AT_ONCE))):
-        tokens = data.take(some[:, None] + np.arange(T + 1))
-        logits, _ = run.model(tokens[:, :-1])
-        nats = -logits[:, T // 2 :].float().log_softmax(-1).gather(2, tokens[:, T // 2 + 1 :, None])[..., 0]
-        found.append(nats.numpy() / math.log(2))
+    """What the second half of each window cost, in bits (N, T - T // 2). A window's inputs are the T tokens from its
+    start."""
+    return second_half_bits(run, data.take(starts[:, None] + np.arange(run.config.model.context_length + 1)))
+
+
+@torch.inference_mode()
+def second_half_bits(run: LoadedRun, tokens: Tensor) -> np.ndarray:
+    """What the second half of each window of tokens (N, T + 1) costs, in bits (N, T - T // 2): the first half is read
+    before, so that every token has a past of half a context."""
+    half, found = (tokens.shape[1] - 1) // 2, []
+    for some in tokens.tensor_split(max(1, -(-len(tokens) // AT_ONCE))):
+        x, _ = run.model.features(some[:, :-1])
+        logs = run.model.head(x[:, half:]).float().log_softmax(-1)
+        found.append(-logs.gather(2, some[:, half + 1 :, None])[..., 0].numpy() / math.log(2))
     return np.concatenate(found)
 
 

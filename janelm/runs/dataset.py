@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -75,6 +77,27 @@ def dataset_of(run: Run, config: RunConfig, sources: list[Source], device: torch
         raise JaneLMError(f"the text is not the one that {run.folder} was trained on: restore it, or start a new run")
     context_length = config.model.context_length
     return load_dataset(sources, config.data, run.tokenizer(), context_length, config.training, device, final=True)
+
+
+class Texts:
+    """What runs were trained on: each text is read once, and cut up once for each run, however often it is asked."""
+
+    def __init__(self) -> None:
+        self._sources: dict[DataConfig, list[Source]] = {}
+        self._data: dict[Path, Dataset] = {}
+
+    def sources(self, run: Run) -> list[Source]:
+        """Raises JaneLMError where they are not there any more."""
+        config = run.config().data
+        if config not in self._sources:
+            self._sources[config] = load_sources(config.data, config)
+        return self._sources[config]
+
+    def data(self, run: Run) -> Dataset:
+        """The same cut up and encoded as the run's training did. Raises JaneLMError where the text has changed."""
+        if run.folder not in self._data:
+            self._data[run.folder] = dataset_of(run, run.config(), self.sources(run), torch.device("cpu"))
+        return self._data[run.folder]
 
 
 def same_text(facts: Facts, others: Facts) -> bool:

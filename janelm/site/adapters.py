@@ -11,11 +11,10 @@ import onnx
 from onnx import helper, numpy_helper
 
 from ..export.graphs import EXPORTERS, IR_VERSION, OPSET
-from ..export.parts import is_matrix
-from ..export.rounding import read_back
 from ..runs.adapters import Pairs, joined, merged
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
+from .change import as_rounded
 
 
 def apart(run: Run) -> tuple[Run, Pairs]:
@@ -44,8 +43,4 @@ def adapter_file(run: LoadedRun, pairs: Pairs) -> bytes:
 
 def as_read(base: LoadedRun, run: LoadedRun, pairs: Pairs, precision: str) -> LoadedRun:
     """The adapter `run` as the page computes it: what is added is exact, and the base as rounded."""
-    rounded = {
-        name: read_back(weight, precision) if is_matrix(weight.shape) else weight
-        for name, weight in base.weights.items()
-    }
-    return LoadedRun(run.name, run.config, run.tokenizer, merged(rounded, pairs))
+    return LoadedRun(run.name, run.config, run.tokenizer, merged(as_rounded(base, precision).weights, pairs))

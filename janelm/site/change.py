@@ -1,4 +1,9 @@
-"""What smaller weights cost: held-out bits per byte of a graph against those of the same model at full precision."""
+"""What smaller weights cost: held-out bits per byte of a model against those of the same at full precision.
+
+Weights that are rounded and widened again before they are used do the same in every engine: there torch reads whole
+windows at once. int8, which also multiplies in int8, and graphs that were traced are read by ONNX Runtime, step by
+step.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,13 @@ import torch
 
 from ..architectures.crossentropy import IGNORED
 from ..engines import Engine
-from ..measuring.evaluation import Losses
+from ..export.parts import is_matrix
+from ..export.rounding import read_back
+from ..measuring.evaluation import Losses, cold_losses
+from ..runs.loaded import LoadedRun
 from ..text.data import Dataset
 
-TOKENS, SECONDS = 16_384, 25.0  # how much is read: so many tokens, or fewer where that would take longer
+TOKENS, WORK, SECONDS = 8_192, 1e11, 25.0  # how much is read; of large models less: tokens * weights, or by the clock
 Text = tuple[np.ndarray, np.ndarray]  # inputs and targets, each (T,) int64
 
 
@@ -32,11 +40,27 @@ class Change:
         )
 
 
-def measure(full: Engine, chosen: Engine, data: Dataset) -> Change:
-    """Read evenly spread windows (or documents) of the validation split, each from a cold start, with both engines.
+def as_rounded(run: LoadedRun, precision: str) -> LoadedRun:
+    """The model as whoever reads its matrices at this precision computes it."""
+    rounded = {
+        name: read_back(weight, precision) if is_matrix(weight.shape) else weight
+        for name, weight in run.weights.items()
+    }
+    return LoadedRun(run.name, run.config, run.tokenizer, rounded)
 
-    The chosen one reads token by token and one text at a time, as the page does: int8 rounds activations by the
-    largest of a step, so that a step of more tokens is rounded otherwise. Full precision does not care.
+
+def measure(full: LoadedRun, chosen: LoadedRun, data: Dataset) -> Change:
+    """Read evenly spread windows (or documents) of the validation split, each from a cold start, with both models."""
+    limit = min(TOKENS, int(WORK / full.model.parameter_count()))
+    before, after = (cold_losses(run.model, data.evaluation("validation", limit)) for run in (full, chosen))
+    return Change(before.bits_per_byte, after.bits_per_byte, before.bytes)
+
+
+def measure_steps(full: Engine, chosen: Engine, data: Dataset) -> Change:
+    """The same with engines, step by step.
+
+    The chosen one reads one text at a time, as the page does: int8 rounds activations by the largest of a step, so that
+    a step of more tokens is rounded otherwise. Full precision does not care.
     """
     limit = min(TOKENS, int(SECONDS / _seconds_per_token(chosen)))
     before, after = Losses(), Losses()

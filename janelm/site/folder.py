@@ -28,6 +28,7 @@ from typing import Any, Literal
 from ..config import check
 from ..errors import UsageError
 from ..machine.files import check_replaceable, replace_folder
+from ..runs.dataset import Texts
 from ..runs.folder import Run
 from ..text.corpora import display_name
 from ..version import __version__
@@ -91,6 +92,7 @@ def write_site(
     kinds = [run.config().model.kind for run in runs if run.name not in options.served]
     options = with_runtime(options, kinds, say)
     vendor = {} if options.cdn else _vendor(options, say)
+    texts = Texts()
     models = [
         make_model(
             run,
@@ -101,10 +103,12 @@ def write_site(
             served=run.name in options.served,
             adapters=options.runtime == "native",
             softmax=options.softmax,
+            texts=texts,
         )
         for run in runs
     ]
-    replace_folder(output, site_files(models, vendor, options, make_rooms(runs, options.read, say, options.copied)))
+    rooms = make_rooms(runs, options.read, say, options.copied, texts)
+    replace_folder(output, site_files(models, vendor, options, rooms))
 
 
 def with_runtime(options: SiteOptions, kinds: list[str], say: Callable[[str], None]) -> SiteOptions:

@@ -10,27 +10,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-import torch
 
 from ..config import DataConfig, SamplingConfig, to_dict
 from ..engines import Engine, OnnxEngine, choose_engine
 from ..errors import JaneLMError
-from ..export.graphs import add_probabilities, describe, export_graph, read_description
+from ..export.graphs import EXPORTERS, add_probabilities, describe, export_graph, read_description
 from ..export.precision import quantise
 from ..reading.words import is_english
-from ..runs.dataset import dataset_of
+from ..runs.dataset import Texts
 from ..runs.figures import Facts, Results
 from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
 from ..runs.public import file_name, public_command, public_data
-from ..text.corpora import load_sources
 from ..text.data import Dataset, RunningText
 from ..text.documents import TITLE
 from ..text.sources import Source
 from ..writing.generation import Limits, generate_samples
 from ..writing.language import guess_language
 from .adapters import adapter_file, apart, as_read
-from .change import measure
+from .change import as_rounded, measure, measure_steps
 
 EXAMPLE_CHARACTERS, EXAMPLE_TOKENS = 600, 1000  # about a screen; tokens may be parts of characters
 PARAGRAPH_TOKENS = 50_000  # among which a paragraph's beginning is looked for
@@ -72,14 +70,16 @@ def make_model(
     served: bool = False,
     adapters: bool = False,
     softmax: bool = False,
+    texts: Texts | None = None,
 ) -> SiteModel:
     """Export, shrink, measure and describe the model of `run`, which writes in a language, guessed where it is None;
     or, if it is `served`, describe it as one that a server runs at full precision. With `adapters`, one that is an
-    adapter is its base's file and a small one; with `softmax`, the file has probabilities as a further output.
+    adapter is its base's file and a small one; with `softmax`, the file has probabilities as a further output. `texts`
+    are those of several runs, read once for all.
 
     Raises JaneLMError where the run is not finished, cannot be exported or does not know its prompt.
     """
-    results, loaded, text = run.results(), run.load(), _read_text(run)
+    results, loaded, text = run.results(), run.load(), _read_text(run, texts or Texts())
     made = _served(loaded) if served else _exported(run, loaded, precision, text, say, adapters, softmax)
     titles = _titles(run.config().data, text.sources)
     entry = {
@@ -132,23 +132,28 @@ def _exported(
     softmax: bool,
 ) -> _Made:
     full = export_graph(loaded)
-    graph, content, adapter, place = (_adapted if adapters and run.base() else _whole)(
-        run, loaded, full, precision, softmax
-    )
+    made = (_adapted if adapters and run.base() else _whole)(run, loaded, full, precision, softmax)
+    graph, content, adapter, place, read = made
     engine = OnnxEngine(graph, threads=1)  # as the page runs it
     change: dict[str, Any] | None = None
     if precision != "fp32" and text.dataset is None:
         change = {"not_measured": text.problem}
         say(f"{loaded.name}: what {precision} costs is not measured, because {text.problem}")
     elif precision != "fp32" and text.dataset is not None:
-        measured = measure(OnnxEngine(full, threads=1), engine, text.dataset)
+        by_steps = precision == "int8" or loaded.config.model.kind not in EXPORTERS
+        measured = (
+            measure_steps(OnnxEngine(full, threads=1), engine, text.dataset)
+            if by_steps
+            else measure(loaded, read or as_rounded(loaded, precision), text.dataset)
+        )
         say(f"{run.name} as {precision}: {measured}")
         change = {"bits_per_byte_fp32": measured.full, "bits_per_byte": measured.chosen, "bytes": measured.bytes}
     description = read_description(full) | {"precision": precision}
     return _Made(engine, description, place, precision, content, adapter, change)
 
 
-Files = tuple[onnx.ModelProto, bytes, bytes | None, dict[str, Any]]  # as the page computes; its files, and their entry
+# The graph as the page computes it; its files, and their entry; and the model as it is read, if an adapter makes one.
+Files = tuple[onnx.ModelProto, bytes, bytes | None, dict[str, Any], LoadedRun | None]
 
 
 def _whole(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str, softmax: bool) -> Files:
@@ -156,16 +161,17 @@ def _whole(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str, s
     if softmax:
         add_probabilities(graph)
     content = graph.SerializeToString(deterministic=True)
-    return graph, content, None, _file(f"{run.name}-{precision}", content)
+    return graph, content, None, _file(f"{run.name}-{precision}", content), None
 
 
 def _adapted(run: Run, loaded: LoadedRun, full: onnx.ModelProto, precision: str, softmax: bool) -> Files:
     base, pairs = apart(run)
     below = base.load()
-    _, content, _, files = _whole(base, below, export_graph(below), precision, softmax)
+    _, content, _, files, _ = _whole(base, below, export_graph(below), precision, softmax)
     adapter = adapter_file(loaded, pairs)
     files |= {"adapter": _file(f"{run.name}-adapter", adapter)}
-    return export_graph(as_read(below, loaded, pairs, precision)), content, adapter, files
+    read = as_read(below, loaded, pairs, precision)
+    return export_graph(read), content, adapter, files, read
 
 
 def _file(name: str, content: bytes) -> dict[str, Any]:
@@ -188,11 +194,10 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
-def _read_text(run: Run) -> _Text:
+def _read_text(run: Run, texts: Texts) -> _Text:
     config = run.config()
     try:
-        sources = load_sources(config.data.data, config.data)
-        return _Text(sources, dataset_of(run, config, sources, torch.device("cpu")))
+        return _Text(texts.sources(run), texts.data(run))
     except JaneLMError as error:
         problem = str(error).replace(str(run.folder), run.name)
         for name in config.data.data:

@@ -21,22 +21,24 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..config import DataConfig
 from ..errors import JaneLMError
-from ..measuring.yardsticks import splits_of, yardsticks
-from ..reading.copied import copied_index
+from ..measuring.yardsticks import equally_likely, splits_of, yardsticks
+from ..reading.copied import RUN, copied_index
 from ..reading.embeddings import Embedding, embed
 from ..reading.keyness import word_table
 from ..reading.likeness import likeness
 from ..reading.parts import PartedText
 from ..reading.report import Report, read_text
 from ..reading.surprise import surprise_of
-from ..runs.dataset import run_data, same_text, sources_of
+from ..runs.dataset import Texts, same_text
 from ..runs.folder import Run, sample_run
 from ..text.corpora import CORPORA
 from ..text.encoded import text_digest
 from .block_sorting import pack_text
 
 Shown = Literal["auto", "text", "figures", "none"]
+MOST, LEAST_INDEX = 3_000_000, 250_000  # bytes of all rooms together, and of an index of copied passages at least
 LARGEST_TEXT = 8_000_000  # bytes, some two packed: a longer text is left out, and its figures shown
 LETTERS = (ord(" "), ord("~"))  # the first and the last that a byte stands for in JSON and a person can see
 
@@ -55,25 +57,31 @@ class Rooms:
         return {"path": path, "bytes": len(content)}
 
 
-def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None], copied: bool = False) -> Rooms:
+def make_rooms(
+    runs: list[Run], shown: Shown, say: Callable[[str], None], copied: bool = False, texts: Texts | None = None
+) -> Rooms:
     """What the rooms show of the text of the first run: "auto" shows the text itself only where it is a named corpus,
     which everybody may have; of all others figures, frequent words and names."""
-    rooms = Rooms()
-    add_learning(rooms, runs)
+    rooms, texts = Rooms(), texts or Texts()
+    add_learning(rooms, runs, texts)
+    if shown != "none":
+        _read(rooms, runs, shown, say, texts)
     if copied:
-        add_copied(rooms, runs, say)
-    if shown == "none":
-        return rooms
+        add_copied(rooms, runs, say, texts)
+    return rooms
+
+
+def _read(rooms: Rooms, runs: list[Run], shown: Shown, say: Callable[[str], None], texts: Texts) -> None:
     config = runs[0].config()
     public = all(name in CORPORA for name in config.data.data)
     try:
-        sources = sources_of(config)
+        sources = texts.sources(runs[0])
         if text_digest(sources) != runs[0].facts()["text_sha256"]:
             raise JaneLMError("it is not the one that the model was trained on any more")
         report, parted = read_text(sources)
     except JaneLMError as error:
         say(f"the room Read is left out, because the text cannot be read: {error}")
-        return rooms
+        return
     whole = shown == "text" or (shown == "auto" and public)
     if whole and (size := len(parted.text.encode())) > LARGEST_TEXT:
         say(f"the text is too long for the page ({size / 1e6:.1f} MB): its room Read shows figures alone")
@@ -83,19 +91,18 @@ def make_rooms(runs: list[Run], shown: Shown, say: Callable[[str], None], copied
             "the room Read shows figures, frequent words and names of your text, and not the text itself: "
             "--read text shows it too, --read none leaves the room out"
         )
-    alike = likeness(runs, parted)
-    add_reading(rooms, report, parted, whole, surprises(runs, report, parted, whole), alike)
+    alike = likeness(runs, parted, texts)
+    add_reading(rooms, report, parted, whole, surprises(runs, report, parted, whole, texts), alike)
     own = [run for run in runs if run.facts()["text_sha256"] == report["text_sha256"]]
     add_embeddings(rooms, {run.name: embed(run.load(), parted) for run in own})
-    return rooms
 
 
-def surprises(runs: list[Run], report: Report, parted: PartedText, whole: bool) -> dict[str, Any]:
+def surprises(runs: list[Run], report: Report, parted: PartedText, whole: bool, texts: Texts) -> dict[str, Any]:
     """How well each model that was trained on this text expects each part of it; sentences only beside the text."""
     found = {}
     for run in runs:
         if run.facts()["text_sha256"] == report["text_sha256"]:
-            told = surprise_of(run.load(), run_data(run), parted.text, report["sentences"] if whole else [])
+            told = surprise_of(run.load(), texts.data(run), parted.text, report["sentences"] if whole else [])
             if told:
                 found[run.name] = told
     return found
@@ -124,17 +131,20 @@ def add_embeddings(rooms: Rooms, found: dict[str, Embedding]) -> None:
         rooms.entry["reading"]["embeddings"] = rooms.add("embeddings", pack(json.dumps(told).encode()))
 
 
-def add_copied(rooms: Rooms, runs: list[Run], say: Callable[[str], None]) -> None:
-    """An index of what each model learned from, by which what it copies is lit up. Raises JaneLMError where the text of
-    a run is not there any more."""
+def add_copied(rooms: Rooms, runs: list[Run], say: Callable[[str], None], texts: Texts) -> None:
+    """An index of what each model learned from, by which what it copies is lit up: as large as what the other rooms
+    leave of 3 MB lets it be. Raises JaneLMError where the text of a run is not there any more."""
     found, of = {}, dict[str, dict[str, Any]]()
+    number = len({run.facts()["text_sha256"] for run in runs})
+    most = max(LEAST_INDEX, (MOST - sum(map(len, rooms.files.values()))) // number)
     for run in runs:
         config, digest = run.config(), run.facts()["text_sha256"]
         if digest not in of:
-            index = copied_index(splits_of(sources_of(config), config.data)["train"])
+            index = copied_index(splits_of(texts.sources(run), config.data)["train"], most)
             of[digest] = rooms.add("copied", index.filter) | index.described()
             say(
-                f"the index of copied passages has {of[digest]['bytes'] / 1e6:.1f} MB: from it a patient reader can "
+                f"the index of copied passages has {of[digest]['bytes'] / 1e6:.1f} MB, and finds those of "
+                f"{RUN + index.stride - 1} words and more: from it a patient reader can "
                 "recover the text that the model learned from"
             )
         found[run.name] = of[digest]
@@ -168,24 +178,35 @@ def _whole(values: np.ndarray, most: int) -> np.ndarray:
     return np.round(values / largest * most)
 
 
-def add_learning(rooms: Rooms, runs: list[Run]) -> None:
+def add_learning(rooms: Rooms, runs: list[Run], texts: Texts) -> None:
     """How the models learned: nothing where no run kept what it wrote."""
     models = {run.name: samples for run in runs if (samples := run.samples())}
     if models:
-        told = {"samples": models, "yardsticks": {run.name: yardsticks_of(run) for run in runs if run.name in models}}
+        told = {"samples": models, "yardsticks": yardsticks_of([run for run in runs if run.name in models], texts)}
         rooms.entry["learning"] = rooms.add("learning", pack(json.dumps(told).encode()))
 
 
-def yardsticks_of(run: Run) -> list[tuple[str, float]]:
-    """What a loss on the held-out text of a run means: names, and bits per byte; none where its text is gone."""
-    config = run.config()
-    try:
-        dataset = run_data(run)
-        sources = sources_of(config)
-    except JaneLMError:
-        return []
-    validation = splits_of(sources, config.data)
-    lines = yardsticks(validation["train"], validation["validation"], dataset.tokenizer)
+def yardsticks_of(runs: list[Run], texts: Texts) -> dict[str, list[tuple[str, float]]]:
+    """What a loss on the held-out text of each run means: names, and bits per byte; none where its text is gone."""
+    splits, of = dict[DataConfig, dict[str, str]](), dict[DataConfig, list[tuple[str, float]]]()
+    found = dict[str, list[tuple[str, float]]]()
+    for run in runs:
+        config = run.config().data
+        try:
+            tokenizer = texts.data(run).tokenizer
+        except JaneLMError:
+            found[run.name] = []
+            continue
+        if config not in of:
+            splits[config] = splits_of(texts.sources(run), config)
+            of[config] = yardsticks(splits[config]["train"], splits[config]["validation"])
+        found[run.name] = [*equally_likely(splits[config]["validation"], tokenizer), *of[config], *_of_samples(run)]
+    return found
+
+
+def _of_samples(run: Run) -> list[tuple[str, float]]:
+    """What the models that come with the package came to, where they had the same text."""
+    lines = []
     for kind in ("transformer", "lstm"):
         sample = sample_run(kind)
         if sample and sample.name != run.name and same_text(sample.facts(), run.facts()):

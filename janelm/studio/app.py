@@ -18,6 +18,7 @@ from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
+from ..machine.cores import cores
 from ..machine.files import cache_folder
 from ..runs.folder import sample_run
 from .api import UNSTORED, Missing, unless_gone
@@ -70,6 +71,7 @@ class Studio:
             "trainings": self.trainings.listed(),
             "runs": self.library.table(self.store.notes()),
             "bin": self.library.binned(),
+            "cores": cores(),
             "samples": [kind for kind in KINDS if sample_run(kind)],
             "site": self.site.size,
             "rooms": self.rooms.names,
@@ -101,7 +103,7 @@ class Studio:
             words.append(f"--from={self._ancestor(wish.ancestor)}")
         kinds = dict.fromkeys(wish.architectures[: 1 if wish.ancestor else None])
         names = {kind: new_name(f"{wish.name}-{kind}" if len(kinds) > 1 else wish.name) for kind in kinds}
-        self.trainings.add({name: [*words, *wish.flags(kind)] for kind, name in names.items()})
+        self.trainings.add({name: [*words, *wish.flags(kind)] for kind, name in names.items()}, wish.processes)
 
     def _ancestor(self, name: str) -> Path:
         """The folder of a run, or of a model that comes with the package."""

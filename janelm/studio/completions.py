@@ -8,7 +8,7 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..config import SamplingConfig, check
@@ -32,7 +32,14 @@ from .shelf import Desk
 from .talks import Manner, Said, Talk
 
 Client = tuple[str, str]
-OWN = ("top_k", "min_p", "repetition_penalty", "no_repeat_ngram_size")  # settings that OpenAI's API has not
+# Settings that OpenAI's API has not, or has otherwise: its presence and frequency count what is drawn alone (Manner).
+OWN = {one.name for one in fields(SamplingConfig)} - {
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+}
 
 
 @dataclass(eq=False)
@@ -163,10 +170,12 @@ class Answering:
         question, tokenizer = self.question, self.desk.run.tokenizer
         tokens = 16 if question.max_tokens is None else question.max_tokens
         limits = Limits(tokens, (question.stop,) if isinstance(question.stop, str) else tuple(question.stop or ()))
+        asked = question.model_dump(include=OWN).items()
+        own: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in asked}
         sampling = SamplingConfig(
             temperature=1.0 if question.temperature is None else question.temperature,
             top_p=1.0 if question.top_p is None else question.top_p,
-            **{name: getattr(question, name) for name in OWN},
+            **own,
         )
         check(sampling)
         context, recited, first = tokenizer.started(written), [], []

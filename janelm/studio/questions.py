@@ -14,6 +14,7 @@ Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 Tokens = Annotated[list[Annotated[int, Field(ge=0, le=1 << 31)]], Field(min_length=1, max_length=MOST_CHARACTERS)]
 Some = Field(min_length=1, max_length=MOST_TEXTS)
 Prompts = Text | Tokens | Annotated[list[Text], Some] | Annotated[list[Tokens], Some]
+Words = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
@@ -52,6 +53,15 @@ class CompletionQuestion(Question):
     min_p: float = Field(0.0, ge=0, lt=1)
     repetition_penalty: float = Field(1.0, ge=0.01, le=100)
     no_repeat_ngram_size: int = Field(0, ge=0, le=1000)
+    penalty_window: int = Field(0, ge=0, le=MOST_TOKENS, description="Of repetition_penalty, as the two that follow.")
+    penalty_slope: float = Field(0.0, ge=0, le=1)
+    penalty_written_only: bool = False
+    dry_multiplier: float = Field(0.0, ge=0, le=100)
+    dry_base: float = Field(1.75, ge=1, le=8)
+    dry_allowed_length: int = Field(8, ge=1, le=1000)
+    favour: Words = []
+    favour_strength: float = Field(2.0, ge=-100, le=100)
+    ban: Words = []
 
 
 class ScoreQuestion(Question):

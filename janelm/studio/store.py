@@ -31,7 +31,7 @@ class Training:
     together: str
     """Those with the same start side by side."""
     arguments: list[str]
-    """Of janelm train."""
+    """Of janelm train; behind "torchrun", and how many, where several processes train together."""
     state: str
     process: int | None
     code: int | None

@@ -1,7 +1,8 @@
 """Trainings as processes of their own: whatever becomes of the server, they go on, and it finds them again.
 
-A training is `janelm train`, in a session of its own, with what it says in a file. That file is locked before it starts
-and it inherits the lock, so that the lock says whether it is alive: to this server, and to the next one.
+A training is `janelm train`, or torchrun with several of it, in a session of its own, with what it says in a file.
+That file is locked before it starts and it inherits the lock, so that the lock says whether it is alive: to this
+server, and to the next one.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Trainings:
     def __init__(self, store: Store, library: Library, logs: Path) -> None:
         self._store, self._library, self._logs = store, library, logs
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._stopped: set[int] = set()
         self._lock, self._ended = threading.Lock(), threading.Event()
         logs.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._watch, name="trainings", daemon=True)
@@ -43,8 +45,9 @@ class Trainings:
         self._ended.set()
         self._thread.join()
 
-    def add(self, trainings: dict[str, list[str]]) -> None:
-        """Ask for trainings of these names, with the arguments of `janelm train` besides the name, side by side.
+    def add(self, trainings: dict[str, list[str]], processes: int = 1) -> None:
+        """Ask for trainings of these names, with the arguments of `janelm train` besides the name, side by side; each
+        by so many processes.
 
         Raises UsageError where a name is one of a training that waits or runs.
         """
@@ -54,7 +57,8 @@ class Trainings:
                 raise UsageError(f"{taken.pop()} is being trained, or will be: choose another name")
             together = os.urandom(8).hex()
             for name, arguments in trainings.items():
-                self._store.add(name, together, [*arguments, "--model_file", f"{name}.pth"])
+                by = ["torchrun", str(processes)] if processes > 1 else []
+                self._store.add(name, together, [*by, *arguments, "--model_file", f"{name}.pth"])
 
     def more(self, name: str, minutes: float) -> None:
         """Go on with a run for so many more minutes; one that is being trained is stopped and saved first."""
@@ -83,7 +87,9 @@ class Trainings:
                 return
             if discard:
                 self._store.discard(id)
-        self._signal(found[0], signal.SIGKILL if discard else signal.SIGTERM)
+        team = found[0].arguments[0] == "torchrun"  # which, killed, would leave those that it started
+        self._stopped.add(id)
+        self._signal(found[0], signal.SIGKILL if discard and not team else signal.SIGTERM)
 
     def said(self, name: str) -> str:
         """The end of what a training of this name has said."""
@@ -139,17 +145,24 @@ class Trainings:
             for one in self._store.trainings("running"):
                 if not self._alive(one):
                     child = self._children.pop(one.id, None)
-                    self._store.ended(one.id, child.returncode if child else None)
+                    code = child.returncode if child else None
+                    if code and one.id in self._stopped:  # torchrun says 1 of what it was asked to end
+                        code = 128 + signal.SIGTERM
+                    self._store.ended(one.id, code)
                     if one.discard and one.name in self._library.names():
                         self._library.discard(one.name)
             waiting = self._store.trainings("waiting")
             if waiting and not self._store.trainings("running"):
                 group = [one for one in waiting if one.together == waiting[0].together]
                 for one in group:
-                    self._begin(one, max(1, cores() // len(group)))
+                    self._begin(one, cores() // len(group))
 
     def _begin(self, training: Training, threads: int) -> None:
-        command = [sys.executable, "-m", "janelm", "train", *training.arguments]
+        arguments, python, processes = training.arguments, [sys.executable], 1
+        if arguments[0] == "torchrun":
+            processes, arguments = int(arguments[1]), arguments[2:]
+            python += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+        command = [*python, "-m", "janelm", "train", *arguments]
         handle = os.open(self._log(training.name), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
             lock(handle)
@@ -159,7 +172,7 @@ class Trainings:
                 stdout=handle,
                 stderr=handle,
                 cwd=self._library.models.parent,
-                env=os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"OMP_NUM_THREADS": str(max(1, threads // processes)), "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
         finally:

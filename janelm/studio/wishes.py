@@ -38,11 +38,12 @@ class TrainingWish(Question):
     text: Name
     architectures: list[Literal["transformer", "lstm"]] = Field(["transformer"], min_length=1, max_length=2)
     minutes: Minutes = 10
-    tokenization: Literal["character", "tiktoken"] = "character"
+    tokenization: Literal["character", "tiktoken", "word"] = "character"
     documents: Literal["lines", "paragraphs", "whole"] | None = None
     ancestor: Name | None = Field(
         None, description="A run to go on from, with its shape and its tokens; janelm/lstm is one that comes along."
     )
+    processes: int = Field(1, ge=1, le=64, description="That train one model together, started by torchrun.")
     keep: float = Field(0.0, ge=0, lt=1, description="With an ancestor, the share of batches that are of its text.")
 
     def flags(self, architecture: str) -> list[str]:

@@ -24,6 +24,7 @@ UNHEARD_OF = re.compile(
 )
 SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")  # no text has any, but Python's decoder waits for the third byte to say so
 LEADING = re.compile(rb"^[\x80-\xbf]{0,3}")  # bytes that go on with a character
+KEPT = 64  # beginnings of characters whose tokens are remembered: there are 20,000, which a server would meet in time
 PLAIN = re.compile(rb"[\t\n\x20-\x7e]+")  # a short cut for most tokens: they fit wherever no character is begun
 
 
@@ -54,6 +55,8 @@ class Spelling:
             some = self._inner if begun else range(len(self.vocabulary))
             may = np.zeros(len(self.vocabulary), bool)
             may[[token for token in some if _fits(begun, self.vocabulary[token])]] = True
+            if len(self._barred) >= KEPT:
+                self._barred.pop(next(known for known in self._barred if known))  # "" is asked for all the time
             self._barred[begun] = np.flatnonzero(~may if may.any() else may)
         return self._barred[begun]
 

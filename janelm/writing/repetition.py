@@ -16,7 +16,12 @@ LONGEST = 50  # tokens, beyond which a run takes no more
 
 
 class Written:
-    """How often each token stands in the text, or among its last ones; the presence and frequency penalties on them."""
+    """How often each token stands in the text, or among its last ones; the penalties on them.
+
+    With a slope, a token that stands `age` tokens before the last one weighs 1 - slope * age / window: the last place
+    of a token says how much of the repetition and presence penalties it gets, the sum over all its places how much of
+    frequency. (A repetition penalty r of weight w is 1 + (r - 1) w, as in KoboldAI.)
+    """
 
     def __init__(self, config: SamplingConfig) -> None:
         self._config = config
@@ -33,13 +38,31 @@ class Written:
                 if not self.counts[gone]:
                     del self.counts[gone]
 
+    def _weights(self) -> tuple[float | np.ndarray, np.ndarray]:
+        """Of each token in `counts`, in that order: the weight of its last place, and of all together, float64."""
+        counts = np.fromiter(self.counts.values(), np.float64, len(self.counts))
+        slope, window = self._config.penalty_slope, self._config.penalty_window
+        if not slope:
+            return 1.0, counts
+        last, total = dict[int, int](), Counter[int]()
+        for age, token in enumerate(reversed(self._last)):
+            last.setdefault(token, age)
+            total[token] += age
+        ages = np.array([(last[token], total[token]) for token in self.counts], np.float64).reshape(-1, 2).T
+        return 1 - slope * ages[0] / window, counts - slope * ages[1] / window
+
+    def penalties(self) -> float | np.ndarray:
+        """The repetition penalty, or of each token in `counts` its own."""
+        r = self._config.repetition_penalty
+        return 1 + (r - 1) * self._weights()[0] if self._config.penalty_slope and r != 1 else r
+
     def apply(self, logits: np.ndarray) -> None:
-        """Change the logits (V,) float64."""
+        """Take presence and frequency from the logits (V,) float64."""
         presence, frequency = self._config.presence_penalty, self._config.frequency_penalty
         if self.counts and (presence or frequency):
             seen = np.fromiter(self.counts, np.int64, len(self.counts))
-            counts = np.fromiter(self.counts.values(), np.float64, len(self.counts))
-            logits[seen] = logits[seen] - presence - frequency * counts
+            last, total = self._weights()
+            logits[seen] = logits[seen] - presence * last - frequency * total
 
 
 class Loops:

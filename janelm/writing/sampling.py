@@ -11,8 +11,9 @@ One draw takes the logits of V tokens (float32), the tokens written so far, and 
 2. **Penalties** on tokens that already stand in the text, among its last ones, or in what was written after the
    prompt (`repetition.py`). Repetition r
    (Keskar et al. 2019): a logit is divided by r if it is positive and multiplied by r if it is negative. Presence is
-   taken from it, and frequency once for each time that the token stands there. DRY takes from what would go on with a
-   run that repeats. **Favoured words** gain (`wording.py`). Each is skipped where it is off.
+   taken from it, and frequency once for each time that the token stands there. With a slope, all three weaken with
+   the distance. DRY takes from what would go on with a run that repeats. **Favoured words** gain (`wording.py`). Each
+   is skipped where it is off.
 3. **No repeated n-grams**: a token that would complete n tokens in a row which already stand in the text is ruled out
    like those of step 1; if that leaves none, this step is passed over. Skipped when n = 0. **Banned words**: then
    the same with tokens that would complete one.
@@ -153,7 +154,7 @@ class Sampler:
     def draw(self, logits: np.ndarray) -> int:
         """The next token after logits (V,). Raises JaneLMError where they are not numbers."""
         config = self.config
-        logits = adjusted(logits, self._written.counts.keys(), config.repetition_penalty, self._never)
+        logits = adjusted(logits, self._written.counts.keys(), self._written.penalties(), self._never)
         for rule in (self._written, self._loops, self._wording):
             if rule:
                 rule.apply(logits)
@@ -197,12 +198,13 @@ def rule_out(logits: np.ndarray, banned: list[int] | np.ndarray) -> None:
         logits[banned] = kept
 
 
-def adjusted(logits: np.ndarray, written: Collection[int], penalty: float, never: list[int]) -> np.ndarray:
-    """Steps 1 and 2, repetition alone: logits as float64 (V,), minus infinity at `never`."""
+def adjusted(logits: np.ndarray, written: Collection[int], penalty: float | np.ndarray, never: list[int]) -> np.ndarray:
+    """Steps 1 and 2, repetition alone: logits as float64 (V,), minus infinity at `never`. `penalty` is that of all that
+    is written, or of each."""
     logits = np.array(logits, np.float64)
     if not np.isfinite(logits).all():
         raise JaneLMError("the model's logits are not all numbers: its weights are damaged, so train or fetch it anew")
-    if penalty != 1 and written:
+    if written and np.any(penalty != 1):
         seen = list(written)
         logits[seen] = np.where(logits[seen] > 0, logits[seen] / penalty, logits[seen] * penalty)
     logits[never] = -np.inf

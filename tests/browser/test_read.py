@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from browser.conftest import watch
 from browser.desk import WAIT, flaws
 from browser.engine_site import site_models, write_engine_site
+from browser.seen import left_in_english
 from browser.servers import served
 from janelm.reading.copied import copied_index, split_words
 from janelm.reading.embeddings import embed, neighbours_of
@@ -336,6 +337,13 @@ def test_a_room_that_was_opened_works_without_a_network(context, host, sites):
     enter(page, f"{origin}/rooms/whole/", "Words")
     follow(page, "heron")
     expect(page.locator(".kwic li")).to_have_count(6)
+
+
+@pytest.mark.parametrize("name", ["whole", "figures"])
+def test_a_reader_of_german_reads_german(browser, page, sites, name):
+    context = browser.new_context(locale="de-DE")
+    assert not left_in_english(page, context.new_page(), sites[name], novel(), follow="mill")
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

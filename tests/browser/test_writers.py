@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, expect
 
 import janelm
 from browser.desk import WAIT, Desk, flaws
+from browser.seen import left_in_english
 from browser.servers import Foreign, served
 from janelm.text.corpora import load_sources
 
@@ -324,8 +325,8 @@ GERMAN = json.loads((WEB / "languages/de.json").read_text(encoding="utf-8"))
 
 
 def sources() -> str:
-    """All of the page's own code but the room Read, sentences that run over lines in one piece."""
-    paths = [path for path in WEB.rglob("*") if path.suffix in (".js", ".html") and path.parent.name != "read"]
+    """All of the page's own code, sentences that run over lines in one piece."""
+    paths = [path for path in WEB.rglob("*") if path.suffix in (".js", ".html")]
     return re.sub(r'"\s*\+\s*"', "", "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths)))
 
 
@@ -369,8 +370,15 @@ def test_a_reader_of_german_finds_no_sentence_of_english_and_can_have_english(ge
     assert page.locator("#text").input_value().startswith("The old miller went")
 
 
+def test_no_word_that_a_reader_of_german_sees_is_left_in_english(page, german, address, runs):
+    text = "".join((runs[0].folder.parent / name).read_text() for name in ("text.txt", "verses.txt"))
+    assert not left_in_english(page, german.page, address, text, ("write", "inspect", "compare", "read", "about"))
+
+
 def test_a_language_says_nothing_that_the_page_does_not_and_keeps_what_is_put_in():
-    code = sources().replace("\\n", "\n").replace("\\\n", "\\n")
+    told = ("measuring/yardsticks.py", "training/loop.py", "measuring/overlap.py", "reading/sentiment.py")
+    code = sources() + "".join((WEB.parent / path).read_text(encoding="utf-8") for path in told)
+    code = code.replace("\\n", "\n").replace("\\\n", "\\n")
     plurals = re.compile(r"\{count\} \w+")
     for english, own in GERMAN.items():
         assert english in code or english.replace("\\", "\\\\") in code or plurals.fullmatch(english), english

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-from janelm.reading import copied
 from janelm.reading.copied import RUN, copied_index, split_words
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in "lmnrst"]
@@ -22,11 +21,10 @@ def test_every_run_of_the_text_is_in_it_and_hardly_any_other():
     assert strange.mean() < 5e-4  # by chance 1 in 15,000
 
 
-def test_of_a_long_text_every_so_many_th_run_is_kept_and_a_longer_passage_is_found(monkeypatch):
-    monkeypatch.setattr(copied, "MOST_RUNS", 1000)
+def test_of_a_long_text_every_so_many_th_run_is_kept_and_a_longer_passage_is_found():
     words = split_words(made(3500, 0))
-    index = copied_index(" ".join(words))
-    assert index.stride == 4 and len(index.filter) <= 1000 * copied.BITS // 8 + 1
+    index = copied_index(" ".join(words), most=2500)
+    assert index.stride == 4 and len(index.filter) <= 2500
     for start in range(500, 540):
         assert index.holds(words[start : start + RUN + index.stride - 1]).any()
 

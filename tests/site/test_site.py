@@ -28,13 +28,15 @@ from janelm.config import CharacterTokenizerConfig, DataConfig, SamplingConfig, 
 from janelm.engines import OnnxEngine
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.graphs import export_graph
+from janelm.export.precision import quantise
 from janelm.measuring.evaluation import cold_losses
 from janelm.runs import Run
+from janelm.runs.dataset import Texts
 from janelm.site import folder, vendor
 from janelm.site.card import card
-from janelm.site.change import measure
+from janelm.site.change import as_rounded, measure, measure_steps
 from janelm.site.folder import SiteOptions, _title, modules, with_runtime, write_site
-from janelm.site.models import _language, _read_text, _Text, make_model, slug
+from janelm.site.models import _language, _Text, make_model, slug
 from janelm.site.server import make_server
 from janelm.site.workflow import write_workflow
 from janelm.text.sources import Source
@@ -253,22 +255,22 @@ def test_a_document_models_titles_are_listed_with_what_stands_around_them(verses
 def test_the_measured_loss_is_that_of_the_model_on_the_same_text(runs, verses, number):
     """Token by token through the graph, or whole windows through torch: the same bits per byte."""
     run = [*runs, verses][number]
-    loaded, data = run.load(), _read_text(run).dataset
-    engine = OnnxEngine(export_graph(loaded), threads=1)
-    change = measure(engine, engine, data)
-    expected = cold_losses(loaded.model, data.evaluation("validation"))
-    assert change.bytes == expected.bytes
-    for found in (change.full, change.chosen):
-        assert found == pytest.approx(expected.bits_per_byte, abs=1e-4)
+    loaded, data = run.load(), Texts().data(run)
+    full = export_graph(loaded)
+    steps = measure_steps(*(OnnxEngine(graph, threads=1) for graph in (full, quantise(full, "int6-weights"))), data)
+    whole = measure(loaded, as_rounded(loaded, "int6-weights"), data)
+    assert steps.bytes == whole.bytes == cold_losses(loaded.model, data.evaluation("validation")).bytes
+    assert steps.full == pytest.approx(whole.full, abs=1e-5) and steps.chosen == pytest.approx(whole.chosen, abs=1e-5)
+    assert abs(whole.chosen - whole.full) > 5e-5
 
 
 def test_padding_on_the_left_is_not_read(verses):
     config = verses.config()
-    data = _read_text(verses).dataset
-    plain = measure(*[OnnxEngine(export_graph(verses.load()), threads=1)] * 2, data)
+    data = Texts().data(verses)
+    plain = measure_steps(*[OnnxEngine(export_graph(verses.load()), threads=1)] * 2, data)
     data._right = True
     assert config.data.align == "left"
-    aligned = measure(*[OnnxEngine(export_graph(verses.load()), threads=1)] * 2, data)
+    aligned = measure_steps(*[OnnxEngine(export_graph(verses.load()), threads=1)] * 2, data)
     assert aligned.full == pytest.approx(plain.full, abs=1e-5)
 
 

@@ -196,13 +196,17 @@ def test_of_several_processes_whichever_is_asked_tells_the_figures_of_all(traine
 SETTINGS = [
     {"temperature": 0.0}, {"temperature": 1.4}, {"top_p": 0.6}, {"top_k": 3}, {"min_p": 0.2},
     {"repetition_penalty": 1.5}, {"no_repeat_ngram_size": 2},
+    {"penalty_window": 8, "penalty_slope": 1.0, "repetition_penalty": 1.8},
+    {"dry_multiplier": 2.0, "dry_allowed_length": 2},
+    {"ban": ["river"], "favour": ["lamp"], "favour_strength": 6.0},
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda each: next(iter(each)))
 def test_each_setting_is_that_of_janelm_write(client, trained, setting):
     asked = {"model": "transformer", "prompt": "The", "max_tokens": 30, "seed": 2, "temperature": 1.0} | setting
-    sampling = SamplingConfig(**({"temperature": 1.0, "seed": 2} | setting))
+    own = {name: tuple(value) if isinstance(value, list) else value for name, value in setting.items()}
+    sampling = SamplingConfig(**({"temperature": 1.0, "seed": 2} | own))
     wanted = "".join(generate(load_run(trained / "transformer"), "The", 30, sampling))
     assert client.post("/v1/completions", json=asked).json()["choices"][0]["text"] == wanted
 

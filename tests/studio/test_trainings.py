@@ -100,6 +100,20 @@ def test_one_at_a_time_and_those_that_race_side_by_side(studio, text):
         studio.trainings.stop(number, discard=True)
 
 
+def test_several_processes_train_one_model_and_end_when_they_are_told(studio, text, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    studio.trainings.add({"team": words(text, 2)}, processes=2)
+    studio.trainings.look()
+    until(lambda: (studio.root / "models" / "team" / "resume.pt").exists(), seconds=240)
+    (one,) = studio.store.trainings("running")
+    assert one.arguments[:2] == ["torchrun", "2"]
+    studio.trainings.stop(one.id)
+    until(lambda: studio.trainings.look() or not studio.store.trainings("running"))
+    assert not studio.trainings.listed(), "it did not fail: it was told to end"
+    assert load_run(studio.root / "models" / "team").config.model.kind == "transformer"
+    assert studio.library.find("team").results()["steps"] > 0
+
+
 def test_a_training_that_fails_says_why(studio, tmp_path):
     studio.trainings.add({"none": words(tmp_path / "nothing.txt", 1)})
     studio.trainings.look()

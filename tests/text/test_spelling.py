@@ -105,3 +105,12 @@ def test_a_model_that_leans_to_carriage_returns_and_zeros_writes_none():
     bias[[0, 13, 0xC2, 0x85, 0xEF, 0xBF, 0xBE]] += 8.0
     text = "".join(generate(run, "A", 400, SamplingConfig(temperature=1.0))).removesuffix("\ufffd")
     assert "\ufffd" not in text and not {ord(character) for character in text} & set(UNHEARD_OF)
+
+
+def test_what_is_remembered_of_begun_characters_does_not_grow():
+    """A server that wrote for a day kept an array for each of the 20,000 beginnings of characters that it had met."""
+    spelling = Spelling([b"a", b"\x80", b"\xbf", b"\xf0\x90"])
+    begun = [bytes((0xF0, second, third)) for second in range(0x90, 0xC0) for third in range(0x80, 0xC0)]
+    told = [spelling.barred(one).tolist() for one in begun]
+    assert len(spelling._barred) <= 64
+    assert [spelling.barred(one).tolist() for one in begun] == told

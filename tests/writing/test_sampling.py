@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from janelm.config import SamplingConfig, check
 from janelm.errors import JaneLMError, UsageError
 from janelm.text.spelling import Spelling
-from janelm.writing.repetition import Loops
+from janelm.writing.repetition import Loops, Written
 from janelm.writing.sampling import Random, Sampler, adjusted, healed, weights
 from janelm.writing.wording import Wording
 
@@ -241,6 +241,32 @@ def test_a_window_forgets_what_stands_further_up():
     assert written([1, 2, 2], repetition_penalty=2.0, penalty_window=2).draw(logits) == 1
 
 
+@given(st.lists(st.integers(0, 4), max_size=30), st.integers(1, 12), st.floats(0, 1))
+def test_penalties_weaken_with_the_distance_over_the_window(tokens, window, slope):
+    """Worked from each place of each token, one by one."""
+    config = SamplingConfig(
+        temperature=0,
+        repetition_penalty=1.5,
+        presence_penalty=0.3,
+        frequency_penalty=0.2,
+        penalty_window=window,
+        penalty_slope=slope,
+    )
+    rule = Written(config)
+    for token in tokens:
+        rule.note(token)
+    logits = np.array([2.0, -2.0, 1.0, 0.5, -0.1])
+    found = adjusted(logits, rule.counts.keys(), rule.penalties(), [])
+    rule.apply(found)
+    expected = logits.copy()
+    for token in set(tokens[-window:]):
+        weights = [1 - slope * age / window for age, one in enumerate(reversed(tokens[-window:])) if one == token]
+        penalty = 1 + 0.5 * weights[0]
+        expected[token] = logits[token] / penalty if logits[token] > 0 else logits[token] * penalty
+        expected[token] -= 0.3 * weights[0] + 0.2 * sum(weights)
+    assert found == pytest.approx(expected)
+
+
 @given(st.lists(st.integers(0, 2), max_size=40), st.integers(1, 4))
 def test_dry_takes_by_the_longest_run_that_would_go_on(tokens, allowed):
     """Worked by comparing every place with the end, one by one."""
@@ -315,6 +341,8 @@ def test_a_favoured_word_gains_the_same_in_one_token_or_in_many():
     [
         {"presence_penalty": 101.0},
         {"penalty_window": -1},
+        {"penalty_window": 9, "penalty_slope": 1.1},
+        {"penalty_slope": 0.5},
         {"dry_multiplier": -0.1},
         {"dry_base": 0.5},
         {"dry_allowed_length": 0},

@@ -25,19 +25,23 @@ export function trainRoom(panel) {
   const name = make("input", { id: "run-name", value: "model", autocomplete: "off" });
   const architecture = choice("architecture", { "transformer,lstm": "both, side by side", transformer: "transformer", lstm: "LSTM" });
   const minutes = make("input", { id: "minutes", type: "number", min: "0.1", step: "any", value: "10" });
-  const tokenization = choice("tokenization", { tiktoken: "byte pairs", character: "characters" });
+  const tokenization = choice("tokenization", { tiktoken: "byte pairs", word: "words", character: "characters" });
   const documents = choice("documents", { "": "a running text", lines: "documents, one a line", paragraphs: "documents, one a paragraph", whole: "documents, one a file" });
   const ancestor = make("select", { id: "ancestor" });
   const keep = make("input", { id: "keep", type: "number", min: "0", max: "0.9", step: "0.1", value: "0" });
+  const processes = make("input", { id: "processes", type: "number", min: "1", max: "64", step: "1", value: "1" });
+  const team = row("Processes (torchrun)", processes);
   const live = make("div", { class: "column" });
   const estimate = make("p", { class: "help", role: "status" });
   /** @type {any[]} */
   let runs = [];
+  let cores = 1;
   const fits = () => {
     architecture.disabled = tokenization.disabled = Boolean(ancestor.value);
     keep.disabled = !ancestor.value;
+    team.hidden = cores < 2 || (!ancestor.value && architecture.value.includes(",")); // a race has them all
   };
-  ancestor.onchange = fits;
+  architecture.onchange = ancestor.onchange = fits;
   fits();
   const guess = doer("What will it reach?", async () => {
     estimate.textContent = "Trying a few steps …";
@@ -59,6 +63,7 @@ export function trainRoom(panel) {
         minutes: Number(minutes.value),
         tokenization: tokenization.value,
         documents: documents.value || null,
+        processes: team.hidden ? 1 : Number(processes.value),
       },
     });
     announce(`${name.value} is on the list`);
@@ -68,7 +73,7 @@ export function trainRoom(panel) {
       "start box",
       "Train",
       "A training is a process of its own: it goes on when this page is closed, and even when the studio ends.",
-      make("div", { class: "grid" }, row("Text", text), row("Name of the run", name), row("Architecture", architecture), row("Minutes", minutes), row("Tokens are", tokenization), row("The text is", documents), row("Start from", ancestor), row("Share of its old text", keep)),
+      make("div", { class: "grid" }, row("Text", text), row("Name of the run", name), row("Architecture", architecture), row("Minutes", minutes), row("Tokens are", tokenization), row("The text is", documents), row("Start from", ancestor), row("Share of its old text", keep), team),
       make("div", { class: "buttons" }, start, guess),
       estimate,
     ),
@@ -94,7 +99,8 @@ export function trainRoom(panel) {
       const kept = text.value;
       offer(text, state.texts.map((/** @type {any} */ one) => [one.name, one.name]));
       if (kept && state.texts.some((/** @type {any} */ one) => one.name === kept)) text.value = kept;
-      ({ runs } = state);
+      ({ runs, cores } = state);
+      fits();
       offer(ancestor, [["", "nothing: a new model"], ...state.samples.map((/** @type {string} */ kind) => [`janelm/${kind}`, `the ${kind} that comes with JaneLM`]), ...runs.filter((run) => run.finished).map((run) => [run.name, run.name])]);
       const training = state.runs.filter((/** @type {any} */ run) => run.training);
       const curves = await Promise.all(training.map((/** @type {any} */ run) => ask(`/studio/runs/${encodeURIComponent(run.name)}`)));

@@ -1,6 +1,7 @@
 /** Copied: which passages of what is written stand word for word in the text that the model learned from. */
 
-import { debounced, find, make } from "../views/elements.js";
+import { data, debounced, find, make } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count, percent } from "../views/numbers.js";
 import { addStyle, fetched } from "../views/rooms.js";
 
@@ -88,7 +89,7 @@ export async function openRoom(session, place) {
     marks.hidden = !index || !box?.open;
     if (!box?.open) return;
     if (!index) {
-      said.textContent = `There is no index of the text that ${session.name} learned from.`;
+      said.textContent = t("There is no index of the text that {name} learned from.", { name: session.name });
       return list.replaceChildren();
     }
     const filter = filters.get(index.path) ?? (await fetched(index.path, new URL("./", document.baseURI)));
@@ -96,14 +97,19 @@ export async function openRoom(session, place) {
     const text = area.value;
     const { passages, words, copied } = copiedPassages(text, index, filter);
     said.textContent = words
-      ? `${percent(copied / words)} of these ${count(words)} words stand in passages of ${count(index.run + index.stride - 1)} words or more that are in the training text too.`
-      : "Nothing is written yet.";
-    list.replaceChildren(...passages.map(({ begin, end }) => make("li", {}, text.slice(begin, end))));
-    const pieces = passages.flatMap(({ begin, end }, i) => [text.slice(passages[i - 1]?.end ?? 0, begin), make("mark", {}, text.slice(begin, end))]);
+      ? t("{share} of these {count} words stand in passages of {least} words or more that are in the training text too.", {
+          share: percent(copied / words),
+          count: count(words),
+          least: count(index.run + index.stride - 1),
+        })
+      : t("Nothing is written yet.");
+    list.replaceChildren(...passages.map(({ begin, end }) => make("li", {}, data(text.slice(begin, end)))));
+    const pieces = passages.flatMap(({ begin, end }, i) => [text.slice(passages[i - 1]?.end ?? 0, begin), make("mark", {}, data(text.slice(begin, end)))]);
     marks.replaceChildren(...pieces, text.slice(passages.at(-1)?.end ?? 0));
-    about.textContent =
-      `The index has ${(index.bytes / 1e6).toFixed(1)} MB. It holds no text, but whoever asks it often enough can recover the text from it; ` +
-      "the page's maker chose to publish it.";
+    about.textContent = t(
+      "The index has {size} MB. It holds no text, but whoever asks it often enough can recover the text from it; the page's maker chose to publish it.",
+      { size: (index.bytes / 1e6).toFixed(1) },
+    );
   };
   const later = debounced(200, () => void show().catch((error) => session.fail(error)));
   for (const name of ["change", "tree"]) session.notebook.addEventListener(name, later);

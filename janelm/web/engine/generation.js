@@ -324,13 +324,14 @@ function samplingProblems(sampling) {
 
 /** @param {import("./types.js").FullSampling} sampling */
 function furtherProblems(sampling) {
-  const { penalty_window: window, dry_multiplier, dry_base, dry_allowed_length: allowed, favour, ban } = sampling;
+  const { penalty_window: window, penalty_slope: slope, dry_multiplier, dry_base, dry_allowed_length: allowed, favour, ban } = sampling;
   const shifts = /** @type {const} */ (["presence_penalty", "frequency_penalty", "favour_strength"]).map((name) =>
     Math.abs(sampling[name]) <= 100 ? "" : `${name} is ${sampling[name]}, but must be from -100 to 100 (0 is off)`,
   );
   return [
     ...shifts,
     Number.isInteger(window) && window >= 0 ? "" : `penalty_window is ${window}, but must be 0 (all) or more`,
+    slope >= 0 && slope <= 1 ? "" : `penalty_slope is ${slope}, but must be from 0 (off) to 1`,
     dry_multiplier >= 0 && dry_multiplier <= 100
       ? ""
       : `dry_multiplier is ${dry_multiplier}, but must be from 0 (off) to 100`,

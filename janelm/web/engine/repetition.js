@@ -5,7 +5,7 @@
 const DRY_TOKENS = 1024; // of the text's end that are searched for runs which repeat
 const LONGEST = 50; // tokens, beyond which a run takes no more
 
-/** How often each token stands in the text, or among its last ones; the presence and frequency penalties on them. */
+/** How often each token stands in the text, or among its last ones; the penalties on them, weaker with the distance. */
 export class Written {
   /** @type {Map<number, number>} */
   counts = new Map();
@@ -31,11 +31,40 @@ export class Written {
     else this.counts.delete(gone);
   }
 
+  /** How many tokens stand after the last place of each, and after all its places together. */
+  #ages() {
+    /** @type {Map<number, {last: number, all: number}>} */
+    const ages = new Map();
+    for (let age = 0, i = this.#last.length - 1; i >= 0; age++, i--) {
+      const known = ages.get(this.#last[i]);
+      if (known) known.all += age;
+      else ages.set(this.#last[i], { last: age, all: age });
+    }
+    return ages;
+  }
+
+  /** @param {Float64Array} logits  (V), changed */
+  repel(logits) {
+    const { repetition_penalty: r, penalty_slope: slope, penalty_window: window } = this.#sampling;
+    if (r === 1) return;
+    const ages = slope ? this.#ages() : null;
+    for (const token of this.counts.keys()) {
+      const penalty = ages ? 1 + (r - 1) * (1 - (slope * (ages.get(token)?.last ?? 0)) / window) : r;
+      logits[token] = logits[token] > 0 ? logits[token] / penalty : logits[token] * penalty;
+    }
+  }
+
   /** @param {Float64Array} logits  (V), changed */
   apply(logits) {
-    const { presence_penalty: presence, frequency_penalty: frequency } = this.#sampling;
+    const { presence_penalty: presence, frequency_penalty: frequency, penalty_slope: slope, penalty_window: window } = this.#sampling;
     if (!presence && !frequency) return;
-    for (const [token, count] of this.counts) logits[token] = logits[token] - presence - frequency * count;
+    const ages = slope ? this.#ages() : null;
+    for (const [token, count] of this.counts) {
+      const age = ages?.get(token);
+      const last = age ? 1 - (slope * age.last) / window : 1;
+      const all = age ? count - (slope * age.all) / window : count;
+      logits[token] = logits[token] - presence * last - frequency * all;
+    }
   }
 }
 

@@ -22,6 +22,7 @@ export const OFF = Object.freeze({
   presence_penalty: 0,
   frequency_penalty: 0,
   penalty_window: 0,
+  penalty_slope: 0,
   penalty_written_only: false,
   dry_multiplier: 0,
   dry_base: 1.75,
@@ -116,9 +117,9 @@ export class Sampler {
    * @returns {Float64Array}
    */
   weigh(logits) {
-    const { temperature, repetition_penalty } = this.#sampling;
+    const { temperature } = this.#sampling;
     this.#weights ??= new Weights(logits.length);
-    const values = this.#weights.adjust(logits, this.#written.counts.keys(), repetition_penalty, this.#never);
+    const values = this.#weights.adjust(logits, this.#written, this.#never);
     for (const rule of [this.#written, this.#loops, this.#wording]) rule?.apply(values);
     if (this.#spelling) ruleOut(values, this.#spelling.barred(this.#begun));
     ruleOut(values, this.#notNow);
@@ -206,11 +207,10 @@ class Weights {
   /**
    * Steps 1 and 2. Returns the logits (V) as they were adjusted, which may be changed before the others read them.
    * @param {ArrayLike<number>} logits
-   * @param {Iterable<number>} written
-   * @param {number} penalty
+   * @param {Written} written
    * @param {number[]} never
    */
-  adjust(logits, written, penalty, never) {
+  adjust(logits, written, never) {
     const values = this.#values;
     for (let i = 0; i < values.length; i++) {
       values[i] = logits[i];
@@ -222,9 +222,7 @@ class Weights {
         );
       }
     }
-    if (penalty !== 1) {
-      for (const token of written) values[token] = values[token] > 0 ? values[token] / penalty : values[token] * penalty;
-    }
+    written.repel(values);
     for (const token of never) values[token] = -Infinity;
     return values;
   }

@@ -144,6 +144,7 @@
  * @property {number} [presence_penalty]
  * @property {number} [frequency_penalty]
  * @property {number} [penalty_window]  0: all of the text
+ * @property {number} [penalty_slope]  0: as strong at the window's far end; of no account without one
  * @property {boolean} [penalty_written_only]
  * @property {number} [dry_multiplier]
  * @property {number} [dry_base]

@@ -93,7 +93,7 @@ function learningView(session, { samples, yardsticks }) {
       lines: [
         { label: name(), values: all.map(({ validation }) => validation), colour: "--accent" },
         ...marks.map(([label, bits], place) => ({
-          label,
+          label: named(label),
           values: x.map(() => bits),
           colour: COLOURS[place % COLOURS.length],
           width: 1,
@@ -111,7 +111,7 @@ function learningView(session, { samples, yardsticks }) {
     });
     lines.replaceChildren(
       ...marks.map(([label, bits], place) => {
-        const line = make("li", {}, make("span", {}, label), make("span", { class: "share" }, bits.toFixed(3)));
+        const line = make("li", {}, make("span", {}, data(named(label))), make("span", { class: "share" }, bits.toFixed(3)));
         line.style.setProperty("--own", `var(${COLOURS[place % COLOURS.length]})`);
         return line;
       }),
@@ -142,4 +142,12 @@ function learningView(session, { samples, yardsticks }) {
     show();
   });
   return { element, show };
+}
+
+/** A yardstick as the reader's language has it; janelm/measuring/yardsticks.py names them. @param {string} label */
+function named(label) {
+  const tokens = /^([\d,]+) tokens, all equally likely$/.exec(label);
+  if (tokens) return t("{count} tokens, all equally likely", { count: tokens[1] });
+  const sample = /^the (\w+) that comes with JaneLM$/.exec(label);
+  return sample ? t("the {kind} that comes with JaneLM", { kind: sample[1] }) : t(label);
 }

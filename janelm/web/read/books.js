@@ -1,6 +1,7 @@
 /** Books: their measures side by side, the chapters of one, and the words that it has more of than the others. */
 
-import { make, section } from "../views/elements.js";
+import { data, make, section } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count, percent } from "../views/numbers.js";
 import { barred, choice, rate, wordList } from "./pieces.js";
 import { COLOURS } from "./state.js";
@@ -48,7 +49,7 @@ const MEASURES = [
  */
 export function booksView(reader, _session) {
   const table = make("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Measures of each book" });
-  const chosen = choice("Chapters by", "chapter-measure", MEASURES.map(({ name, title }) => [name, title]));
+  const chosen = choice("Chapters by", "chapter-measure", MEASURES.map(({ name, title }) => [name, t(title)]));
   const by = choice("Words by", "word-score", [
     ["distinctive", "log odds"],
     ["tf_idf", "TF-IDF"],
@@ -84,14 +85,14 @@ export function booksView(reader, _session) {
     table.replaceChildren(measures(reader));
     title.textContent = book.title;
     const measure = MEASURES.find(({ name }) => name === chosen.menu.value) ?? MEASURES[0];
-    meaning.textContent = measure.help;
+    meaning.textContent = t(measure.help);
     chapters.replaceChildren(...chapterColumns(book, measure));
     const alone = reader.books.length < 2;
     const key = alone ? [] : book[/** @type {"distinctive" | "tf_idf"} */ (by.menu.value)];
     words.replaceChildren(
       alone
         ? make("p", { class: "help" }, "There is no other book to set it beside.")
-        : wordList(reader, key.map((word) => ({ word: word.word, figure: count(word.count) })), `Words of ${book.title}`),
+        : wordList(reader, key.map((word) => ({ word: word.word, figure: count(word.count) })), t("Words of {book}", { book: book.title })),
     );
     by.element.hidden = alone;
   };
@@ -106,7 +107,7 @@ function measures(reader) {
   const most = MEASURES.map(({ of }) => Math.max(...books.map((book) => of(book) ?? 0)));
   const rates = words.map((word) => word.books.map((number, place) => number / Math.max(1, books[place].words)));
   const rows = books.map((book, place) => {
-    const button = make("button", { type: "button", class: "quiet book-button" }, book.title);
+    const button = make("button", { type: "button", class: "quiet book-button" }, data(book.title));
     button.setAttribute("aria-pressed", String(place === reader.book));
     button.addEventListener("click", () => {
       reader.open(place);
@@ -122,9 +123,9 @@ function measures(reader) {
     return make("tr", {}, make("th", { scope: "row" }, button), ...cells, ...more);
   });
   const head = [
-    make("th", { scope: "col" }, "book"),
-    ...MEASURES.map(({ title, help }) => make("th", { scope: "col", title: help }, title)),
-    ...words.map(({ phrase }) => make("th", { scope: "col", title: "in ten thousand words" }, `“${phrase}” per 10,000`)),
+    make("th", { scope: "col" }, t("book")),
+    ...MEASURES.map(({ title, help }) => make("th", { scope: "col", title: help }, t(title))),
+    ...words.map(({ phrase }) => make("th", { scope: "col", title: "in ten thousand words" }, t("“{word}” per 10,000", { word: phrase }))),
   ];
   return make("table", { class: "measures" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
@@ -136,25 +137,30 @@ function chapterColumns({ chapters, title }, { of, show, title: name }) {
   const known = values.filter((value) => value !== null);
   const [most, least] = [Math.max(...known), Math.min(...known)];
   const floor = least > most * 0.4 ? least - (most - least) * 0.35 : 0; // so that differences are seen
+  const measured = t(name);
   const bars = chapters.map((chapter, place) => {
     const value = values[place];
-    const text = value === null ? "too short" : show(value);
+    const text = value === null ? t("too short") : show(value);
     const bar = make("li", { title: `${chapter.title}: ${text}` });
     bar.style.setProperty("--share", String(value === null ? 0 : (value - floor) / (most - floor || 1)));
-    bar.append(make("span", { class: "unseen" }, `${chapter.title}: ${text}`));
+    bar.append(make("span", { class: "unseen" }, data(`${chapter.title}: ${text}`)));
     return bar;
   });
   const average = known.reduce((sum, value) => sum + value, 0) / known.length;
   const first = chapters[0].title;
   const last = chapters[chapters.length - 1].title;
   return [
-    make("ol", { class: "chapter-bars", "aria-label": `${name}, chapters of ${title}` }, ...bars),
+    make("ol", { class: "chapter-bars", "aria-label": t("{measure}, chapters of {book}", { measure: measured, book: title }) }, ...bars),
     make(
       "p",
       { class: "scale" },
-      make("span", {}, first),
-      make("span", {}, `from ${show(least)} to ${show(most)}, mean ${show(name === "words" ? Math.round(average) : average)}`),
-      make("span", {}, last),
+      make("span", {}, data(first)),
+      make("span", {}, t("from {least} to {most}, mean {mean}", {
+        least: show(least),
+        most: show(most),
+        mean: show(name === "words" ? Math.round(average) : average),
+      })),
+      make("span", {}, data(last)),
     ),
   ];
 }

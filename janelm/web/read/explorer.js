@@ -1,6 +1,7 @@
 /** Words: how often what is followed stands along the text, in which lines, beside which words; and phrases. */
 
-import { make, section } from "../views/elements.js";
+import { data, make, section } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count } from "../views/numbers.js";
 import { choice, barred, rate, wordList } from "./pieces.js";
 import { plot } from "../views/plots.js";
@@ -22,7 +23,7 @@ export function explorerView(reader, session) {
   const { figures } = reader;
   const drawing = plot(session, "How often each word stands along the text; the figures of each book are in the table below");
   const where = choice("In", "words-where", [
-    ["all", "the whole text"],
+    ["all", t("the whole text")],
     ...reader.books.map((book, place) => /** @type {[string, string]} */ ([String(place), book.title])),
   ]);
   where.element.hidden = reader.text === null || reader.books.length < 2;
@@ -95,7 +96,7 @@ function draw(reader, drawing, where) {
     })),
     nameX: (slice) => `${Math.round((100 * slice) / SLICES)}%`,
     nameY: (value) => value.toFixed(value < 10 ? 1 : 0),
-    label: "per 10,000 words",
+    label: t("per 10,000 words"),
     marks: book ? marks.slice(0, 1) : marks,
   });
 }
@@ -108,7 +109,7 @@ function perBook(reader) {
     make(
       "tr",
       {},
-      make("th", { scope: "row" }, book.title),
+      make("th", { scope: "row" }, data(book.title)),
       ...words.map(({ books: counts, colour }, column) =>
         make(
           "td",
@@ -126,20 +127,20 @@ function perBook(reader) {
     const counts = reader.along(word, SLICES);
     return make("td", {}, counts ? dispersion(counts).toFixed(2) : "–");
   });
-  const head = ["book", ...words.map(({ phrase }) => phrase)].map((name) => make("th", { scope: "col" }, name));
+  const head = [t("book"), ...words.map(({ phrase }) => phrase)].map((name) => make("th", { scope: "col" }, data(name)));
   return make(
     "table",
     { class: "measures" },
     make("thead", {}, make("tr", {}, ...head)),
-    make("tbody", {}, ...rows, make("tr", {}, make("th", { scope: "row" }, "dispersion"), ...spread)),
+    make("tbody", {}, ...rows, make("tr", {}, make("th", { scope: "row" }, t("dispersion")), ...spread)),
   );
 }
 
 /** @type {(reader: Reader, word: Followed) => HTMLElement} */
 function contexts(reader, word) {
   const { phrase, places, colour } = word;
-  const own = { class: "context", "aria-label": `“${phrase}” in its lines` };
-  const title = make("h2", {}, "“", make("span", { class: "own" }, phrase), "” ", make("small", {}, count(word.count)));
+  const own = { class: "context", "aria-label": t("“{word}” in its lines", { word: phrase }) };
+  const title = make("h2", {}, "“", make("span", { class: "own" }, data(phrase)), "” ", make("small", {}, count(word.count)));
   const element = make("section", own, title);
   element.style.setProperty("--own", `var(${COLOURS[colour]})`);
   if (places === null || reader.text === null) {
@@ -159,7 +160,7 @@ function contexts(reader, word) {
     more.hidden = shown >= places.length;
   };
   fill(some);
-  more.textContent = `All ${count(places.length)} lines, in order`;
+  more.textContent = t("All {count} lines, in order", { count: count(places.length) });
   let all = false;
   more.addEventListener("click", () => {
     if (!all) {
@@ -168,11 +169,11 @@ function contexts(reader, word) {
       list.replaceChildren();
     }
     fill(places.slice(shown, shown + 8 * LINES));
-    more.textContent = `${count(places.length - shown)} more lines`;
+    more.textContent = t("{count} more lines", { count: count(places.length - shown) });
   });
   element.append(
     beside.length
-      ? make("div", { class: "beside" }, make("h3", {}, "Beside it"), wordList(reader, beside.map((one) => ({ word: one.word, figure: count(one.count) })), `Words beside ${phrase}`))
+      ? make("div", { class: "beside" }, make("h3", {}, "Beside it"), wordList(reader, beside.map((one) => ({ word: one.word, figure: count(one.count) })), t("Words beside {word}", { word: phrase })))
       : "",
     make("h3", {}, "In its lines"),
     make("p", { class: "help" }, "Press any word twice to follow it too."),
@@ -192,8 +193,8 @@ function line(reader, { begin, end }) {
   return make(
     "li",
     { title: where },
-    make("span", { class: "before" }, make("bdi", {}, flat(text.slice(Math.max(0, begin - AROUND), begin)).replace(/ $/, "\u00a0"))),
-    make("mark", {}, flat(text.slice(begin, end))),
-    make("span", { class: "after" }, make("bdi", {}, flat(text.slice(end, end + AROUND)))),
+    make("span", { class: "before" }, make("bdi", {}, data(flat(text.slice(Math.max(0, begin - AROUND), begin)).replace(/ $/, "\u00a0")))),
+    make("mark", {}, data(flat(text.slice(begin, end)))),
+    make("span", { class: "after" }, make("bdi", {}, data(flat(text.slice(end, end + AROUND))))),
   );
 }

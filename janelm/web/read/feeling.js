@@ -1,6 +1,7 @@
 /** Feeling: the mood of a book's sentences by a lexicon, smoothed as far as the reader wants, over another's. */
 
-import { make, section } from "../views/elements.js";
+import { data, make, section } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count, plural } from "../views/numbers.js";
 import { choice, followedRows } from "./pieces.js";
 import { plot } from "../views/plots.js";
@@ -45,7 +46,7 @@ export function feelingView(reader, session) {
     return { element: make("p", { class: "lead" }, why), show: () => {} };
   }
   const names = books.map((book, place) => /** @type {[string, string]} */ ([String(place), book.title]));
-  const other = choice("over", "feeling-other", [["", "none"], ...names]);
+  const other = choice("over", "feeling-other", [["", t("none")], ...names]);
   const first = choice("Book", "feeling-book", names);
   first.menu.addEventListener("change", () => reader.open(Number(first.menu.value)));
   const part = choice("Of it", "feeling-part", [
@@ -53,13 +54,13 @@ export function feelingView(reader, session) {
     ["first", "the first"],
     ["last", "the last"],
   ]);
-  const number = make("input", { type: "number", id: "feeling-number", min: "20", value: "500", "aria-label": "Sentences" });
+  const number = make("input", { type: "number", id: "feeling-number", min: "20", value: "500", "aria-label": t("Sentences") });
   const span = slider("Smoothed over", "feeling-span", 5, 1000, 200);
   const kind = choice("by", "feeling-kind", [
     ["moving", "moving mean"],
     ["exponential", "exponential mean"],
   ]);
-  const at = make("input", { type: "range", id: "feeling-at", min: "0", step: "1", "aria-label": "Sentence" });
+  const at = make("input", { type: "range", id: "feeling-at", min: "0", step: "1", "aria-label": t("Sentence") });
   const drawing = plot(session, "The feeling of sentences along the book");
   const quote = make("blockquote", { class: "quote prose" });
   const facts = make("p", { class: "help" });
@@ -72,12 +73,16 @@ export function feelingView(reader, session) {
     make("div", { class: "buttons" }, first.element, books.length > 1 ? other.element : "", part.element, number),
     make("div", { class: "buttons" }, span.element, kind.element),
     drawing.element,
-    make("label", { class: "unseen", htmlFor: "feeling-at" }, "Sentence"),
+    make("label", { class: "unseen", htmlFor: "feeling-at" }, t("Sentence")),
     at,
     followed,
     quote,
     facts,
-    make("p", { class: "help" }, `The lexicon is ${name} (${licence}), made for ${made_for}. It knows no irony, and no older sense of a word.`),
+    make("p", { class: "help" }, t("The lexicon is {name} ({licence}), made for {made_for}. It knows no irony, and no older sense of a word.", {
+        name,
+        licence,
+        made_for: t(made_for),
+      })),
   );
   /** @type {{first: number, step: number}} */
   let scale = { first: 0, step: 1 };
@@ -88,10 +93,10 @@ export function feelingView(reader, session) {
     const feeling = figures.feelings[sentence] / 100;
     const said = reader.sentence(sentence);
     at.value = String(point);
-    at.setAttribute("aria-valuetext", `sentence ${sentence + 1}, ${feeling.toFixed(2)}`);
+    at.setAttribute("aria-valuetext", t("sentence {number}, {feeling}", { number: sentence + 1, feeling: feeling.toFixed(2) }));
     quote.replaceChildren(
       make("span", { class: "score" }, `${feeling > 0 ? "+" : ""}${feeling.toFixed(2).replace("-", "−")}`),
-      said || "The sentences themselves are not on this page, as its maker kept the text back.",
+      said ? data(said) : "The sentences themselves are not on this page, as its maker kept the text back.",
     );
   };
   const show = () => {
@@ -118,14 +123,15 @@ export function feelingView(reader, session) {
       })),
       nameX: (value) => `${Math.round((100 * value) / WIDTH)}%`,
       nameY: (value) => value.toFixed(2).replace("-", "−"),
-      label: "feeling",
+      label: t("feeling"),
       range: [-Math.min(1, extreme * 1.05), Math.min(1, extreme * 1.05)],
       onPoint: (point) => point !== null && tell(point),
     });
     const overall = arcs[0].values.reduce((sum, value) => sum + value, 0) / Math.max(1, arcs[0].values.length);
-    facts.textContent =
-      `${plural(arcs[0].values.length, "sentence")}, mean ${overall.toFixed(3).replace("-", "−")}; smoothed over ` +
-      `${count(smooth.span)}. Move over the line, or with the slider below it, to read the sentence there.`;
+    facts.textContent = t(
+      "{sentences}, mean {mean}; smoothed over {span}. Move over the line, or with the slider below it, to read the sentence there.",
+      { sentences: plural(arcs[0].values.length, "sentence"), mean: overall.toFixed(3).replace("-", "−"), span: count(smooth.span) },
+    );
     tell(Math.min(Number(at.value) || Math.floor(points / 2), points - 1));
   };
   at.addEventListener("input", () => {
@@ -176,5 +182,5 @@ function slider(label, id, least, most, value) {
   };
   input.addEventListener("input", show);
   show();
-  return { input, value: now, element: make("label", { class: "field wide-field", htmlFor: id }, `${label} `, input, output) };
+  return { input, value: now, element: make("label", { class: "field wide-field", htmlFor: id }, `${t(label)} `, input, output) };
 }

@@ -1,6 +1,7 @@
 /** Likeness: which books each model expects, and how far apart the books are in style. */
 
-import { make, section } from "../views/elements.js";
+import { data, make, section } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { barred } from "./pieces.js";
 
 /** @typedef {import("./state.js").Reader} Reader */
@@ -27,9 +28,9 @@ export function likenessView(reader) {
       "likeness-delta",
       "Book by book",
       likeness.delta
-        ? "Burrows\u2019 Delta: how much the shares of the 150 most frequent words differ, on average, in standard deviations. The fewer, the " +
+        ? "Burrows’ Delta: how much the shares of the 150 most frequent words differ, on average, in standard deviations. The fewer, the " +
             "more alike in style; no model has a part in it."
-        : "Burrows\u2019 Delta compares the words of at least three books: here are fewer.",
+        : "Burrows’ Delta compares the words of at least three books: here are fewer.",
       ...(likeness.delta ? [scrolled("Delta between the books", distances(likeness.books, likeness.delta))] : []),
     ),
   );
@@ -51,14 +52,14 @@ function models({ books, models: told }, names) {
   const rows = books.map((title, place) => {
     const cells = names.map((name) => {
       const one = told[name][place];
-      if (!one) return make("td", {}, "too short");
+      if (!one) return make("td", {}, t("too short"));
       const [bits, unseen] = one;
-      const said = unseen === null ? "" : unseen === 1 ? " never seen" : unseen ? ` ${Math.round(100 * unseen)}% never seen` : " seen";
-      return make("td", {}, barred(bits.toFixed(3), 0.15 + (0.85 * (bits - least)) / (most - least || 1)), make("small", {}, said));
+      const said = unseen === null ? "" : unseen === 1 ? t("never seen") : unseen ? t("{share}% never seen", { share: Math.round(100 * unseen) }) : t("seen");
+      return make("td", {}, barred(bits.toFixed(3), 0.15 + (0.85 * (bits - least)) / (most - least || 1)), make("small", {}, data(` ${said}`)));
     });
-    return make("tr", { "data-book": title }, make("th", { scope: "row" }, title), ...cells);
+    return make("tr", { "data-book": title }, make("th", { scope: "row" }, data(title)), ...cells);
   });
-  return table(["book", ...names], rows, "measures");
+  return table([t("book"), ...names], rows, "measures");
 }
 
 /** @type {(books: string[], delta: number[][]) => HTMLElement} */
@@ -68,18 +69,18 @@ function distances(books, delta) {
   const rows = books.map((title, place) => {
     const cells = delta[place].map((value, column) => {
       if (column === place) return make("td", { class: "self" });
-      const cell = make("td", { title: `${title} and ${books[column]}` }, value.toFixed(2));
+      const cell = make("td", { title: t("{one} and {other}", { one: title, other: books[column] }) }, value.toFixed(2));
       cell.style.setProperty("--share", String(1 - (value - least) / (most - least || 1)));
       return cell;
     });
-    return make("tr", { "data-book": title }, make("th", { scope: "row" }, title), ...cells);
+    return make("tr", { "data-book": title }, make("th", { scope: "row" }, data(title)), ...cells);
   });
-  const head = books.map((title) => make("th", { scope: "col" }, make("span", {}, title)));
+  const head = books.map((title) => make("th", { scope: "col" }, make("span", {}, data(title))));
   return make("table", { class: "matrix" }, make("thead", {}, make("tr", {}, make("td", {}), ...head)), make("tbody", {}, ...rows));
 }
 
 /** @type {(head: string[], rows: HTMLElement[], kind: string) => HTMLElement} */
 function table(head, rows, kind) {
-  const titles = head.map((name) => make("th", { scope: "col" }, name));
+  const titles = head.map((name) => make("th", { scope: "col" }, data(name)));
   return make("table", { class: kind }, make("thead", {}, make("tr", {}, ...titles)), make("tbody", {}, ...rows));
 }

@@ -1,6 +1,7 @@
 /** Neighbours: words and names by what a model makes of them, on a map, in space, and in lists. */
 
-import { colour, make, section } from "../views/elements.js";
+import { colour, data, make, section } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count, plural } from "../views/numbers.js";
 import { announce, showFailure } from "../views/status.js";
 import { cloud } from "./cloud.js";
@@ -16,6 +17,12 @@ const LISTED = 10;
 const WRITTEN = 4; // words that are placed without being followed
 const IN_SPACE = 700;
 const KINDS = /** @type {const} */ ({ person: "people", name: "other names", word: "words" });
+/** @type {Record<string, string>}  of each kind of map */
+const SAID = {
+  near: "Distances between groups mean little.",
+  flat: "The two directions in which they differ most.",
+  solid: "Drag it, or turn it with the arrow keys.",
+};
 const OFTEN = ["the most frequent tenth", "the next three tenths", "the rarer ones"];
 
 /**
@@ -35,17 +42,17 @@ export function neighboursView(reader, session) {
     ["solid", "by three, turning"],
   ]);
   const by = choice("coloured by", "neighbours-colour", [
-    ["kind", "kind"],
-    ["often", "frequency"],
-    ["book", "book"],
+    ["kind", t("kind")],
+    ["often", t("frequency")],
+    ["book", t("book")],
   ]);
   by.menu.options[2].hidden = reader.books.length < 2;
-  const turn = make("button", { type: "button" }, "Turn");
-  const legend = make("ul", { class: "legend", "aria-label": "Colours" });
+  const turn = make("button", { type: "button" }, t("Turn"));
+  const legend = make("ul", { class: "legend", "aria-label": t("Colours") });
   const lists = make("div", { class: "near-lists" });
   const problem = make("p", { class: "help unplaced", role: "status" });
   const input = make("input", { id: "neighbours-word", type: "text", autocomplete: "off", spellcheck: false, placeholder: "any word" });
-  const form = make("form", { class: "follow" }, make("label", { htmlFor: "neighbours-word" }, "Place"), input, make("button", { type: "submit" }, "Place"));
+  const form = make("form", { class: "follow" }, make("label", { htmlFor: "neighbours-word" }, t("Place")), input, make("button", { type: "submit" }, t("Place")));
   const about = make("p", { class: "help" });
   /** @type {number[]}  the entry of each point, or -1 */
   let shown = [];
@@ -81,7 +88,7 @@ export function neighboursView(reader, session) {
   const show = () => {
     if (!file || element.hidden) return;
     if (!spaces) {
-      about.textContent = "Opening…";
+      about.textContent = t("Opening…");
       fetchSpaces(file.path, new URL("./", document.baseURI)).then((found) => {
         spaces = found;
         models.menu.replaceChildren(...[...found.keys()].map((name) => make("option", { value: name }, name)));
@@ -97,14 +104,14 @@ export function neighboursView(reader, session) {
     const placed = wanted.map((word) => placedIn(current, word, session, models.menu.value)).filter((one) => one !== null);
     turn.hidden = !solid;
     if (!solid) drawing.turn(false);
-    turn.textContent = drawing.turning ? "Stop" : "Turn";
+    turn.textContent = t(drawing.turning ? "Stop" : "Turn");
     const points = pointsOf(current, placed, drawn.menu.value, by.menu.value, reader);
     shown = points.map(({ entry }) => entry);
     drawing.show(points, solid);
     legend.replaceChildren(...legendOf(by.menu.value, reader));
-    about.textContent =
-      `${count(current.entries.length)} words and names, of which ${count(Math.min(current.map.length, IN_SPACE))} are drawn. ` +
-      (solid ? "Drag it, or turn it with the arrow keys." : drawn.menu.value === "near" ? "Distances between groups mean little." : "The two directions in which they differ most.");
+    const all = count(current.entries.length);
+    const some = t("{count} words and names, of which {drawn} are drawn.", { count: all, drawn: count(Math.min(current.map.length, IN_SPACE)) });
+    about.textContent = `${some} ${t(SAID[drawn.menu.value])}`;
     lists.replaceChildren(...placed.map((one) => listOf(reader, current, one)));
     if (!placed.length) lists.append(make("p", { class: "help" }, "Nothing is followed yet."));
   };
@@ -114,16 +121,16 @@ export function neighboursView(reader, session) {
     const current = space();
     if (!word || !current) return;
     const known = placedIn(current, word, session, models.menu.value) !== null;
-    problem.textContent = known ? "" : `The model never read a piece of “${word}” there.`;
+    problem.textContent = known ? "" : t("The model never read a piece of “{word}” there.", { word });
     if (!known) return;
     written = [...written.filter((one) => one !== word), word].slice(-WRITTEN);
     input.value = "";
-    announce(`${word} is placed`);
+    announce(t("{word} is placed", { word }));
     show();
   });
   turn.addEventListener("click", () => {
     drawing.turn(!drawing.turning);
-    turn.textContent = drawing.turning ? "Stop" : "Turn";
+    turn.textContent = t(drawing.turning ? "Stop" : "Turn");
   });
   drawn.menu.addEventListener("change", () => {
     drawing.turn(drawn.menu.value === "solid" && !matchMedia("(prefers-reduced-motion: reduce)").matches);
@@ -187,11 +194,11 @@ function hue(place, of) {
 
 /** @type {(by: string, reader: Reader) => HTMLElement[]} */
 function legendOf(by, { books }) {
-  const names = by === "kind" ? Object.values(KINDS) : by === "often" ? OFTEN : books.slice(0, 12).map(({ title }) => title);
+  const names = by === "book" ? books.slice(0, 12).map(({ title }) => title) : (by === "kind" ? Object.values(KINDS) : OFTEN).map((one) => t(one));
   return names.map((name, place) => {
     const dot = make("span", { class: "dot", "aria-hidden": "true" });
     dot.style.setProperty("--own", by === "book" ? hue(place, books.length) : PALETTE[place]);
-    return make("li", {}, dot, name);
+    return make("li", {}, dot, data(name));
   });
 }
 
@@ -200,16 +207,16 @@ function listOf(reader, space, { name, entry, vector }) {
   const near = space.nearest(vector, LISTED, entry);
   const known = entry >= 0 ? space.entries[entry] : null;
   const said = known
-    ? `${count(known.count)} in the text, read in ${plural(known.contexts, "place")}`
-    : "too rare in the text, or not in it: placed by the pieces that it is spelt with, which is a guess";
+    ? t("{count} in the text, read in {places}", { count: count(known.count), places: plural(known.contexts, "place") })
+    : t("too rare in the text, or not in it: placed by the pieces that it is spelt with, which is a guess");
   return make(
     "div",
     {},
-    make("h3", {}, `Near “${name}” `, make("small", {}, said)),
+    make("h3", {}, data(`${t("Near “{word}”", { word: name })} `), make("small", {}, data(said))),
     wordList(
       reader,
       near.map((one) => ({ word: space.entries[one.entry].form, name: space.entries[one.entry].name, figure: one.cosine.toFixed(2) })),
-      `Nearest to ${name}`,
+      t("Nearest to {word}", { word: name }),
     ),
   );
 }

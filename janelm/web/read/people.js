@@ -1,9 +1,10 @@
 /** People: who is named in a book, where, and with whom; two names of one person can be joined. */
 
-import { make, section } from "../views/elements.js";
+import { data, make, section } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count } from "../views/numbers.js";
 import { announce } from "../views/status.js";
-import { choice, followedRows, strip } from "./pieces.js";
+import { along, choice, followedRows, strip } from "./pieces.js";
 
 /** @typedef {import("./data.js").Person} Person */
 /** @typedef {import("./state.js").Reader} Reader */
@@ -66,7 +67,7 @@ export function peopleView(reader) {
   join.addEventListener("click", () => {
     if (ticked.length !== 2) return;
     joins.add(books[reader.book].title, ticked);
-    announce(`${ticked[1]} is joined to ${ticked[0]}`);
+    announce(t("{gone} is joined to {kept}", { gone: ticked[1], kept: ticked[0] }));
     ticked = [];
     show();
   });
@@ -81,10 +82,10 @@ export function peopleView(reader) {
 /** @type {(reader: Reader, person: Person, ticked: boolean, tick: (on: boolean) => void) => HTMLElement} */
 function row(reader, person, ticked, tick) {
   const forms = Object.entries(person.forms).map(([form, number]) => `${form} ${count(number)}`);
-  const box = make("input", { type: "checkbox", value: person.name, checked: ticked, "aria-label": `Tick ${person.name}` });
+  const box = make("input", { type: "checkbox", value: person.name, checked: ticked, "aria-label": t("Tick {name}", { name: person.name }) });
   box.addEventListener("change", () => tick(box.checked));
   const [form] = Object.entries(person.forms).sort((a, b) => b[1] - a[1])[0];
-  const name = make("button", { type: "button", class: "quiet person", title: forms.join(", ") }, person.name);
+  const name = make("button", { type: "button", class: "quiet person", title: forms.join(", ") }, data(person.name));
   name.setAttribute("aria-pressed", String(reader.follows(form)));
   name.addEventListener("click", () => reader.toggle(form));
   return make(
@@ -93,23 +94,23 @@ function row(reader, person, ticked, tick) {
     box,
     name,
     make("span", { class: "share" }, count(person.count)),
-    strip(person.slices, `${person.name} along the book, ${count(person.count)} times`),
+    strip(person.slices, along(person.name, count(person.count), true)),
   );
 }
 
 /** @param {Person[]} people */
 function together(people) {
   const most = Math.max(1, ...people.flatMap((person) => person.with.slice(0, people.length)));
-  const head = people.map(({ name }) => make("th", { scope: "col" }, make("span", {}, name)));
+  const head = people.map(({ name }) => make("th", { scope: "col" }, make("span", {}, data(name))));
   const rows = people.map((person, place) => {
     const cells = people.map((other, column) => {
       const number = person.with[column];
       if (place === column) return make("td", { class: "self" });
-      const cell = make("td", { title: `${person.name} and ${other.name}: ${count(number)}` }, number ? count(number) : "");
+      const cell = make("td", { title: t("{one} and {other}: {count}", { one: person.name, other: other.name, count: count(number) }) }, number ? count(number) : "");
       cell.style.setProperty("--share", String(Math.sqrt(number / most)));
       return cell;
     });
-    return make("tr", {}, make("th", { scope: "row" }, person.name), ...cells);
+    return make("tr", {}, make("th", { scope: "row" }, data(person.name)), ...cells);
   });
   return make(
     "table",

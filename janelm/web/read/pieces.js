@@ -1,6 +1,7 @@
 /** Small things that the room's views share: words to press, bars, menus. */
 
-import { make } from "../views/elements.js";
+import { data, make } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count } from "../views/numbers.js";
 import { COLOURS } from "./state.js";
 
@@ -20,8 +21,8 @@ export function wordList(reader, words, label) {
 export function wordButton(reader, { word, figure, name = word }) {
   const button = make(
     "button",
-    { type: "button", class: "word-button", "aria-pressed": String(reader.follows(word)), title: `Follow “${word}”` },
-    make("span", {}, name),
+    { type: "button", class: "word-button", "aria-pressed": String(reader.follows(word)), title: t("Follow “{word}”", { word }) },
+    make("span", {}, data(name)),
     make("span", { class: "unseen" }, ", "),
     make("span", { class: "share" }, figure),
   );
@@ -41,7 +42,7 @@ export function wordButton(reader, { word, figure, name = word }) {
  */
 export function choice(label, id, options) {
   const menu = make("select", { id }, ...options.map(([value, name]) => make("option", { value }, name)));
-  return { menu, element: make("label", { class: "field", htmlFor: id }, `${label} `, menu) };
+  return { menu, element: make("label", { class: "field", htmlFor: id }, `${t(label)} `, menu) };
 }
 
 /**
@@ -98,11 +99,17 @@ export function followedRows(reader, part) {
       "li",
       { class: "followed-row" },
       make("span", {}),
-      make("span", { class: "person" }, `“${word.phrase}”`),
+      make("span", { class: "person" }, data(`“${word.phrase}”`)),
       make("span", { class: "share" }, count(number)),
-      strip(counts, `${word.phrase} along the ${part ? "book" : "text"}, ${count(number)} times`, COLOURS[word.colour]),
+      strip(counts, along(word.phrase, count(number), part), COLOURS[word.colour]),
     );
   });
+}
+
+/** @type {(name: string, number: string, inBook?: unknown) => string} */
+export function along(name, number, inBook) {
+  const values = { name, count: number };
+  return inBook ? t("{name} along the book, {count} times", values) : t("{name} along the text, {count} times", values);
 }
 
 /** @type {(number: number, words: number) => string}  in ten thousand words */

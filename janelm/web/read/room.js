@@ -1,6 +1,7 @@
 /** The room Read: its head, where words are chosen, and its views. */
 
-import { find, make } from "../views/elements.js";
+import { data, find, make } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count, plural } from "../views/numbers.js";
 import { addStyle } from "../views/rooms.js";
 import { announce } from "../views/status.js";
@@ -49,7 +50,7 @@ export async function openRoom(session) {
         "aria-controls": `read-${name}`,
         "aria-selected": String(!place),
         tabIndex: place ? -1 : 0,
-        textContent: name,
+        textContent: t(name),
       }),
     ),
   );
@@ -80,19 +81,17 @@ export async function openRoom(session) {
 function head({ manifest }, { figures, text }) {
   const { books } = figures;
   const of = books.length === 1 ? books[0].title : plural(books.length, "book");
-  const withheld =
-    text === null
-      ? " Whoever made this page shows figures of the text, not the text itself: words can be counted where they are frequent, and no line is shown."
-      : "";
+  const counted = t("Everything here was counted when the page was made, with JaneLM {version}, or is counted now on this device.", {
+    version: manifest.janelm,
+  });
+  const withheld = t(
+    "Whoever made this page shows figures of the text, not the text itself: words can be counted where they are frequent, and no line is shown.",
+  );
   return make(
     "header",
     { class: "read-head" },
-    make("p", { class: "lead" }, `${of}, ${count(figures.words)} words: what the models of this page learned from.`),
-    make(
-      "p",
-      { class: "help" },
-      `Everything here was counted when the page was made, with JaneLM ${manifest.janelm}, or is counted now on this device.${withheld}`,
-    ),
+    make("p", { class: "lead" }, t("{text}, {count} words: what the models of this page learned from.", { text: of, count: count(figures.words) })),
+    make("p", { class: "help" }, data(text === null ? `${counted} ${withheld}` : counted)),
   );
 }
 
@@ -110,15 +109,15 @@ function chooser(reader) {
     placeholder: reader.text === null ? "a frequent word" : "a word or phrase",
   });
   const problem = make("p", { class: "help problem", role: "status" });
-  const chips = make("ul", { class: "followed", "aria-label": "Followed" });
+  const chips = make("ul", { class: "followed", "aria-label": t("Followed") });
   const parts = make("input", { id: "follow-parts", type: "checkbox" });
   parts.addEventListener("change", () => reader.count(!parts.checked));
   const form = make(
     "form",
     { class: "follow", role: "search" },
-    make("label", { htmlFor: "follow" }, "Follow"),
+    make("label", { htmlFor: "follow" }, t("Follow")),
     input,
-    make("button", { type: "submit" }, "Add"),
+    make("button", { type: "submit" }, t("Add")),
     reader.text === null
       ? null
       : make("label", { class: "check", htmlFor: "follow-parts" }, parts, "inside longer words too"),
@@ -131,7 +130,7 @@ function chooser(reader) {
   });
   const show = () => {
     chips.replaceChildren(...reader.words.map((word) => chip(reader, word, input)));
-    if (reader.words.length) announce(`Following ${reader.words.map(({ phrase }) => phrase).join(", ")}`);
+    if (reader.words.length) announce(t("Following {words}", { words: reader.words.map(({ phrase }) => phrase).join(", ") }));
   };
   reader.addEventListener("words", show);
   show();
@@ -143,10 +142,10 @@ function chip(reader, { phrase, colour, count: number }, input) {
   const button = make(
     "button",
     { type: "button", class: "followed-word", title: "No longer follow it" },
-    make("span", {}, phrase),
+    make("span", {}, data(phrase)),
     make("span", { class: "share" }, count(number)),
     make("span", { "aria-hidden": "true" }, "×"),
-    make("span", { class: "unseen" }, ", no longer follow"),
+    make("span", { class: "unseen" }, data(`, ${t("no longer follow")}`)),
   );
   button.style.setProperty("--own", `var(${COLOURS[colour]})`);
   button.addEventListener("click", () => {

@@ -1,5 +1,6 @@
 /** What the room's views share: the text, what is known of it, and what a reader has chosen. */
 
+import { t } from "../views/language.js";
 import { along, collocates, countWords, search } from "./words.js";
 
 /** @typedef {import("./data.js").Figures} Figures */
@@ -69,8 +70,8 @@ export class Reader extends EventTarget {
 
   /** @param {string} wanted */
   #none(wanted) {
-    if (this.text !== null) return `“${wanted}” does not stand in the text.`;
-    return `“${wanted}” is not among the frequent single words that this page knows: its maker kept the text back.`;
+    if (this.text !== null) return t("“{word}” does not stand in the text.", { word: wanted });
+    return t("“{word}” is not among the frequent single words that this page knows: its maker kept the text back.", { word: wanted });
   }
 
   /** @param {boolean} whole  words, or parts of words too */

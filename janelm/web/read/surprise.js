@@ -1,6 +1,7 @@
 /** Surprise: where the models of the page expect their own text, and where not. */
 
-import { make, section } from "../views/elements.js";
+import { data, make, section } from "../views/elements.js";
+import { t } from "../views/language.js";
 import { count } from "../views/numbers.js";
 import { plot } from "../views/plots.js";
 import { choice, followedRows } from "./pieces.js";
@@ -53,13 +54,13 @@ export function surpriseView(reader, session) {
         const aligned = first.map((_, i) => (i < arc.length ? i : -1));
         const part = (/** @type {boolean} */ unseen) => aligned.map((i) => (i >= 0 && arc[i][2] === unseen ? mean[i] : null));
         return [
-          { label: `${name}, seen`, values: part(false), colour, width: 1.25, dash: [4, 4] },
-          { label: `${name}, held out`, values: part(true), colour },
+          { label: t("{name}, seen", { name }), values: part(false), colour, width: 1.25, dash: [4, 4] },
+          { label: t("{name}, held out", { name }), values: part(true), colour },
         ];
       }),
       nameX: (value) => `${Math.round(100 * value)}%`,
       nameY: (value) => value.toFixed(2),
-      label: "bits per byte",
+      label: t("bits per byte"),
       marks: reader.books.length > 1 ? reader.books.map(({ begin, title }) => ({ at: begin / characters, name: title })) : [],
     });
     const { expected, unexpected, sentences: number } = surprise[menu.menu.value || names[0]];
@@ -67,7 +68,7 @@ export function surpriseView(reader, session) {
     menu.element.hidden = names.length < 2;
     followed.replaceChildren(...followedRows(reader));
     followed.hidden = !followed.childElementCount;
-    sentences.replaceChildren(list(reader, `Least expected of ${count(number)}`, unexpected), list(reader, "Most expected", expected));
+    sentences.replaceChildren(list(reader, t("Least expected of {count}", { count: count(number) }), unexpected), list(reader, t("Most expected"), expected));
   };
   menu.menu.addEventListener("change", show);
   return { element, show };
@@ -86,11 +87,11 @@ function list(reader, title, some) {
   return make(
     "div",
     {},
-    make("h3", {}, title),
+    make("h3", {}, data(title)),
     make(
       "ol",
       { class: "costly" },
-      ...some.map(({ number, bits }) => make("li", {}, make("span", { class: "share" }, bits.toFixed(2)), reader.sentence(number))),
+      ...some.map(({ number, bits }) => make("li", {}, make("span", { class: "share" }, bits.toFixed(2)), data(reader.sentence(number)))),
     ),
   );
 }

@@ -2,6 +2,7 @@
 
 import { make, colour } from "./elements.js";
 import { axisStyle, library } from "./curves.js";
+import { t } from "./language.js";
 
 /**
  * @typedef {Object} Line
@@ -46,7 +47,7 @@ export function plot(session, label) {
     drawn?.destroy();
     drawn = new Plot(options(wanted, element.clientWidth), columns(wanted), element);
   };
-  const drawAgain = () => void draw().catch(() => (element.textContent = "The drawing could not be loaded."));
+  const drawAgain = () => void draw().catch(() => (element.textContent = t("The drawing could not be loaded.")));
   document.addEventListener("theme", drawAgain);
   let width = 0;
   new ResizeObserver(() => {
@@ -80,7 +81,7 @@ function options(drawing, width) {
   const { lines, nameX, nameY, label, range, onPoint } = drawing;
   const axis = axisStyle();
   /** @type {object[]} */
-  const series = [{ label: "at", value: (/** @type {unknown} */ _, /** @type {number | null} */ v) => (v === null ? "–" : nameX(v)) }];
+  const series = [{ label: t("at"), value: (/** @type {unknown} */ _, /** @type {number | null} */ v) => (v === null ? "–" : nameX(v)) }];
   /** @type {object[]} */
   const bands = [];
   for (const line of lines) {

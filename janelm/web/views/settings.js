@@ -11,6 +11,7 @@
  * @property {number} presence_penalty
  * @property {number} frequency_penalty
  * @property {number} penalty_window  tokens; 0: all of the text
+ * @property {number} penalty_slope  of no account without a window
  * @property {boolean} penalty_written_only
  * @property {number} dry_multiplier
  * @property {number} dry_base
@@ -28,8 +29,8 @@
 /**
  * @typedef {Object} Control
  * @property {"temperature" | "top_k" | "top_p" | "min_p" | "repetition_penalty" | "no_repeat_ngram_size" |
- *   "presence_penalty" | "frequency_penalty" | "penalty_window" | "dry_multiplier" | "dry_base" | "dry_allowed_length" |
- *   "favour_strength"} name
+ *   "presence_penalty" | "frequency_penalty" | "penalty_window" | "penalty_slope" | "dry_multiplier" | "dry_base" |
+ *   "dry_allowed_length" | "favour_strength"} name
  * @property {boolean} [further]  kept out of the way of who has just begun
  * @property {string} label
  * @property {string} help
@@ -175,6 +176,17 @@ export const CONTROLS = [
     further: true,
   },
   {
+    name: "penalty_slope",
+    label: "Penalties fall by",
+    help: "How much weaker these penalties are at the far end of what they look back on: at 1 they fall to nothing.",
+    least: 0,
+    most: 1,
+    step: 0.1,
+    off: 0,
+    allowed: (value) => value >= 0 && value <= 1,
+    further: true,
+  },
+  {
     name: "favour_strength",
     label: "Strength of favoured words",
     help: "How much likelier a favoured word becomes: 2 is some seven times, 5 a hundred and fifty.",
@@ -198,6 +210,7 @@ export const DEFAULTS = Object.freeze({
   presence_penalty: 0,
   frequency_penalty: 0,
   penalty_window: 0,
+  penalty_slope: 0,
   penalty_written_only: false,
   dry_multiplier: 0,
   dry_base: 1.75,

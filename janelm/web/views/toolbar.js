@@ -27,8 +27,8 @@ export function toolbar(session) {
   write.classList.add("primary");
   const step = button("step", "One token", "Write a single token", () => session.continue(1));
   const retry = button("retry", "Retry", "Write the last part anew (Ctrl+Shift+Enter)", () => session.retry());
-  const undo = button("undo", "Undo", "Ctrl+Z", () => notebook.undo());
-  const redo = button("redo", "Redo", "Ctrl+Shift+Z", () => notebook.redo());
+  const undo = button("undo", "Undo", t("Ctrl+Z"), () => notebook.undo());
+  const redo = button("redo", "Redo", t("Ctrl+Shift+Z"), () => notebook.redo());
   const link = button("link", "Copy link", "A link that writes this text again", () => copyLink(session));
   const save = button("save", "Save", "Download the text: .txt, .md, .docx or .epub", () => saveText(session));
   for (const one of [undo, redo]) one.classList.add("narrow");
