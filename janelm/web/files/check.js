@@ -35,7 +35,7 @@ const SHAPE = {
   "layers?": whole(256),
   "width?": whole(1 << 15),
   "heads?": whole(1 << 12),
-  "bigrams?": (value) => value === 0 || whole(1 << 24)(value),
+  "bigrams?": (/** @type {unknown} */ value) => value === 0 || whole(1 << 24)(value),
   context_length: whole(1 << 20),
 };
 
