@@ -93,7 +93,7 @@ function modelCard(model) {
       ["Learned from", list(card.data)],
       ["Goes on from", ancestor(card.ancestor)],
       ["Training", training(card)],
-      ["Ended because", t(card.ended)],
+      ["Ended because", card.ended && t(card.ended)],
       ["Machine", card.machine],
       ["Made with", versions(card.versions)],
     ]),
