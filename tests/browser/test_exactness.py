@@ -142,10 +142,11 @@ START_OF_A_DOCUMENT = """async ([folder, options]) => {
     const logits = new Float32Array(tokenizer.vocabSize);
     [logits[tokenizer.endToken], logits[0]] = [2, 1.9];
     const context = { model: { tokenizer, lastRun: 0 }, logits, follow: async function* () {}, read: async () => {} };
+    context.several = () => [context];
     const task = write(context, { of: () => ({ bits: 0, top: [] }) }, options, { stopped: false });
     for (;;) {
         const { done, value } = await task.next(0);
-        if (done) return value.reason;
+        if (done) return value[0].reason;
     }
 }"""
 

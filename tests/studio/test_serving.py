@@ -63,7 +63,7 @@ def test_probabilities_are_the_models_and_an_echoed_prompt_has_them_too(programs
         model="transformer", prompt=tokens.tolist(), max_tokens=2, echo=True, logprobs=3, seed=1
     ).choices[0]
     told, text = answer.logprobs, answer.text
-    wanted = Reader(run.model).read(torch.tensor(tokens[:-1]), torch.tensor(tokens[1:])).numpy()
+    wanted = Reader(run.model).read(torch.tensor(tokens[None, :-1]), torch.tensor(tokens[None, 1:]))[0].numpy()
     np.testing.assert_allclose(
         told.token_logprobs[1 : len(tokens)], wanted[range(len(tokens) - 1), tokens[1:]], atol=1e-4
     )
