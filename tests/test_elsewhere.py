@@ -37,7 +37,9 @@ def test_the_plain_module_says_what_the_model_says():
 def test_the_plain_module_knows_a_table_of_bigrams(text):
     there: dict = {}
     exec(CODE, there)
-    run = train(SHAPES["transformer"], replace(TRAINING, steps=3), Path("mine"), text=text, say=quiet).run
+    run = train(
+        replace(SHAPES["transformer"], bigrams=9), replace(TRAINING, steps=3), Path("mine"), text=text, say=quiet
+    ).run
     tokens = torch.arange(16)[None]
     with torch.no_grad():
         apart = there["Transformer"]("mine")(tokens) - run.load().model(tokens)[0]

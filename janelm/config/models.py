@@ -33,8 +33,8 @@ class TransformerConfig:
     """The head shares the embedding's weights."""
     rotary_base: float = 10_000.0
     """Longest wavelength of the rotary positions, in tokens over 2 pi."""
-    bigrams: int | None = None
-    """Rows of a table of bigrams, which is looked up before each block; 0 is none. By default 4,096 for characters."""
+    bigrams: int | None = 0
+    """Rows of a table of bigrams that is looked up before each block; None: 4,096 for characters, else none."""
 
     def weight_shapes(self, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """What a model of this shape learns: the shapes of its weights by name; tied weights have one name."""

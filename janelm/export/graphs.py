@@ -95,8 +95,7 @@ def export_apart(run: LoadedRun) -> tuple[onnx.ModelProto, Weights]:
 def describe(run: LoadedRun) -> dict[str, Any]:
     """What a graph of this run says of itself, but for its states."""
     config = run.config.model
-    settings = {name: value for name, value in to_dict(config).items() if value is not None}
-    named = {"name": run.name, "kind": config.kind, "config": settings, "vocab_size": run.tokenizer.vocab_size}
+    named = {"name": run.name, "kind": config.kind, "config": to_dict(config), "vocab_size": run.tokenizer.vocab_size}
     tokens = {"prompts": of_prompts(run.config.data), "tokenizer": _compact(run.tokenizer)}
     return named | tokens | {"opset": OPSET, "precision": "fp32"}
 

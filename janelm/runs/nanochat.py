@@ -45,8 +45,8 @@ def refuse_bigrams(config: TransformerConfig) -> None:
     """Raises JaneLMError where the model has what no architecture of other people has."""
     if config.bigrams:
         raise JaneLMError(
-            "a transformer with a table of bigrams, as it is by default for characters, cannot go into other people's "
-            "formats, which have none: train it with --bigrams 0, or with --tokenization tiktoken"
+            "a transformer with a table of bigrams, as the smallest sizes have it for characters, cannot go into other "
+            "people's formats, which have none: train it with --bigrams 0, or with --tokenization tiktoken"
         )
 
 

@@ -24,7 +24,7 @@ class Preset:
 
 PRESETS = {
     "nano": Preset(
-        transformer={"layers": 3, "width": 128, "heads": 2, "context_length": 64},
+        transformer={"layers": 3, "width": 128, "heads": 2, "context_length": 64, "bigrams": None},
         lstm={"layers": 1, "width": 256, "context_length": 64},
         tokenizer={"vocab_size": 512},
         training={"batch_tokens": 1024, "minutes": 0.3, "warmup_steps": 5, "decay": 1.0}
@@ -32,7 +32,7 @@ PRESETS = {
         recipes={"transformer": {"learning_rate": 0.02, "matrix_learning_rate": 0.05}},
     ),
     "tiny": Preset(
-        transformer={"layers": 4, "width": 160, "heads": 2, "context_length": 128},
+        transformer={"layers": 4, "width": 160, "heads": 2, "context_length": 128, "bigrams": None},
         lstm={"layers": 1, "width": 384, "context_length": 128},
         tokenizer={"vocab_size": 512},
         training={"batch_tokens": 2048, "minutes": 2.0, "decay": 1.0, "evaluations": 10, "evaluation_tokens": 8192},

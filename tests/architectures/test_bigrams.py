@@ -15,22 +15,29 @@ from janelm.export.gguf import gguf_writer
 from janelm.export.huggingface import huggingface_files
 from janelm.runs import Run
 from janelm.training.pipeline import train
-from janelm.training.presets import BIGRAMS, for_vocabulary
+from janelm.training.presets import BIGRAMS, PRESETS, for_vocabulary, model_preset
+
+OPEN = replace(SHAPES["transformer"], bigrams=None)
 
 
-def trained(folder, text, shape=SHAPES["transformer"], tokenizer=None):
+def trained(folder, text, shape=OPEN, tokenizer=None):
     return train(shape, replace(TRAINING, steps=2), Path(folder), text=text, tokenizer=tokenizer, say=quiet).run
 
 
-def test_characters_have_a_table_by_default_and_byte_pairs_have_none(text):
+def test_the_smallest_sizes_leave_the_table_open_and_others_have_none():
+    assert {name for name in PRESETS if model_preset("transformer", name).bigrams is None} == {"nano", "tiny"}
+    assert TransformerConfig().bigrams == 0
+
+
+def test_where_it_is_open_characters_have_a_table_and_byte_pairs_have_none(text):
     assert trained("a", text).config().model.bigrams == BIGRAMS
     assert trained("b", text, tokenizer=TiktokenTokenizerConfig(vocab_size=300)).config().model.bigrams == 0
-    assert trained("c", text, replace(SHAPES["transformer"], bigrams=0)).config().model.bigrams == 0
+    assert trained("c", text, SHAPES["transformer"]).config().model.bigrams == 0
     assert trained("d", text, replace(SHAPES["transformer"], bigrams=50)).config().model.bigrams == 50
 
 
 def test_a_writing_system_of_many_characters_has_no_table():
-    assert for_vocabulary(TransformerConfig(), 257).bigrams == 0
+    assert for_vocabulary(OPEN, 257).bigrams == 0
     assert for_vocabulary(TransformerConfig(bigrams=9), 5000).bigrams == 9
     assert for_vocabulary(SHAPES["lstm"], 90) == SHAPES["lstm"]
 
@@ -56,7 +63,7 @@ def test_a_table_of_zeros_changes_nothing_and_one_of_others_looks_at_the_token_b
 
 
 def test_a_run_from_before_there_were_bigrams_is_read_as_it_was(text):
-    run = trained("old", text, replace(SHAPES["transformer"], bigrams=0))
+    run = trained("old", text, SHAPES["transformer"])
     stored = json.loads((run.folder / "config.json").read_text())
     del stored["model"]["bigrams"]
     (run.folder / "config.json").write_text(json.dumps(stored))
