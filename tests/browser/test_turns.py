@@ -111,7 +111,8 @@ def test_a_run_of_10000_tokens_does_not_grow(browser, engine_address):
         assert page.evaluate(writes, options("The", num_tokens=count, alternatives=10)) == count
         session.send("HeapProfiler.collectGarbage")
         heap = session.send("Runtime.getHeapUsage")["usedSize"]
-        used.append((heap, _worker_heap(session), _renderer_memory(browser, page)))
+        worker = min(_worker_heap(session) for _ in range(3))  # on a busy machine it comes to its garbage late
+        used.append((heap, worker, _renderer_memory(browser, page)))
     heaps, workers, processes = zip(*used, strict=True)
     assert heaps[2] < heaps[1] + 1e6
     assert workers[2] < workers[1] + 1e6
@@ -129,7 +130,7 @@ def _worker_heap(session) -> int:
         lambda event: answers.update({json.loads(event["message"]).get("id", -1): json.loads(event["message"])}),
     )
     session.send("Target.setAutoAttach", {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False})
-    collect = "HeapProfiler.collectGarbage"  # twice: what the first one ends may have held more
+    collect = "HeapProfiler.collectGarbage"  # twice, since what the first ends may have held more
     for number, method in enumerate((collect, collect, "Runtime.getHeapUsage")):
         message = json.dumps({"id": number, "method": method})
         session.send("Target.sendMessageToTarget", {"sessionId": attached[0], "message": message})
