@@ -41,7 +41,8 @@ void embed(const Matrix& table, const int64_t* tokens, int N, float* x) {
         }
 }
 
-// The rows of a table of bigrams of T tokens, the first of which stands after `before`: see the twin's bigram_rows.
+// The rows of a table of bigrams of T tokens, the first of which stands after `before`: see the twin's _bigrams_of, and
+// bigram_factor in its config.
 void find_bigrams(int64_t before, const int64_t* tokens, int T, int rows, int64_t* found) {
     for (int t = 0; t < T; before = tokens[t++]) found[t] = (before * 31337 + tokens[t]) % rows;
 }
@@ -230,7 +231,7 @@ void transformer(const Model* model, const int64_t* tokens, int32_t B, int32_t T
                  float* looks) {
     const int64_t size = int64_t(slots) * model->matrices->columns;
     Room<Text> texts(B);
-    for (int b = 0; b < B; ++b) 
+    for (int b = 0; b < B; ++b)
         texts[b] = {keys + b * size, values + b * size, B * size, position, before[b], window, slots};
     transformer_each(model, tokens, B, T, texts, logits, looks);
 }
