@@ -137,6 +137,21 @@ def test_what_may_stand_next_agrees_with_the_golden_vectors(engine):
     assert found == [[case["never"], case["steps"]] for case in golden]
 
 
+def test_what_is_remembered_of_begun_characters_does_not_grow_in_the_page_either(engine):
+    check = """async module => {
+        const { Spelling } = await import(new URL(module, location.href));
+        const spelling = new Spelling(["a", "\\x80", "\\xbf", "\\xf0\\x90"]);
+        const begun = [""];
+        for (let byte = 0x80; byte < 0xc0; byte++) begun.push("\\xf0\\x9f" + String.fromCharCode(byte));
+        const told = begun.map(one => spelling.barred(one));
+        spelling.barred("\\xc3");
+        const kept = begun.filter((one, i) => spelling.barred(one) === told[i]);
+        return [kept.includes(""), kept.length, begun.every((one, i) => `${spelling.barred(one)}` === `${told[i]}`)];
+    }"""
+    begins_kept, kept, same = engine.evaluate(check, module(engine, "spelling.js"))
+    assert begins_kept and kept < 64 and same
+
+
 def test_the_same_tokens_are_never_written_of_every_tokenizer(engine):
     golden = json.loads(GOLDEN.read_text())
     bars = """async ([module, tokenizers]) => {

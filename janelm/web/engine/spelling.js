@@ -2,6 +2,7 @@
 
 const UNHEARD_OF = /[^\P{Cc}\t\n]|\p{Noncharacter_Code_Point}|\uFEFF/u;
 const PLAIN = /^[\t\n\x20-\x7e]+$/;
+const KEPT = 64; // lists of tokens that are remembered: most texts begin but a few characters again and again
 
 /** The rule for one vocabulary. */
 export class Spelling {
@@ -45,6 +46,10 @@ export class Spelling {
     if (!barred) {
       barred = [...this.#vocabulary.keys()].filter((token) => !fits(begun, this.#vocabulary[token]));
       if (barred.length === this.#vocabulary.length) barred = [];
+      if (this.#barred.size >= KEPT) {
+        const [oldest] = [...this.#barred.keys()].filter(Boolean); // "" is asked for all the time
+        this.#barred.delete(oldest);
+      }
       this.#barred.set(begun, barred);
     }
     return barred;
