@@ -228,6 +228,11 @@ class Run:
         except Exception as error:
             raise JaneLMError(f"{path} is damaged ({error}): train the model again or fetch it anew") from error
 
+    def weight_files(self) -> list[Path]:
+        """The files that `best_weights` reads: of an adapter, those of what it is for, too."""
+        base = self.base()
+        return [self.folder / "best.safetensors"] if base is None else [self.folder / ADAPTER, *base.weight_files()]
+
     def base(self) -> Run | None:
         """The run that this one is an adapter for; None where it has weights of its own. Raises JaneLMError where there
         is none any more, or this one goes back to itself."""

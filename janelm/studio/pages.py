@@ -69,7 +69,7 @@ class Page:
         """Whether the page is of these runs as they are now."""
         if self.names != [run.name for run in runs]:
             return False
-        files = [run.folder / name for run in runs for name in ("best.safetensors", "results.json")]
+        files = [path for run in runs for path in (*run.weight_files(), run.folder / "results.json")]
         made = (self.folder / "manifest.json").stat().st_mtime
         return all(path.exists() and path.stat().st_mtime < made for path in files)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engines import choose_engine
 from ..errors import JaneLMError
-from ..runs.folder import ADAPTER, Run
+from ..runs.folder import Run
 from ..runs.loaded import LoadedRun
 from .batching import Batch
 
@@ -138,8 +138,7 @@ class Shelf:
 def _mark(run: Run) -> str:
     """Another one when the weights have changed."""
     try:
-        stat = (run.folder / ("best.safetensors" if (base := run.base()) is None else ADAPTER)).stat()
+        stats = [path.stat() for path in run.weight_files()]
     except OSError:
         return ""
-    below = _mark(base) if base else ""
-    return hashlib.sha256(f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino} {below}".encode()).hexdigest()
+    return hashlib.sha256(repr([(one.st_mtime_ns, one.st_size, one.st_ino) for one in stats]).encode()).hexdigest()

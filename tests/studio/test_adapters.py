@@ -12,6 +12,7 @@ from janelm import SamplingConfig, generate, load_run
 from janelm.runs import Run
 from janelm.studio import server
 from janelm.studio.library import Library
+from janelm.studio.pages import Page
 from janelm.training.pipeline import train
 
 from .conftest import running
@@ -61,3 +62,15 @@ def test_a_zip_of_an_adapter_needs_its_base_no_more(family, tmp_path):
     Library(family, tmp_path / "bin").unzipped(tmp_path / "seas.zip", "far")
     found = Run(family / "far").load().weights
     assert all((found[name] == weight).all() for name, weight in expected.items())
+
+
+def test_the_rooms_of_an_adapter_are_made_once(family, tmp_path):
+    """They were made anew at each opening, for an adapter has no weights of its own."""
+    page = Page(tmp_path / "rooms", Library(family, tmp_path / "bin"))
+    page.open(["transformer", "seas"])
+    made = (page.folder / "manifest.json").stat().st_mtime_ns
+    page.open(["transformer", "seas"])
+    assert (page.folder / "manifest.json").stat().st_mtime_ns == made
+    shutil.copy(family / "hills" / "adapter.safetensors", family / "seas" / "adapter.safetensors")
+    page.open(["transformer", "seas"])
+    assert (page.folder / "manifest.json").stat().st_mtime_ns > made
