@@ -61,6 +61,24 @@ def test_looking_by_layers_leaves_the_model_as_it_was(engine, name):
     np.testing.assert_allclose(before, after, atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [1, 10, 50])
+def test_how_far_heads_look_is_the_mean_of_what_each_token_looks_at(engine, length):
+    """The model sees 16 tokens: of 50 characters it has forgotten most."""
+    asks = """async text => {
+        const looks = [];
+        for (let end = 2; end <= text.length; end++) {
+            const { heads, attention } = await engine.look("transformer-character", text.slice(0, end));
+            looks.push(attention.map(layer => [heads, Array.from(layer)]));
+        }
+        return [looks, await engine.distances("transformer-character", text)];
+    }"""
+    looks, found = engine.evaluate(asks, TEXT[:length])
+    rows = [[np.reshape(weights, (heads, -1)) for heads, weights in layers] for layers in looks]
+    back = [[layer @ np.arange(layer.shape[1])[::-1] for layer in layers] for layers in rows]  # (L, H) of each token
+    assert found["tokens"] == length - 1
+    np.testing.assert_allclose(found["layers"], np.mean(back, axis=0) if back else 0.0, atol=1e-3)
+
+
 def test_the_units_of_an_lstm_are_those_that_change_most(engine):
     run, _ = site_models()["lstm-character"]
     found = engine.evaluate(
@@ -92,6 +110,8 @@ def test_the_layers_of_the_token_that_is_looked_at_are_shown(desk, address):
     desk.tokens().nth(1).click()
     expect(rows.last).not_to_have_text(before, timeout=WAIT)
     expect(desk.page.locator(".units")).to_be_hidden()
+    expect(desk.page.locator(".distances tr")).to_have_count(2, timeout=WAIT)  # layers
+    expect(desk.page.locator(".distances p")).to_contain_text("(tokens: 1)")
     heads = desk.page.locator(".head-button")
     expect(heads.nth(1)).to_have_attribute("title", re.compile(r"Layer 1, head 1, [\d.]+ tokens back on average"))
 
@@ -104,6 +124,7 @@ def test_a_unit_colours_the_text_above_and_below_zero(desk, address):
     tones = {one.evaluate("one => one.style.getPropertyValue('--tone')") for one in desk.tokens().all()}
     assert tones == {"var(--accent)", "var(--cool)"}
     expect(desk.page.locator(".units [role=status]")).to_contain_text("is highest at")
+    expect(desk.page.locator(".distances")).to_be_hidden()
     assert desk.page.locator("#shading").input_value() == "unit"
 
 

@@ -192,6 +192,17 @@ export class Engine {
   }
 
   /**
+   * How far back each head of a transformer looks, on average along the end of `text`.
+   * @param {string} name
+   * @param {string} text
+   * @param {{memory?: number}} [options]
+   * @returns {Promise<import("./types.js").Distances>}
+   */
+  distances(name, text, options = {}) {
+    return this.#ask({ call: "distances", name, text, options }).answer;
+  }
+
+  /**
    * The numbers of an LSTM's state that change most along the end of `text`.
    * @param {string} name
    * @param {string} text

@@ -1,8 +1,8 @@
 /**
- * What the layers below the last would say, and which numbers of an LSTM follow the text most: run by the page's own
- * step, which reads a token with the first layers alone as it does with all.
+ * What the layers below the last would say, for which the page's own step reads a token with the first layers alone as it
+ * does with all; how far each head looks back along a text; and which numbers of an LSTM follow it most.
  *
- * @import { Lens, Units } from "./types.js"
+ * @import { Lens, Distances, Units } from "./types.js"
  * @import { Context, Expectation } from "./context.js"
  * @import { Task } from "./generation.js"
  */
@@ -12,6 +12,7 @@ import { NativeModel } from "./native.js";
 
 const SHOWN = 5; // tokens of each layer
 const MOST_TOKENS = 600; // of the text's end, in which units are looked for
+const MOST_LOOKS = 200; // of the text's end, over which heads are averaged: each gives the weights of all layers
 const UNITS = 12; // that are shown
 
 /**
@@ -40,6 +41,35 @@ export async function* lens(context, expectation, text) {
   await context.read(wanted[total - 1]);
   layers.push(expectation.of(/** @type {Float32Array} */ (context.logits), 0, SHOWN).top);
   return { first, layers };
+}
+
+/**
+ * How many tokens back each head of a transformer looks, on average over the tokens of a text's end.
+ * @param {Context} context
+ * @param {string} text
+ * @returns {Task<Distances>}
+ */
+export async function* distances(context, text) {
+  const { description, tokenizer } = context.model;
+  const { attention, config } = description;
+  if (!attention) throw new EngineError("usage", "This model's graph does not show where its heads look.");
+  const wanted = tokenizer.promptTokens(text);
+  const total = wanted.length;
+  const first = Math.max(1, total - MOST_LOOKS);
+  for await (const done of context.follow(wanted.slice(0, first))) yield { progress: { done, total } };
+  const sums = attention.map(() => new Float64Array(config.heads));
+  for (let i = first; i < total; i++) {
+    const outputs = await context.read(wanted[i], attention);
+    const columns = /** @type {() => number[]} */ (context.state.columns?.bind(context.state))();
+    const back = columns.map((place) => (place < 0 ? 0 : i - place));
+    for (const [layer, name] of attention.entries()) {
+      const weights = outputs[name].data; // (1, H, 1, S)
+      for (let k = 0; k < weights.length; k++) sums[layer][Math.floor(k / back.length)] += weights[k] * back[k % back.length];
+    }
+    yield { progress: { done: i + 1, total } };
+  }
+  const count = total - first;
+  return { tokens: count, layers: sums.map((heads) => Array.from(heads, (sum) => sum / (count || 1))) };
 }
 
 /**

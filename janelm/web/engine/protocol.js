@@ -10,7 +10,7 @@
  *      description: Description, adapter?: Uint8Array<ArrayBuffer>}
  *   | {id: number, call: "read", name: string, text: string, options: Pick<ReadOptions, "memory" | "alternatives" | "from">}
  *   | {id: number, call: "look", name: string, text: string, options: {memory?: number}}
- *   | {id: number, call: "lens" | "units", name: string, text: string, options: {memory?: number}}
+ *   | {id: number, call: "lens" | "distances" | "units", name: string, text: string, options: {memory?: number}}
  *   | {id: number, call: "score", name: string, text: string}
  *   | {id: number, call: "write", name: string, options: WriteOptions, seeds: number[]}
  * } Question  each is answered by a result or an error

@@ -266,6 +266,7 @@
  */
 
 /** @typedef {{first: number, layers: Alternative[][]}} Lens  the likeliest tokens after `first` layers, one more, … and all */
+/** @typedef {{tokens: number, layers: number[][]}} Distances  of each layer's heads, in tokens, averaged over so many tokens */
 /** @typedef {{layer: number, unit: number, values: Float32Array}} Unit  its value after each token, from −1 to 1 */
 /** @typedef {{spans: Span[], units: Unit[]}} Units  the most telling first */
 

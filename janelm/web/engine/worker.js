@@ -105,13 +105,14 @@ async function answer(call, tell) {
   if (call.call === "score") return desk.withScoring((scoring) => scoring.score(call.text), run);
   const { options } = call;
   const { expectation } = desk;
-  const further = call.call === "lens" || call.call === "units" ? await import("./lens.js") : null;
+  const further = ["lens", "distances", "units"].includes(call.call) ? await import("./lens.js") : null;
   return desk.withContext(
     options.memory,
     (context) => {
       if (call.call === "read") return read(context, expectation, call.text, call.options);
       if (call.call === "look") return look(context, call.text);
       if (call.call === "lens") return /** @type {any} */ (further?.lens(context, expectation, call.text));
+      if (call.call === "distances") return /** @type {any} */ (further?.distances(context, call.text));
       if (call.call === "units") return /** @type {any} */ (further?.units(context, call.text));
       const control = { stopped: false };
       writings.set(call.id, control);

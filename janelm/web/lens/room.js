@@ -1,4 +1,7 @@
-/** Further inside: what each layer would say next, and the LSTM's most telling units coloured over the text. */
+/**
+ * Further inside: what each layer would say next, how far each head looks, and the LSTM's most telling units coloured over
+ * the text.
+ */
 
 import { data, make } from "../views/elements.js";
 import { t } from "../views/language.js";
@@ -25,8 +28,9 @@ import { nameOf, visible } from "../views/tokens.js";
 export async function openRoom(session, body, place) {
   await addStyle(new URL("lens.css", import.meta.url).href);
   const lens = make("div", { class: "lens" });
+  const heads = make("div", { class: "distances" });
   const units = make("div", { class: "units" });
-  body.replaceChildren(lens, units);
+  body.replaceChildren(lens, heads, units);
   let turn = 0;
   return async () => {
     const now = ++turn;
@@ -39,6 +43,11 @@ export async function openRoom(session, body, place) {
       } else {
         const found = await engine.lens(name, text, options);
         if (now === turn) lens.replaceChildren(...lensTable(found, text));
+      }
+      heads.hidden = model.kind === "lstm" || !engine.canLook(name);
+      if (!heads.hidden) {
+        const found = await engine.distances(name, text, options);
+        if (now === turn) heads.replaceChildren(...distanceTable(found));
       }
       units.hidden = model.kind !== "lstm";
       if (!units.hidden) {
@@ -66,6 +75,25 @@ function lensTable({ first, layers }, text) {
     make("h3", {}, "What each layer would say"),
     make("p", { class: "help" }, t("If the model ended after that layer, these would come after “{words}”. Bold is what it says in the end.", { words: visible(text.slice(-20)) })),
     make("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "What each layer would say" }, make("table", {}, make("tbody", {}, ...rows))),
+  ];
+}
+
+/** @type {(found: import("../engine/types.js").Distances) => HTMLElement[]} */
+function distanceTable({ tokens, layers }) {
+  const most = Math.max(...layers.flat(), 1);
+  const rows = layers.map((heads, layer) => {
+    const cells = heads.map((back) => {
+      const cell = make("td", {}, data(back.toFixed(back < 10 ? 1 : 0)));
+      cell.style.setProperty("--far", String(back / most));
+      return cell;
+    });
+    return make("tr", {}, make("th", { scope: "row" }, data(t("Layer {layer}", { layer: layer + 1 }))), ...cells);
+  });
+  const title = "How far each head looks";
+  return [
+    make("h3", {}, title),
+    make("p", { class: "help" }, t("How many tokens back each head of each layer looks, on average over the end of the text (tokens: {count}).", { count: tokens })),
+    make("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": title }, make("table", {}, make("tbody", {}, ...rows))),
   ];
 }
 
