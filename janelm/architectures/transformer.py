@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import TransformerConfig
+from ..config import TransformerConfig, reach_of
 from .base import LanguageModel, initialise
 from .dropout import Dropout
 
@@ -67,9 +67,11 @@ class SlidingCache:
     """
 
     def __init__(
-        self, layers: int, shape: tuple[int, int, int, int], device: torch.device, bigrams: bool = False
+        self, layers: int, shape: tuple[int, int, int, int], device: torch.device, reach: int, bigrams: bool = False
     ) -> None:
+        """`reach` is how many tokens have any part in what is said after them."""
         B, H, window, E = shape
+        self.reach = reach
         self.window = window
         self.position = 0  # tokens seen so far
         self.length = window - 1  # rows in use
@@ -79,11 +81,6 @@ class SlidingCache:
         self._written = torch.arange(2 * window, device=device) >= window
         self._table: Tensor | None = None
         self._table_start = 0
-
-    @property
-    def reach(self) -> int:
-        """How many tokens have any part in what is said after them, through all layers and, if any, a bigram."""
-        return len(self.keys) * (self.window - 1) + 1 + (self.last is not None)
 
     def pass_over(self, count: int) -> None:
         """Stand where `count` more tokens lead, without having read them: what is said is right `reach` tokens on."""
@@ -256,7 +253,7 @@ class Transformer(LanguageModel):
         config = self.config
         window = min(config.context_length, memory + 1) if memory else config.context_length
         shape = (batch_size, config.heads, window, config.width // config.heads)
-        return SlidingCache(config.layers, shape, self.device, bigrams=bool(config.bigrams))
+        return SlidingCache(config.layers, shape, self.device, reach_of(config, window - 1), bool(config.bigrams))
 
     def parts(self) -> list[nn.Module]:
         return list(self.blocks)

@@ -5,7 +5,7 @@ Shapes in this project are written in capitals: B batch, T time (tokens in a row
 
 from .base import Config, check, from_dict, to_dict
 from .data import DataConfig
-from .models import MODEL_CONFIGS, GPT2Config, LSTMConfig, ModelConfig, TransformerConfig
+from .models import MODEL_CONFIGS, GPT2Config, LSTMConfig, ModelConfig, TransformerConfig, reach_of
 from .sampling import SamplingConfig
 from .tokenizers import (
     SPLIT_PATTERN,
@@ -33,5 +33,6 @@ __all__ = [
     "WordTokenizerConfig",
     "check",
     "from_dict",
+    "reach_of",
     "to_dict",
 ]

@@ -159,6 +159,12 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
 }
 
 
+def reach_of(config: ModelConfig, memory: int) -> int:
+    """How many tokens have any part in what an attention that looks back on `memory` of them says, through all layers
+    and, where bigrams count, the token before the first."""
+    return config.layers * memory + 1 + bool(getattr(config, "bigrams", 0))
+
+
 def _shape_problems(config: ModelConfig) -> list[str]:
     found = [
         f"{name} is {getattr(config, name)}, but must be from {least:,} to {most:,}"

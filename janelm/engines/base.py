@@ -28,12 +28,6 @@ def default_threads() -> int:
     return min(2, cores())
 
 
-def reach_of(config: ModelConfig, memory: int) -> int:
-    """How many tokens have any part in what an attention that looks back on `memory` of them says, through all layers
-    and, where bigrams count, the token before the first."""
-    return config.layers * memory + 1 + bool(getattr(config, "bigrams", 0))
-
-
 class Engine(ABC):
     """A model that reads tokens in chunks of any size and says what it expects next."""
 

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from ..config import LSTMConfig, ModelConfig, TransformerConfig
+from ..config import LSTMConfig, ModelConfig, TransformerConfig, reach_of
 from ..errors import JaneLMError, UsageError
 from ..export.rounding import rounded
 from ..machine.compiler import compiler, library
 from ..runs.loaded import LoadedRun
-from .base import Engine, default_threads, reach_of
+from .base import Engine, default_threads
 
 SOURCE = Path(__file__).with_name("native") / "step.cpp"
 PRECISIONS = ("fp32", "int8-weights", "int6-weights")

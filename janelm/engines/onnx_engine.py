@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config import MODEL_CONFIGS, ModelConfig, check, from_dict
+from ..config import MODEL_CONFIGS, ModelConfig, check, from_dict, reach_of
 from ..errors import JaneLMError
 from ..export.description import StateDescription, parsed_description
-from .base import Engine, default_threads, reach_of
+from .base import Engine, default_threads
 
 if TYPE_CHECKING:
     import onnx

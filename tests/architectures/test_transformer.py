@@ -49,7 +49,7 @@ def test_visible_is_a_band_of_the_window():
 
 
 def test_the_cache_keeps_the_window_and_no_more_memory():
-    cache = SlidingCache(1, (1, 1, 4, 1), torch.device("cpu"))
+    cache = SlidingCache(1, (1, 1, 4, 1), torch.device("cpu"), reach=4)
     held = cache.keys.data_ptr()
     for position in range(50):
         cache.advance(1)
@@ -62,7 +62,7 @@ def test_the_cache_keeps_the_window_and_no_more_memory():
 
 @pytest.mark.parametrize("chunks", [[4, 4], [1, 3, 2, 4], [2, 1, 1, 1, 4]])
 def test_a_chunk_sees_what_its_tokens_see_one_by_one(chunks):
-    cache, position = SlidingCache(1, (1, 1, 4, 1), torch.device("cpu")), 0
+    cache, position = SlidingCache(1, (1, 1, 4, 1), torch.device("cpu"), reach=4), 0
     for count in chunks:
         cache.advance(count)
         [(keys, _)] = cache.past(count)
@@ -73,7 +73,7 @@ def test_a_chunk_sees_what_its_tokens_see_one_by_one(chunks):
 
 
 def test_a_chunk_longer_than_the_window_is_refused():
-    cache = SlidingCache(1, (1, 1, 4, 1), torch.device("cpu"))
+    cache = SlidingCache(1, (1, 1, 4, 1), torch.device("cpu"), reach=4)
     with pytest.raises(ValueError, match="longer than the window"):
         cache.advance(5)
 
