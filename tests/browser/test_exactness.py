@@ -311,7 +311,7 @@ def test_rotary_angles_are_exact_after_a_million_tokens(engine):
             return [cosine, sine].map(({ data }) => Array.from(data));
         });
     }"""
-    found = engine.evaluate(rotates, [module(engine, "states.js"), "transformer-character"])
+    found = engine.evaluate(rotates, [module(engine, "ring.js"), "transformer-character"])
     engine = OnnxEngine(graph, threads=1)
     state = engine.initial_state(1)
     state.position = 1_000_000

@@ -6,8 +6,9 @@
  * @import { State } from "./states.js"
  */
 
+import { initialState } from "./ring.js";
 import { Session } from "./session.js";
-import { initialState, sizesOf } from "./states.js";
+import { sizesOf } from "./states.js";
 import { tokenizerFromJSON } from "./tokenizer.js";
 
 export class Model {

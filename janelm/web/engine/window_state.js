@@ -3,7 +3,8 @@
  * of its tokens is read again as the beginning of the next one. Its twins are janelm/architectures/gpt2.py and
  * janelm/engines/onnx_engine.py.
  *
- * @import { Outputs, RingState } from "./states.js"
+ * @import { RingState } from "./ring.js"
+ * @import { Outputs } from "./states.js"
  */
 
 export class WindowState {
