@@ -346,8 +346,7 @@ def test_a_reader_of_german_reads_german(browser, page, sites, name):
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_no_view_has_a_flaw_that_axe_finds_or_needs_sideways_scrolling(browser, host, sites, scheme, width):
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     page, complaints = context.new_page(), []
