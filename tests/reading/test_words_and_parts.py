@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from janelm.reading.keyness import dispersion, key_words, log_odds, repeated_phrases, tf_idf
 from janelm.reading.measures import dialogue_share, measure_part, moving_ratio
@@ -110,6 +111,18 @@ def test_log_odds_finds_the_words_of_a_part_and_not_the_common_ones():
     assert [word.word for word in key_words(found, part, log_odds(part, whole))] == ["cat"]
     scores = tf_idf(np.stack([part, whole - part]))
     assert scores[0, found.id_of["the"]] == 0 and scores[0, found.id_of["cat"]] == pytest.approx(500 * np.log(2))
+
+
+@given(st.lists(st.text("abc DÉé.,\n", max_size=60), min_size=2, max_size=5))
+def test_words_are_counted_and_weighed_as_scikit_learn_does(parts):
+    """Its TF-IDF adds one to the log, and ours counts per thousand words."""
+    found, begins = cut_words("\n\n".join(parts)), np.cumsum([0] + [len(part) + 2 for part in parts])
+    assume(found.vocabulary)
+    ours = np.stack([found.counts(*place) for place in pairwise(begins.tolist())])
+    how = {"token_pattern": r"\w+", "vocabulary": found.vocabulary}
+    assert (CountVectorizer(**how).fit_transform(parts).toarray() == ours).all()
+    theirs = TfidfVectorizer(**how, norm=None, smooth_idf=False).fit_transform(parts).toarray() - ours
+    np.testing.assert_allclose(tf_idf(ours), 1000 * theirs / np.maximum(1, ours.sum(1, keepdims=True)), atol=1e-9)
 
 
 def test_dispersion_is_0_for_an_even_word_and_1_for_one_in_a_single_place():
