@@ -159,7 +159,7 @@ def score(
     for block in _spans(text, min(FIRST, SPAN) if reach else in_a_row, SPAN if reach else in_a_row):
         if block.fresh:
             past, ready = torch.tensor(tokenizer.started([]), device=device), False
-        tokens = torch.from_numpy(block.tokens).to(device)
+        tokens, read = torch.from_numpy(block.tokens).to(device), 0
         for part in filter(len, tokens.tensor_split([max(0, reach + 1 - len(past))])):
             rows = min(ROWS, len(part) // (4 * reach)) if 0 < reach < len(past) else 1
             ready = ready and rows <= 1
@@ -167,10 +167,11 @@ def score(
             past, ready = torch.cat((past, part))[-reach - 1 :], rows <= 1
             losses.nats += nats.double().sum().item()
             losses.tokens += len(part)
+            losses.bytes += _bytes_of(block, read, read := read + len(part))
             losses.correct += int(hits.sum())
             losses.unknown += part.tolist().count(tokenizer.unknown_token)
             yield from map(ScoredToken, part.tolist(), nats.tolist())
-        losses.bytes += block.bytes
+        losses.bytes += 0 if read else block.bytes  # of a block without tokens
 
 
 def _spans(text: Iterable[Block], size: int, most: int) -> Iterator[Block]:
@@ -179,9 +180,14 @@ def _spans(text: Iterable[Block], size: int, most: int) -> Iterator[Block]:
         begin, total = 0, max(1, len(block.tokens))
         while begin < total:
             end = min(begin + size, total)
-            weight = block.bytes * end // total - block.bytes * begin // total
-            yield Block(block.tokens[begin:end], weight, block.fresh and begin == 0)
+            yield Block(block.tokens[begin:end], _bytes_of(block, begin, end), block.fresh and begin == 0)
             begin, size = end, min(2 * size, most)
+
+
+def _bytes_of(block: Block, begin: int, end: int) -> int:
+    """What tokens `begin` to `end` of a block count of its bytes: all of them together count all."""
+    total = max(1, len(block.tokens))
+    return block.bytes * end // total - block.bytes * begin // total
 
 
 def _judge(

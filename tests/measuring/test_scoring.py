@@ -71,6 +71,17 @@ def test_parts_that_are_read_side_by_side_cost_what_they_cost_in_a_row(monkeypat
     np.testing.assert_allclose(found[2], found[0], atol=1e-4)
 
 
+def test_what_is_told_on_the_way_counts_the_bytes_of_what_was_judged(monkeypatch):
+    """At first it was four bits per byte where two came out: whole spans were judged before a byte counted."""
+    run, text = random_run(SHAPES["transformer"]), write_text(300)
+    monkeypatch.setattr(scoring, "SPAN", 5000)
+    tokens, losses = run.tokenizer.encode(text), Losses()
+    told = []
+    for _ in score([Reader(run.model)], run.tokenizer, [Block(tokens, len(text.encode()))], losses):
+        told.append(losses.bits_per_byte)
+    assert told == pytest.approx([told[-1]] * len(tokens), rel=0.3) and losses.bytes == len(text.encode())
+
+
 def test_a_file_is_read_in_blocks_that_lose_nothing_and_cut_no_line():
     run = random_run(SHAPES["lstm"])
     text = write_text(20_000) + "x" * (5 * BLOCK) + "\nthe end, without a line break"
