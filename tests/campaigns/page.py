@@ -8,6 +8,7 @@ sentence in its alert; an exception, an error in the console, a script that ran,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import base64
 import hashlib
 import json
@@ -62,7 +63,10 @@ def make(folder: Path) -> dict[str, bytes]:
 
 def hostile(manifest: bytes, rng: random.Random) -> bytes:
     """A manifest with markup where text should be."""
-    values = json.loads(json_damaged(manifest, rng)) if rng.random() < 0.5 else json.loads(manifest)
+    values = json.loads(manifest)
+    if rng.random() < 0.5:
+        with contextlib.suppress(RecursionError):  # what is nested too deeply for Python is another attack
+            values = json.loads(json_damaged(manifest, rng))
 
     def attack(node: object) -> None:
         for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):  # type: ignore[union-attr]
