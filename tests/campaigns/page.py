@@ -8,8 +8,8 @@ sentence in its alert; an exception, an error in the console, a script that ran,
 from __future__ import annotations
 
 import argparse
-import contextlib
 import base64
+import contextlib
 import hashlib
 import json
 import random
