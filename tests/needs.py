@@ -26,9 +26,14 @@ THINGS = {
 
 @cache
 def chromium() -> str | None:
-    """The path of the system's Chromium, or of the one that playwright fetches."""
-    if found := shutil.which("chromium") or shutil.which("chromium-browser"):
-        return found
+    """The path of the system's Chromium, or of the one that playwright fetches.
+
+    The headless shell is the same engine without the browser around it, which would take more of the processor than
+    the page does.
+    """
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser"):
+        if found := shutil.which(name):
+            return found
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

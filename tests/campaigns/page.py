@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import hashlib
 import json
 import random
@@ -63,10 +62,7 @@ def make(folder: Path) -> dict[str, bytes]:
 
 def hostile(manifest: bytes, rng: random.Random) -> bytes:
     """A manifest with markup where text should be."""
-    values = json.loads(manifest)
-    if rng.random() < 0.5:
-        with contextlib.suppress(RecursionError):  # what is nested too deeply for Python is another attack
-            values = json.loads(json_damaged(manifest, rng))
+    raw = json_damaged(manifest, rng) if rng.random() < 0.5 else manifest
 
     def attack(node: object) -> None:
         for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):  # type: ignore[union-attr]
@@ -75,8 +71,12 @@ def hostile(manifest: bytes, rng: random.Random) -> bytes:
             elif isinstance(value, dict | list):
                 attack(value)
 
-    attack(values)
-    return json.dumps(values).encode("utf-8", "surrogatepass")
+    try:
+        values = json.loads(raw)
+        attack(values)
+        return json.dumps(values).encode("utf-8", "surrogatepass")
+    except RecursionError:  # nested too deeply for Python, which is an attack of its own
+        return raw
 
 
 def with_hash(manifest: bytes, path: str, content: bytes) -> bytes:
