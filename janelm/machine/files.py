@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ..errors import JaneLMError, cannot_write
-from .locks import lock
+from .locks import CAN_LOCK, lock
 
 PART = ".part"  # in the name of a file that is being written, before its ending
 Contents = Mapping[str, bytes | Callable[[Path], None]]  # files by name, or what writes the file of a path
@@ -72,10 +72,14 @@ def check_replaceable(output: Path, mark: str, what: str) -> None:
 def replace_folder(output: Path, contents: Contents) -> None:
     """Write `contents` to a folder beside `output`, then put it in its place. Raises JaneLMError where it cannot."""
     output = Path(os.path.realpath(output))  # a link stays a link
-    temporary = None
+    temporary, handle = None, None
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+        _remove_stray_folders(output)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=PART, dir=output.parent))
+        if CAN_LOCK:
+            handle = os.open(temporary, os.O_RDONLY)
+            lock(handle)  # while it is held, this is no stray
         new, old = temporary / "new", temporary / "old"
         for path, content in contents.items():
             (new / path).parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +103,24 @@ def replace_folder(output: Path, contents: Contents) -> None:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _remove_stray_folders(output: Path) -> None:
+    """Remove what killed processes left beside a folder that they replaced; what stood in its place comes back."""
+    for path in output.parent.glob(f".{glob.escape(output.name)}.*{PART}"):
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            if lock(handle):  # or somebody is writing it now
+                if (path / "old").exists() and not output.exists():
+                    os.replace(path / "old", output)
+                shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(handle)
 
 
 def remove_strays(folder: Path, name: str = "*") -> None:
