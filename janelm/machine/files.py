@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..errors import JaneLMError, cannot_write
@@ -107,32 +107,30 @@ def replace_folder(output: Path, contents: Contents) -> None:
             os.close(handle)
 
 
-def _remove_stray_folders(output: Path) -> None:
-    """Remove what killed processes left beside a folder that they replaced; what stood in its place comes back."""
-    for path in output.parent.glob(f".{glob.escape(output.name)}.*{PART}"):
-        try:
-            handle = os.open(path, os.O_RDONLY)
-        except OSError:
-            continue
-        try:
-            if lock(handle):  # or somebody is writing it now
-                if (path / "old").exists() and not output.exists():
-                    os.replace(path / "old", output)
-                shutil.rmtree(path, ignore_errors=True)
-        finally:
-            os.close(handle)
-
-
 def remove_strays(folder: Path, name: str = "*") -> None:
     """Remove what killed processes left of the files that they were writing: all in a folder, or of one name."""
+    for path in _strays(folder, name, os.O_RDWR):
+        path.unlink(missing_ok=True)
+
+
+def _remove_stray_folders(output: Path) -> None:
+    """Remove what killed processes left beside a folder that they replaced; what stood in its place comes back."""
+    for path in _strays(output.parent, output.name, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)):
+        if (path / "old").exists() and not output.exists():
+            os.replace(path / "old", output)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _strays(folder: Path, name: str, how: int) -> Iterator[Path]:
+    """What can be opened so, has the name of something half written, and is nobody's now."""
     for path in folder.glob(f".{glob.escape(name) if name != '*' else '*'}.*{PART}*"):
         try:
-            handle = os.open(path, os.O_RDWR)
+            handle = os.open(path, how)
         except OSError:
             continue
         try:
-            if lock(handle):  # or somebody is writing it now
-                path.unlink(missing_ok=True)
+            if lock(handle):
+                yield path
         finally:
             os.close(handle)
 
