@@ -1,4 +1,4 @@
-"""The two errors a user can meet. Each is one clear sentence: what is wrong, where, and what to do."""
+"""The two errors a user can meet, each one sentence (what is wrong, where, what to do), and how sentences count."""
 
 from pathlib import Path
 
@@ -21,3 +21,9 @@ def cannot_write(path: Path, error: Exception) -> JaneLMError:
     return JaneLMError(
         f"cannot write {path} ({reason}): make the folder writable, free some space, or choose another place"
     )
+
+
+def counted(number: float, what: str) -> str:
+    """How a sentence counts: `1 page`, `1,000 pages`, `0.5 pages`."""
+    told = f"{int(number):,}" if number == int(number) else f"{number:g}"
+    return f"{told} {what}{'' if number == 1 else 's'}"

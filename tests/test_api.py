@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small import SHAPES, quiet, write_text
 
 import janelm
+from janelm.errors import counted
 from janelm.text import corpora
 
 
@@ -66,6 +68,11 @@ janelm.train(shape, janelm.TrainingConfig(**settings), "run", text="A short text
 sys.exit("torch._dynamo" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_sentences_count_one_page_and_many_pages():
+    said = [counted(number, "page") for number in (0, 1, 1.0, 0.5, 1_234_567, np.int64(7_654_321))]
+    assert said == ["0 pages", "1 page", "1 page", "0.5 pages", "1,234,567 pages", "7,654,321 pages"]
 
 
 # From the foundation up: a wing may import only what stands before it, and a file of a wing only files before it there.

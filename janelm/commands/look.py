@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from ..config import DataConfig, check
+from ..errors import counted
 from .shared import parse, say
 
 WIDTH = 40  # of the longest bar
@@ -119,14 +120,14 @@ def _warnings(seen: dict[str, Any]) -> list[str]:
         found.append(
             f"{seen['held_out_seen_in_training']:.0%} of the held-out text stands, line for line, in training as well"
         )
-    epochs = training.get("epochs")
+    epochs, budget = training.get("epochs"), counted(training["minutes"], "minute")
     if epochs is not None and epochs > MANY_EPOCHS:
         found.append(
-            f"in {training['minutes']:g} minutes it would be read about {epochs:,.0f} times, and be learnt by heart: "
+            f"in {budget} it would be read about {epochs:,.0f} times, and be learnt by heart: "
             "fewer --minutes, or more text, do better"
         )
     elif epochs is not None and epochs < 1:
-        found.append(f"{training['minutes']:g} minutes are enough for about {epochs:.0%} of it: more read more")
+        found.append(f"a budget of {budget} is enough for about {epochs:.0%} of it: more reads more")
     documents = seen.get("documents", {})
     held = sum(part.get("documents", 0) for name, part in seen["split"].items() if name != "train")
     if documents.get("near_copies_held_out", 0) > 0.02 * held:
@@ -153,7 +154,7 @@ def _lines(seen: dict[str, Any]) -> list[str]:
         lines.append(f"{file['name']} ({file['kind']}): {file['characters']:,} characters")
         lines += [f"    {line}" for line in report]
     if more := seen["files"][len(first) :]:
-        lines.append(f"{len(more):,} more files: {sum(file['characters'] for file in more):,} characters")
+        lines.append(f"{counted(len(more), 'more file')}: {sum(file['characters'] for file in more):,} characters")
         lines += [f"    {line}" for line in others]
     lines += ["", f"{total:,} characters, {seen['different']:,} different:"]
     lines += [f"  {name:12} {count:>12,}  {count / total:6.1%}" for name, count in seen["scripts"].items()]
@@ -184,13 +185,14 @@ def _lines(seen: dict[str, Any]) -> list[str]:
 
 def _training_lines(training: dict[str, Any]) -> list[str]:
     lines = [
-        f"in {training['minutes']:g} minutes: preset {training['preset']}, {training['parameters']:,} parameters; "
+        f"in {counted(training['minutes'], 'minute')}: preset {training['preset']}, "
+        f"{training['parameters']:,} parameters; "
         f"{training['tokens']:,} tokens (characters), read once in {training['steps_per_epoch']:,} steps",
     ]
     if "epochs" in training:
         lines.append(
             f"  about {training['tokens_in_budget']:,} tokens, {training['epochs']:.1f} times the text, by "
-            f"{training['steps']} steps on this {training['device']} just now "
+            f"{counted(training['steps'], 'step')} on this {training['device']} just now "
             f"({training['tokens_per_second']:,.0f} tokens/s, not compiled); evaluations take some of it"
         )
     if training.get("reached"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ..config import DataConfig, check
-from ..errors import JaneLMError, UsageError
+from ..errors import JaneLMError, UsageError, counted
 from .shared import parse, say
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _overview(report: Report) -> Iterator[str]:
 
     books = report["books"]
     width = max(len(book["title"]) for book in books)
-    yield f"{report['words']:,} words in {len(books):,} {'book' if len(books) == 1 else 'books'}:"
+    yield f"{counted(report['words'], 'word')} in {counted(len(books), 'book')}:"
     yield (f"{'':{width}}  chapters    words  different  density  words per sentence    LIX   ARI  in quotation marks")
     for book in books:
         size = f"{len(book['chapters']):8,} {book['words']:8,} {book['vocabulary']:10,}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..config import SamplingConfig, check
+from ..errors import counted
 from ..machine.files import GENERATED
 from .shared import DEFAULT_CONFIG, DEFAULT_MODEL, config_name, in_models, parse, read_text, say
 
@@ -167,7 +168,7 @@ def _prompt(options: WriteOptions, run: LoadedRun) -> str:
     longest = run.config.model.context_length
     seen = longest if options.memory is None else min(options.memory, longest)
     if run.config.model.bounded_memory and length > seen:
-        say(f"the prompt has {length:,} tokens, of which the model sees the last {seen:,}")
+        say(f"the prompt has {counted(length, 'token')}, of which the model sees the last {seen:,}")
     for character in run.tokenizer.unknown_characters(prompt):
         say(f"the model's text has no {character!r}: it reads it as an unknown character")
     return prompt
@@ -209,7 +210,7 @@ def _write(options: WriteOptions, limits: Limits, run: LoadedRun, engine: Engine
             heading = f"--- {number + 1} ---\n" if options.num_samples > 1 else ""
             _show(f"{heading}{shown}{''.join(text)}\n")
     where = f"; the text is in {output.path}" if count else ""
-    say(f"{count:,} tokens, {count / took:,.0f} tokens/s ({type(engine).__name__}){where}")
+    say(f"{counted(count, 'token')}, {count / took:,.0f} tokens/s ({type(engine).__name__}){where}")
     return 130 if interrupted else 0
 
 

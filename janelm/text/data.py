@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..architectures.crossentropy import IGNORED
 from ..config import CharacterTokenizerConfig, DataConfig, TiktokenTokenizerConfig, TokenizerConfig, TrainingConfig
-from ..errors import JaneLMError, UsageError
+from ..errors import JaneLMError, UsageError, counted
 from .documents import describe_copies, split_documents
 from .encoded import SPLITS, EncodedText, RunningSplits
 from .extending import Extension
@@ -293,7 +293,7 @@ class Documents(Dataset):
         fit = [[len(document) - 1 <= self.context_length for document in part] for part in encoded]
         dropped = sum(map(len, fit)) - sum(map(sum, fit))
         if dropped:
-            self.report.append(f"left out {dropped:,} documents of more than {self.context_length:,} tokens")
+            self.report.append(f"left out {counted(dropped, 'document')} of more than {self.context_length:,} tokens")
         pieces = tuple(
             [d for d, fits in zip(piece, fits_, strict=True) if fits] for piece, fits_ in zip(pieces, fit, strict=True)
         )
@@ -322,7 +322,7 @@ class Documents(Dataset):
         if cut:
             self.report.append(
                 f"cut {cut:,} of {documents:,} documents, of more than {self.context_length:,} tokens, into "
-                f"{rows - documents + cut:,} windows that carry on (--long_documents drop leaves them out)"
+                f"{counted(rows - documents + cut, 'window')} that carry on (--long_documents drop leaves them out)"
             )
 
     def _batches(self, rows: list[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:

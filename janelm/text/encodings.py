@@ -10,7 +10,7 @@ import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ..errors import JaneLMError, UsageError
+from ..errors import JaneLMError, UsageError, counted
 from .guessing import SAMPLE, guess_encoding
 
 BYTE_ORDER_MARKS = (
@@ -42,9 +42,9 @@ class Decoding:
         if not self.mended:
             return self.said
         where = ", ".join(f"{place:,}" for place in self.places) + (", ..." if self.mended > len(self.places) else "")
-        what = "1 broken place" if self.mended == 1 else f"{self.mended:,} broken places"
         unit = "byte" if self.encoding == "utf-8" else "character"
-        return [*self.said, f"is {self.encoding} with {what}, which were mended ({unit} {where})"]
+        broken = counted(self.mended, "broken place")
+        return [*self.said, f"is {self.encoding} with {broken} mended ({unit} {where})"]
 
     def mend(self, place: int) -> None:
         self.mended += 1

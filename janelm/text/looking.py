@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..config import DataConfig
-from ..errors import JaneLMError
+from ..errors import JaneLMError, counted
 from .documents import QUICK, copies, near_copies, read_documents, settled, split_documents
 from .encoded import SPLITS, RunningSplits, text_digest
 from .sources import LongSource, Source, blocks, joined
@@ -95,7 +95,7 @@ def say_what_was_done(sources: list[Source], say: Callable[[str], None]) -> None
 
 def _files(sources: list[Source]) -> str:
     kinds = ", ".join(dict.fromkeys(source.reader for source in sources))
-    return f"{len(sources):,} {'file' if len(sources) == 1 else 'files'} ({kinds})"
+    return f"{counted(len(sources), 'file')} ({kinds})"
 
 
 def personal_data(sources: list[Source]) -> dict[str, int]:

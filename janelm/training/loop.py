@@ -16,7 +16,7 @@ import torch
 
 from ..architectures import LanguageModel
 from ..config import TrainingConfig
-from ..errors import JaneLMError
+from ..errors import JaneLMError, counted
 from ..measuring.evaluation import FINAL_TOKENS
 from ..runs.folder import Run
 from ..runs.loaded import load_weights
@@ -138,7 +138,7 @@ class Trainer:
             if self.config.minutes is not None:  # only now, since more time to train means less progress
                 self._plan_the_end(seconds, tokens)
             if state.since_best >= self.config.patience and not state.finished:
-                state.finished = f"validation has not improved in {self.config.patience} evaluations"
+                state.finished = f"validation has not improved in {counted(self.config.patience, 'evaluation')}"
             if save:
                 self._save()
             self.records.write(state)

@@ -23,7 +23,7 @@ from ..config import (
     TrainingConfig,
     check,
 )
-from ..errors import JaneLMError
+from ..errors import JaneLMError, counted
 from ..machine.files import free_names, remove_strays, set_aside
 from ..machine.hardware import choose_device, choose_precision, processor
 from ..machine.locks import FolderLock
@@ -301,7 +301,7 @@ def _train_and_finish(start: _Start, around: _Around, *, resume: bool) -> Finish
     leave_team()
     if not team.first:
         return None
-    say(f"training ended after {state.step:,} steps: {state.finished}")
+    say(f"training ended after {counted(state.step, 'step')}: {state.finished}")
     if trainer.stepper.sharded:  # the processes have parted: the first has the whole model from here on
         network = untrained(config, dataset)
         load_weights(network, run.best_weights())

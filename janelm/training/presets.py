@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..config import MODEL_CONFIGS, ModelConfig, TrainingConfig, TransformerConfig
+from ..errors import counted
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def choose_preset(budget: dict[str, float]) -> tuple[str, str]:
         return DEFAULT_PRESET, "the default"
     minutes = budget["minutes"]
     name = [name for least, name in PRESETS_BY_MINUTES if least <= max(0, minutes)][-1]
-    return name, f"it suits a budget of {minutes:g} minutes"
+    return name, f"it suits a budget of {counted(minutes, 'minute')}"
 
 
 def model_preset(architecture: str, preset: str) -> ModelConfig:

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...config import DataConfig
-from ...errors import JaneLMError
+from ...errors import JaneLMError, counted
 from ..cleaning import Cleaner, clean, cleaned
 from ..encodings import BLOCK, decode, decoded, recognise
 
@@ -224,9 +224,9 @@ def as_documents(messages: Iterable[Message], options: DataConfig, said: list[st
     if authors:
         most = ", ".join(f"{name} {count:,}" for name, count in authors.most_common(5))
         more = f" and {len(authors) - 5:,} more" if len(authors) > 5 else ""
-        said.append(f"has {len(messages):,} messages by {len(authors):,}: {most}{more}")
+        said.append(f"has {counted(len(messages), 'message')} by {len(authors):,}: {most}{more}")
     else:
-        said.append(f"has {len(messages):,} posts")
+        said.append(f"has {counted(len(messages), 'post')}")
     if options.author:
         wanted = {name.casefold() for name in options.author}
         chosen = [m for m in messages if m.author.casefold() in wanted or (m.own and "me" in wanted)]

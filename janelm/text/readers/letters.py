@@ -8,6 +8,7 @@ import re
 from email.header import decode_header, make_header
 from email.message import Message
 
+from ...errors import counted
 from .base import File, Reading, as_documents, local, parse_xml
 from .base import Message as Written
 from .markup import page_text
@@ -48,7 +49,7 @@ def read_mbox(file: File) -> Reading:
             messages.append(_message(email.message_from_bytes(raw[begin.end() : end])))
         except Exception:  # one letter among thousands whose parts do not hold together
             unread += 1
-    said = [f"is a mailbox of {len(begins):,} letters; quoted lines and signatures are left out"]
+    said = [f"is a mailbox of {counted(len(begins), 'letter')}; quoted lines and signatures are left out"]
     said += [f"could not read {unread:,} of them"] if unread else []
     return as_documents(messages, file.options, said)
 

@@ -6,7 +6,7 @@ import io
 import zlib
 from dataclasses import replace
 
-from ...errors import JaneLMError
+from ...errors import JaneLMError, counted
 from .base import LARGEST, File, Reading, dense
 from .glyphs import from_right, lines
 from .layout import Line, columns, paragraphs, without_edges
@@ -31,14 +31,14 @@ def read_pdf(file: File) -> Reading:
     if all(len(page) < 2 for page in found):  # then what is narrow is verse
         found = [columns(lines, width) for lines, width in zip(kept, widths, strict=True)]
     text, hyphens = paragraphs([column for page in found for column in page])
-    said.insert(0, f"read {len(pages):,} pages of the PDF and joined their lines into paragraphs")
+    said.insert(0, f"read {counted(len(pages), 'page')} of the PDF and joined the lines into paragraphs")
     empty = sum(not page for page in pages)
     if empty:
         said.append(f"found no text on {empty:,} of its pages, which may be pictures")
     if edges:
         said.append(f"left out {edges:,} running heads and page numbers")
     if hyphens:
-        said.append(f"joined {hyphens:,} words that were parted at line ends")
+        said.append(f"joined {counted(hyphens, 'word')} that line ends had parted")
     return Reading(text, None, said, dense(text), max(0, whole - dense(text)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ...errors import counted
 from .base import File, Reading, dense
 
 TIMES = re.compile(r"^\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}\s+-->\s+(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}.*$")
@@ -31,8 +32,8 @@ def read_subtitles(file: File) -> Reading:
         again = [line for line in text if line and line in recent]
         repeated, removed = repeated + len(again), removed + sum(map(dense, again))
         spoken += [line for line in text if line and line not in recent]
-    said.append(f"read {cues:,} subtitles")
+    said.append(f"read {counted(cues, 'subtitle')}")
     if repeated:
-        said.append(f"left out {repeated:,} lines that only repeat the one before")
+        said.append(f"left out {counted(repeated, 'line')} that only repeat what came before")
     whole = "\n".join(spoken) + "\n"
     return Reading(whole, None, said, dense(whole), removed)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
-from ...errors import JaneLMError, UsageError
+from ...errors import JaneLMError, UsageError, counted
 from . import chats, posts
 from .base import File, Message, Reading, as_documents
 
@@ -96,14 +96,14 @@ def read_jsonl(file: File) -> Reading:
     if len(broken) > max(1, BROKEN * len(rows)) or not rows:
         raise JaneLMError(f"{file.name} is no JSON lines ({broken[0] if broken else 'it is empty'}): mend or drop it")
     if broken:
-        said.append(f"left out {len(broken):,} broken {'line' if len(broken) == 1 else 'lines'} ({broken[0]})")
+        said.append(f"left out {counted(len(broken), 'broken line')} ({broken[0]})")
     return _read_rows(file, rows, said)
 
 
 def _read_rows(file: File, rows: list[Any], said: list[str]) -> Reading:
     """The texts of rows that are strings, or objects of which one field is the text."""
     if all(isinstance(row, str) for row in rows):
-        said.append(f"is {len(rows):,} texts")
+        said.append(f"is {counted(len(rows), 'text')}")
         return Reading(documents=[row for row in rows if row.strip()], said=said)
     objects = [row for row in rows if isinstance(row, dict)]
     names = list(dict.fromkeys(name for row in objects[:100] for name in row))
