@@ -25,5 +25,5 @@ def cannot_write(path: Path, error: Exception) -> JaneLMError:
 
 def counted(number: float, what: str) -> str:
     """How a sentence counts: `1 page`, `1,000 pages`, `0.5 pages`."""
-    told = f"{int(number):,}" if number == int(number) else f"{number:g}"
+    told = f"{int(number):,}" if float(number).is_integer() else f"{number:g}"
     return f"{told} {what}{'' if number == 1 else 's'}"
