@@ -232,7 +232,8 @@ def test_what_is_mistyped_is_said_in_one_sentence(typed, said, capsys):
 
 def test_options_are_typed_with_underscores_or_hyphens_and_words_may_stand_behind_them(book, capsys):
     assert main(["train", *[word.replace("_", "-") for word in FAST], "--compile=off", *book, "--seed", "3"]) == 0
-    assert main(["score", "--no-dynamic", "--dynamic_rate", "None", "--no_heldout", "book.txt"]) == 0
+    Path("new.txt").write_text("My aunt forgot the rain.\n")
+    assert main(["score", "--no-dynamic", "--dynamic_rate", "None", "--no_heldout", "new.txt"]) == 0
 
 
 def test_an_overview_and_a_version(capsys):
