@@ -40,8 +40,10 @@ def book() -> list[str]:
 def answered(which: signal.Signals, answer) -> Iterator[None]:
     """What this process does at a signal, until now and from then on otherwise."""
     before = signal.signal(which, answer)
-    yield
-    signal.signal(which, before)
+    try:
+        yield
+    finally:
+        signal.signal(which, before)
 
 
 def sending(monkeypatch, which: signal.Signals) -> None:
