@@ -530,7 +530,7 @@ def test_carrying_a_state_where_there_is_none_is_refused_before_training(text):
 
 
 @pytest.mark.needs("compiler")
-@pytest.mark.parametrize("shapes", [[(4, 16)], [(4, 16), (3, 24), (2, 8)]], ids=["one shape", "many shapes"])
+@pytest.mark.parametrize("shapes", [[(4, 16)], [(4, 12), (3, 15), (2, 8)]], ids=["one shape", "many shapes"])
 def test_compiled_and_plain_loss_agree_and_so_do_their_gradients(shapes):
     """The fast path is tested against the readable one; dropout too must draw the same numbers in both."""
     torch.manual_seed(0)
