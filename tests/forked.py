@@ -17,7 +17,8 @@ from pathlib import Path
 
 FORKS = multiprocessing.get_context("forkserver") if os.name != "nt" else multiprocessing.get_context("spawn")
 TOLD = ("stdout", "stderr")
-FORKS.set_forkserver_preload(["janelm.cli", "janelm.training.pipeline", "matplotlib.figure", "onnxruntime"])
+LIBRARIES = ["matplotlib.figure", "onnxruntime", "torch.distributed.fsdp"]
+FORKS.set_forkserver_preload(["janelm.cli", "janelm.training.pipeline", *LIBRARIES])
 
 
 def _act(words: list[str], variables: dict[str, str], folder: str, told: str) -> None:

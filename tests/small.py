@@ -65,7 +65,7 @@ TOKENIZERS = {"character": CharacterTokenizerConfig(), "tiktoken": TiktokenToken
 
 def write_little() -> None:
     """What training writes on the side is short from now on: else it takes longer than the tests' training itself."""
-    finish.COPYING_TOKENS, finish.SAMPLE_TOKENS, pipeline.PROGRESS_TOKENS = 16, 40, 8
+    finish.COPYING_TOKENS, finish.SAMPLE_TOKENS, pipeline.PROGRESS_TOKENS = 8, 20, 4
 
 
 def quiet(line: str) -> None:
@@ -104,7 +104,7 @@ def press_ctrl_c(training: subprocess.Popen) -> str:
     while not Path("models/model/resume.pt").exists():
         assert training.poll() is None, training.stderr.read()
         time.sleep(0.1)
-    time.sleep(1)
+    time.sleep(0.3)
     training.send_signal(signal.SIGINT)
     return training.communicate(timeout=120)[1]
 

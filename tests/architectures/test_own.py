@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +33,7 @@ FLAGS = [*SETTINGS, "--context_length", "16", "--device", "cpu", "--precision", 
 def forgotten():
     """What a test has loaded is not known to the next."""
     yield
-    for kind in list(SOURCES):
-        for registry in (MODEL_CONFIGS, ARCHITECTURES, SOURCES):
-            del registry[kind]
+    forget()
 
 
 def forget():
@@ -42,13 +42,18 @@ def forget():
 
 
 @pytest.fixture(params=FILES)
-def own(request, text) -> str:
+def own(request, text, made_once) -> str:
     """A trained run of one of the two, its file forgotten."""
-    Path("mine.py").write_text(FILES[request.param])
-    Path("book.txt").write_text(text)
-    train = ["train", "--architecture", f"mine.py:{request.param}", "--data", "book.txt", "--model_file", "mine.pth"]
-    assert main([*train, *FLAGS, *SMALL[request.param]]) == 0
-    forget()
+
+    def make(folder: Path) -> None:
+        with contextlib.chdir(folder):
+            Path("mine.py").write_text(FILES[request.param])
+            Path("book.txt").write_text(text)
+            train = ["train", "--architecture", f"mine.py:{request.param}", "--data", "book.txt"]
+            assert main([*train, "--model_file", "mine.pth", *FLAGS, *SMALL[request.param]]) == 0
+        forget()
+
+    shutil.copytree(made_once(request.param, make), ".", dirs_exist_ok=True)
     return request.param
 
 
@@ -61,8 +66,9 @@ def test_it_trains_and_is_loaded_only_by_who_trusts_it(own, capsys):
     first, *_, last = find_run("mine").metrics()
     assert last["validation_loss"] < first["validation_loss"]
     assert Path("models/mine/architecture.py").read_text() == FILES[own]
+    Path("new.txt").write_text("My aunt forgot the rain.\n")
     for command in (
-        ["score", "book.txt", "--run", "mine"],
+        ["score", "new.txt", "--run", "mine"],
         ["write", "--model_file", "mine.pth", "--num_tokens", "5"],
         ["train", "--resume", "--model_file", "mine.pth", "--steps", "9"],
         ["compare", "mine", "transformer"],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import forked
 import pytest
-from small import SHAPES, press_ctrl_c, random_run, write_text
+from small import SHAPES, happening, random_run, write_text
 
 from janelm import runs
 from janelm.cli import main
@@ -37,15 +37,32 @@ def book():
 
 
 @pytest.fixture
-def trained(book, made_once):
+def copy_once(book, made_once):
+    """Puts here what these trainings of the book leave, which are made once for all tests."""
+
+    def copied(name: str, *trainings: list[str]) -> None:
+        def make(folder: Path) -> None:
+            shutil.copy("book.txt", folder)
+            with contextlib.chdir(folder):
+                for more in trainings:
+                    assert main(["train", *book, *FAST, *more]) == 0
+
+        shutil.copytree(made_once(name, make), ".", dirs_exist_ok=True)
+
+    return copied
+
+
+@pytest.fixture
+def trained(copy_once):
     """A model of the book, by the name that the commands take by default."""
+    copy_once("a-model-of-the-commands", [])
 
-    def make(folder: Path) -> None:
-        shutil.copy("book.txt", folder)
-        with contextlib.chdir(folder):
-            assert main(["train", *book, *FAST]) == 0
 
-    shutil.copytree(made_once("a-model-of-the-commands", make), ".", dirs_exist_ok=True)
+@pytest.fixture
+def a_and_b(copy_once):
+    """One of each architecture."""
+    kinds = {"a": "transformer", "b": "lstm"}
+    copy_once("two-models", *(["--architecture", kind, "--model_file", f"{name}.pth"] for name, kind in kinds.items()))
 
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -80,16 +97,15 @@ def test_the_defaults_of_both_commands_fit_together(book):
     assert written.returncode == 0 and len(Path("generated/output.txt").read_text()) == 21
 
 
-def test_without_a_model_of_ones_own_the_sample_writes_and_says_so(book, capsys, monkeypatch):
-    assert main(["train", "--model_file", "trained.pth", *book, *FAST]) == 0
+def test_without_a_model_of_ones_own_the_sample_writes_and_says_so(trained, capsys, monkeypatch):
+    Path("models").rename("mine")
     monkeypatch.setattr(runs.folder, "SAMPLES", Path("samples"))
     assert main(["write", "--num_tokens", "5"]) == 1
-    runs.write_sample(runs.Run(Path("models/trained")), Path("samples/transformer"))
+    runs.write_sample(runs.Run(Path("mine/model")), Path("samples/transformer"))
     assert main(["write", "--num_tokens", "5"]) == 0
     assert "the sample model in samples/transformer writes" in capsys.readouterr().err
     assert main(["write", "--model_file", "other.pth", "--num_tokens", "5"]) == 1
-    Path("models/trained.pth").rename("models/model.pth")
-    Path("models/trained-config.pkl").rename("models/model-config.pkl")
+    Path("mine").rename("models")
     capsys.readouterr()
     assert main(["write", "--num_tokens", "5"]) == 0
     assert "sample" not in capsys.readouterr().err
@@ -136,17 +152,11 @@ def test_hyphens_do_as_well_as_underscores(book, capsys):
     assert main(["write", "--model-file", "a.pth", "--config-file", "a.pkl", "--num-tokens", "5", "--no-stream"]) == 0
 
 
-def test_two_models_with_names_of_their_own_do_not_share_a_config(book):
+def test_two_models_with_names_of_their_own_do_not_share_a_config(a_and_b):
     """The second training used to take the first one's config file away."""
-    for name, architecture in (("a", "transformer"), ("b", "lstm")):
-        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
     assert {path.name for path in Path("models").glob("*.pkl")} == {"a-config.pkl", "b-config.pkl"}
     for name in "ab":
         assert main(["write", "--model_file", f"{name}.pth", "--num_tokens", "5"]) == 0
-
-
-def test_an_lstm_is_one_flag_away(book):
-    assert main(["train", "--architecture", "lstm", *book, *FAST]) == 0
 
 
 @pytest.mark.parametrize("command", ["traineval.py", "inference.py"])
@@ -222,7 +232,8 @@ def test_what_is_mistyped_is_said_in_one_sentence(typed, said, capsys):
 
 def test_options_are_typed_with_underscores_or_hyphens_and_words_may_stand_behind_them(book, capsys):
     assert main(["train", *[word.replace("_", "-") for word in FAST], "--compile=off", *book, "--seed", "3"]) == 0
-    assert main(["score", "--no-dynamic", "--dynamic_rate", "None", "--no_heldout", "book.txt"]) == 0
+    Path("new.txt").write_text("My aunt forgot the rain.\n")
+    assert main(["score", "--no-dynamic", "--dynamic_rate", "None", "--no_heldout", "new.txt"]) == 0
 
 
 def test_an_overview_and_a_version(capsys):
@@ -291,29 +302,27 @@ def test_a_second_training_and_a_second_text_keep_the_first(book, capsys):
     assert "the earlier models/model is now models/model-1" in capsys.readouterr().err
 
 
-def test_ctrl_c_saves_and_exits_with_130_and_resume_goes_on(book):
-    long = [*FAST, "--steps", "100000"]
-    process = subprocess.Popen([sys.executable, ROOT / "traineval.py", *book, *long], stderr=subprocess.PIPE, text=True)
-    errors = press_ctrl_c(process)
-    assert process.returncode == 130 and "stopping" in errors and "Traceback" not in errors
+def test_ctrl_c_saves_and_exits_with_130_and_resume_goes_on(book, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        happening(patch, 9, lambda trainer: os.kill(os.getpid(), signal.SIGINT))
+        assert main(["train", *book, *FAST, "--steps", "100"]) == 130
+    told = capsys.readouterr().err
+    assert "stopping" in told and "after 9 steps" in told
     assert Path("models/model.pth").exists() and Path("models/model/loss.png").exists()
-    steps = int(re.search(r"after ([\d,]+) steps", errors)[1].replace(",", ""))
-    done = run("traineval.py", "--resume", "--steps", str(steps + 3))
-    assert done.returncode == 0 and f"after {steps + 3:,} steps" in done.stderr
+    assert main(["train", "--resume", "--steps", "12"]) == 0
+    assert "after 12 steps" in capsys.readouterr().err
 
 
 def test_a_kill_at_any_instant_leaves_a_loadable_run(book):
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "traineval.py", *book, *FAST, "--steps", "100000", "--evaluations", "20000"],
-        stderr=subprocess.DEVNULL,
-    )
+    training = forked.Forked(ROOT / "traineval.py", *book, *FAST, "--steps", "100000", "--evaluations", "20000")
     while not Path("models/model/best.safetensors").exists():
+        assert training.process.is_alive()
         time.sleep(0.05)
     time.sleep(0.5)
-    process.kill()
-    process.wait()
-    assert run("inference.py", "--num_tokens", "5").returncode == 0
-    assert run("traineval.py", "--resume", "--steps", "3").returncode == 0
+    training.process.kill()
+    training.process.join()
+    assert main(["write", "--num_tokens", "5"]) == 0
+    assert main(["train", "--resume", "--steps", "3"]) == 0
 
 
 def test_ctrl_c_while_writing_keeps_what_is_written(trained):
@@ -343,10 +352,7 @@ def test_documents_on_the_command_line(capsys):
     assert main(["write", "--text", "Ruth", "--num_tokens", "50"]) == 0
 
 
-def test_compare_prints_a_table_draws_a_picture_and_says_what_is_unfair(book, capsys):
-    for name, architecture in (("a", "transformer"), ("b", "lstm")):
-        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
-    capsys.readouterr()
+def test_compare_prints_a_table_draws_a_picture_and_says_what_is_unfair(a_and_b, capsys):
     assert main(["compare", "a", "models/b", "--output", "both.png"]) == 0
     table, said = capsys.readouterr()
     assert table.count("\n") == 4 and "transformer" in table and "lstm" in table
@@ -451,9 +457,7 @@ def test_a_whole_book(trained):
         assert Path(f"generated/output.{kind}").stat().st_size > 1000
 
 
-def test_an_ensemble_on_the_command_line(book, capsys):
-    for name, architecture in (("a", "transformer"), ("b", "lstm")):
-        assert main(["train", "--architecture", architecture, "--model_file", f"{name}.pth", *book, *FAST]) == 0
+def test_an_ensemble_on_the_command_line(book, a_and_b, capsys):
     pairs = ["--tokenization", "tiktoken", "--vocab_size", "270", "--model_file", "c.pth"]
     assert main(["train", *pairs, *book, *FAST]) == 0
     capsys.readouterr()
@@ -465,9 +469,8 @@ def test_an_ensemble_on_the_command_line(book, capsys):
     assert "different tokenizers" in capsys.readouterr().err
 
 
-def test_a_long_score_says_how_long_it_takes_and_ctrl_c_ends_it_with_what_is_known(book, capsys, monkeypatch):
+def test_a_long_score_says_how_long_it_takes_and_ctrl_c_ends_it_with_what_is_known(trained, capsys, monkeypatch):
     """Two megabytes used to be scored without a word for as long as it took."""
-    assert main(["train", *book, *FAST]) == 0
     Path("new.txt").write_text(write_text(300))
     for name, value in (("SPAN", 1024), ("FIRST", 512)):
         monkeypatch.setattr(scoring, name, value)
@@ -490,8 +493,7 @@ def test_a_long_score_says_how_long_it_takes_and_ctrl_c_ends_it_with_what_is_kno
     assert "stopped; so far" in said.err and not said.out
 
 
-def test_score_and_overlap_on_the_command_line(book, capsys):
-    assert main(["train", *book, *FAST]) == 0
+def test_score_and_overlap_on_the_command_line(trained, capsys):
     Path("new.txt").write_text("My aunt forgot the rain.\n")
     capsys.readouterr()
     assert main(["score", "new.txt"]) == 0 and "bits per byte" in capsys.readouterr().out

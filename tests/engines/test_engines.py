@@ -289,6 +289,7 @@ def test_auto_takes_torch_where_onnxruntime_does_not_work_and_says_so(monkeypatc
 
 
 @pytest.mark.needs("compiler")
+@pytest.mark.parametrize("kind", ["lstm", "gpt2", "bigrams"])  # the last is a transformer, and has all of its steps
 def test_compiled_steps_are_the_models(kind, capfd, recwarn):
     """From the first token to far beyond the memory; compiled once, before the first token, and without a word."""
     ours, _ = engines(kind)

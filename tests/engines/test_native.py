@@ -15,7 +15,7 @@ from small import CONTEXT, SHAPES, VARIANTS, exported, generate_tokens, in_chunk
 
 from janelm.config import SamplingConfig
 from janelm.engines import NativeEngine, OnnxEngine, TorchEngine, choose_engine
-from janelm.engines.native_engine import KINDS, SOURCE, checked_library
+from janelm.engines.native_engine import KINDS, SOURCE
 from janelm.errors import JaneLMError, UsageError
 from janelm.export.graphs import export_graph
 from janelm.export.precision import quantise
@@ -35,13 +35,21 @@ def run(request):
 
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
-    """Nothing is compiled yet."""
+    """Nothing is compiled yet, and what is compiled is not made fast: that takes the compiler four times as long."""
     monkeypatch.setenv("JANELM_CACHE", str(tmp_path))
+    monkeypatch.setattr(compiler, "FLAGS", [flag for flag in compiler.FLAGS if flag != "-O3"])
     return tmp_path / "compiled"
 
 
 # What other processors understand, as far as this one understands it too.
-INSTRUCTIONS = ["native", *(["x86-64-v3", "x86-64"] if platform.machine() in ("x86_64", "AMD64") else [])]
+INSTRUCTIONS = ["x86-64"] if platform.machine() in ("x86_64", "AMD64") else ["native"]
+INSTRUCTIONS += ["x86-64-v3"] if "avx2" in compiler._instructions() else []
+
+
+def compile_with(monkeypatch, *flags: str) -> None:
+    """Instead of for this very processor; and whoever asks for it looks himself whether it comes out right."""
+    monkeypatch.setattr(compiler, "TARGETS", [list(flags)])
+    monkeypatch.setattr("janelm.engines.native_engine._wrong", lambda made: "")
 
 
 def compare(run, batch, sizes, memory=None, threads=1):
@@ -62,7 +70,7 @@ def test_any_number_of_threads_and_texts_does(run, threads):
         compare(run, batch, SIZES, threads=threads)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     width=st.integers(1, 40),
     layers=st.integers(1, 3),
@@ -79,7 +87,7 @@ def test_widths_that_fill_no_vector_do_too(width, layers, batch, sizes, tied):
 
 @pytest.mark.parametrize("instructions", INSTRUCTIONS)
 def test_a_processor_with_shorter_vectors_says_the_same(run, instructions, monkeypatch):
-    monkeypatch.setattr("janelm.machine.compiler.TARGETS", [[f"-march={instructions}"]])
+    compile_with(monkeypatch, f"-march={instructions}")
     compare(run, 7, SIZES)
     expected, small = OnnxEngine(quantise(export_graph(run), "int8-weights")), NativeEngine(run, "int8-weights")
     tokens = random_tokens(small, 5, sum(SIZES))
@@ -102,16 +110,16 @@ def test_a_compiler_that_rounds_otherwise_in_other_loops_changes_no_bit(run, mon
     asked = [*compiler.compiler(), avoid, "-x", "c++", "-fsyntax-only", "/dev/null"]
     if subprocess.run(asked, capture_output=True).returncode:
         avoid = "-ffp-contract=fast"  # clang knows no such tuning
-    monkeypatch.setattr("janelm.machine.compiler.TARGETS", [["-march=native", avoid]])
+    compile_with(monkeypatch, "-march=native", avoid)
     engine = NativeEngine(run)
     tokens = random_tokens(engine, 7, 60)
     parts, together = in_chunks(engine, tokens, [9, *[1] * 30, 21])[-1], in_chunks(engine, tokens, [60])[-1]
     np.testing.assert_array_equal(parts, together)
 
 
-def test_the_same_seed_writes_the_same_2000_tokens_as_pytorch(run):
+def test_the_same_seed_writes_the_same_500_tokens_as_pytorch(run):
     sampling = SamplingConfig(temperature=0.8, seed=5)
-    texts = [generate_tokens(run, "The", 2000, sampling, engine=e) for e in (TorchEngine(run.model), NativeEngine(run))]
+    texts = [generate_tokens(run, "The", 500, sampling, engine=e) for e in (TorchEngine(run.model), NativeEngine(run))]
     assert texts[0] == texts[1]
 
 
@@ -267,8 +275,9 @@ def test_a_compiler_that_fails_is_one_sentence_and_auto_goes_on_without(own_cach
     assert not own_cache.exists() or not list(own_cache.iterdir())
 
 
-def test_a_library_that_cannot_be_loaded_is_one_sentence(own_cache):
-    checked_library(print).write_bytes(b"not a library")
+def test_a_library_that_cannot_be_loaded_is_one_sentence(own_cache, monkeypatch):
+    monkeypatch.setattr(compiler, "_compile", lambda made_by, flags, source, path: path.write_bytes(b"not a library"))
+    monkeypatch.setattr("janelm.engines.native_engine._wrong", lambda made: "")
     with pytest.raises(JaneLMError, match="cannot be loaded"):
         NativeEngine(random_run(SHAPES["lstm"]))
 

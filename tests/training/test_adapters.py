@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from small import TRAINING, quiet, write_text
+from small import SHAPES, TRAINING, quiet, write_text
 
 from janelm.architectures import build_model
 from janelm.config import DataConfig, TrainingConfig
@@ -21,6 +21,7 @@ from janelm.training.optimizers import LowRank, build_optimizers
 from janelm.training.pipeline import resume, train
 
 SHORT = replace(TRAINING, steps=8, evaluations=2, ancestor="models/old", adapter=2, decay=0.0, learning_rate=0.003)
+OF_ANY_SHAPE = pytest.mark.parametrize("shape", [SHAPES["lstm"]], ids=["lstm"])  # what is about files and settings
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ def test_resumed_equals_uninterrupted(old, shape):
         np.testing.assert_allclose(parts[0][name], parts[1][name], atol=2e-3)
 
 
+@OF_ANY_SHAPE
 def test_an_adapter_for_another_base_is_one_sentence(old, shape):
     adapt(shape)
     other = replace(TRAINING, seed=5, steps=2)
@@ -78,6 +80,7 @@ def test_an_adapter_for_another_base_is_one_sentence(old, shape):
         resume(Path("models/mine"), budget={"steps": 9}, say=quiet)
 
 
+@OF_ANY_SHAPE
 def test_a_damaged_adapter_is_one_sentence(old, shape):
     path = adapt(shape).run.folder / "adapter.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
@@ -85,6 +88,7 @@ def test_a_damaged_adapter_is_one_sentence(old, shape):
         find_run("models/mine").load()
 
 
+@OF_ANY_SHAPE
 def test_adapters_that_go_back_to_each_other_are_one_sentence(old, shape):
     """Loading one would never end."""
     adapt(shape, "first")
@@ -96,6 +100,7 @@ def test_adapters_that_go_back_to_each_other_are_one_sentence(old, shape):
             find_run(f"models/{name}").load()
 
 
+@OF_ANY_SHAPE
 @pytest.mark.parametrize("change", ["more", "shape", "names"])
 def test_an_adapter_of_other_arrays_is_one_sentence(old, shape, change):
     path = adapt(shape).run.folder / "adapter.safetensors"
@@ -112,6 +117,7 @@ def test_an_adapter_of_other_arrays_is_one_sentence(old, shape, change):
         find_run("models/mine").load()
 
 
+@OF_ANY_SHAPE
 def test_what_an_adapter_cannot_hold_is_refused(old, shape):
     for changes, sentence in (
         ({"ema": 0.9}, "ema changes more than an adapter can hold"),

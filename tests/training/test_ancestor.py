@@ -25,6 +25,9 @@ NEW = write_text(1500, seed=5).replace("the lamp", "ξένον").replace("Nobody
 SHORT = replace(TRAINING, steps=12, evaluations=2, learning_rate=0.003, matrix_learning_rate=0.006, ancestor="old")
 
 
+OF_ANY_TOKENS = pytest.mark.parametrize("old", ["character"], indirect=True)
+
+
 @pytest.fixture(params=["character", "tiktoken"])
 def old(request, text, made_once, monkeypatch) -> Run:
     """A run of the text that all tests share, and a file with another one."""
@@ -107,6 +110,7 @@ def test_more_byte_pairs_are_learnt_when_asked(old):
     )
 
 
+@OF_ANY_TOKENS
 def test_resumed_equals_uninterrupted_with_both_texts(old):
     whole = go_on("whole", keep=0.4, decay=0.0).run
     go_on("parts", steps=7, keep=0.4, decay=0.0)
@@ -133,6 +137,7 @@ def test_the_share_that_is_kept_is_of_the_ancestors_text_and_all_of_each_text_is
     assert max(np.diff(places)) <= 4
 
 
+@OF_ANY_TOKENS
 def test_keeping_the_old_text_forgets_less_of_it(old):
     forgot, kept = (
         go_on(str(share), keep=share, steps=24, learning_rate=0.01, matrix_learning_rate=0.02).results["ancestor"]
@@ -141,6 +146,7 @@ def test_keeping_the_old_text_forgets_less_of_it(old):
     assert kept["after"]["old"] < forgot["after"]["old"]
 
 
+@OF_ANY_TOKENS
 def test_overlap_is_searched_in_both_texts(old, capsys):
     go_on()
     sentence = Path(old.config().data.data[0]).read_text().splitlines()[3]
@@ -151,6 +157,7 @@ def test_overlap_is_searched_in_both_texts(old, capsys):
     assert "The longest passages that do:\n  " in theirs and sentence[-20:-5] in theirs
 
 
+@OF_ANY_TOKENS
 def test_a_text_that_is_gone_is_said_and_only_what_needs_it_fails(old):
     config = json.loads((old.folder / "config.json").read_text())
     config["facts"]["text_sha256"] = "0" * 64
@@ -177,6 +184,7 @@ def test_documents_go_on_from_running_text(old):
     assert "was read as documents" in said["ancestor"]["not_measured"]
 
 
+@OF_ANY_TOKENS
 def test_what_cannot_go_on_is_one_sentence(old):
     for changes, sentence in (
         ({"ancestor": "nothing"}, "there is no run at nothing"),
@@ -197,6 +205,7 @@ def test_what_cannot_go_on_is_one_sentence(old):
     assert not Path("runs").exists()
 
 
+@OF_ANY_TOKENS
 def test_the_command_line_takes_shape_and_tokens_from_the_run(old, capsys):
     folder, shape = str(old.folder.resolve()), old.config().model
     Path("models").unlink()

@@ -1,10 +1,13 @@
 """Whatever happens to a training's process, its work is kept and its exit code says what happened."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +28,6 @@ ROOT = Path(__file__).parents[2]
 TINY = ["--layers", "1", "--width", "32", "--heads", "2", "--context_length", "16", "--batch_tokens", "128"]
 TINY += ["--evaluation_tokens", "256"]
 TINY += ["--device", "cpu", "--compile", "off", "--precision", "fp32"]
-LONG = ["--data", "book.txt", *TINY, "--steps", "1000000", "--evaluations", "2"]
 
 
 @pytest.fixture
@@ -34,38 +36,40 @@ def book() -> list[str]:
     return ["--data", "book.txt", *TINY]
 
 
-def begin(*flags: str, **more) -> subprocess.Popen:
-    """A training of its own process that has saved its run once."""
-    command = [sys.executable, str(ROOT / "traineval.py"), *flags]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **more)
-    while not Path("models/model/samples.txt").exists():
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
-    time.sleep(0.3)
-    return process
+@contextmanager
+def answered(which: signal.Signals, answer) -> Iterator[None]:
+    """What this process does at a signal, until now and from then on otherwise."""
+    before = signal.signal(which, answer)
+    try:
+        yield
+    finally:
+        signal.signal(which, before)
+
+
+def sending(monkeypatch, which: signal.Signals) -> None:
+    """In the third step of a training its process gets this signal."""
+    happening(monkeypatch, 3, lambda trainer: os.kill(os.getpid(), which))
 
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGHUP])
-def test_who_wants_the_process_to_end_is_heard_like_ctrl_c(which, book):
+def test_who_wants_the_process_to_end_is_heard_like_ctrl_c(which, book, monkeypatch, capsys):
     """Schedulers send one and kill soon after, a closed terminal sends the other."""
-    process = begin(*LONG, preexec_fn=lambda: signal.signal(which, signal.SIG_DFL))
-    process.send_signal(which)
-    _, told = process.communicate(timeout=300)
-    assert process.returncode == 128 + which and "it was interrupted" in told
-    assert Run(Path("models/model")).resume_state()["training"]["step"] > 0
+    sending(monkeypatch, which)
+    with answered(which, lambda *_: pytest.fail("it was not heard")):
+        assert main(["train", *book, "--steps", "20"]) == 128 + which
+    assert "it was interrupted" in capsys.readouterr().err
+    assert Run(Path("models/model")).resume_state()["training"]["step"] == 3
     assert Path("models/model.pth").exists()
 
 
-def test_nohup_stays_nohup(book):
-    process = begin(*LONG, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-    process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
-    assert process.poll() is None
-    process.kill()
-    process.communicate()
+def test_nohup_stays_nohup(book, monkeypatch):
+    sending(monkeypatch, signal.SIGHUP)
+    with answered(signal.SIGHUP, signal.SIG_IGN):
+        assert main(["train", *book, "--steps", "20"]) == 0
+    assert Run(Path("models/model")).read_json("results.json")["steps"] == 20
 
 
-@pytest.mark.parametrize("lines", [1, 3, 8])
+@pytest.mark.parametrize("lines", [1, 8])
 def test_whoever_stops_reading_loses_only_what_they_do_not_read(lines, book):
     """The line after training raised BrokenPipeError: no results, no .pth, and the exit code was 0."""
     flags = [*book, "--steps", "20", "--evaluations", "4"]
@@ -94,12 +98,15 @@ def test_in_a_notebook_there_is_a_bar(monkeypatch, capsys, text):
 
 def test_two_trainings_of_one_name_do_not_mix(book):
     """Weights of one and the config of the other: what came out could not be written with, and both answered 0."""
-    first = begin(*LONG)
+    first = forked.Forked(ROOT / "traineval.py", *book, "--steps", "1000000", "--evaluations", "2")
+    while not Path("models/model/samples.txt").exists():
+        assert first.process.is_alive()
+        time.sleep(0.05)
     for flags in ([*book, "--steps", "5"], ["--resume", "--steps", "5"]):
         second = forked.run(ROOT / "traineval.py", *flags)
         assert second.returncode == 2 and "another process is writing models/model just now" in second.stderr
-    first.kill()  # the lock dies with it
-    first.communicate()
+    first.process.kill()  # the lock dies with it
+    first.process.join()
     assert main(["train", *book, "--steps", "5"]) == 0
     assert sorted(path.name for path in Path("models").iterdir() if path.is_dir()) == ["model", "model-1"]
 
@@ -196,13 +203,13 @@ def test_resume_takes_the_whole_first_command_again(book):
 
 def test_resume_takes_a_larger_patience(book):
     """What early stopping had ended ended at once again, whatever --patience said."""
-    flags = ["--steps", "400", "--evaluations", "100", "--patience", "1", "--learning_rate", "3"]
+    flags = ["--steps", "100", "--evaluations", "25", "--patience", "1", "--learning_rate", "3"]
     assert main(["train", *book, *flags]) == 0
     run = Run(Path("models/model"))
     first = run.read_json("results.json")
-    assert "has not improved in 1" in first["ended"] and first["steps"] < 400
+    assert "has not improved in 1" in first["ended"] and first["steps"] < 100
     assert main(["train", "--resume", "--patience", "1000", "--evaluations", "10"]) == 0
-    assert run.read_json("results.json")["steps"] == 400 and run.config().training.patience == 1000
+    assert run.read_json("results.json")["steps"] == 100 and run.config().training.patience == 1000
 
 
 def test_a_run_whose_text_and_machine_have_changed_goes_on(book, capsys):

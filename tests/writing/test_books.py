@@ -294,14 +294,14 @@ def test_signs_that_the_font_lacks_are_marked_and_reported(tmp_path):
 
 
 @given(ANY_TEXT)
-@settings(max_examples=15, deadline=None)  # a font is embedded each time
+@settings(max_examples=10, deadline=None)  # a font is embedded each time
 @example("\x00\x1f\x7f\x9f\ud800\ufffe\uffff\U0001f600 \xa0 \xad \u200b \u202e\u05d0 a\tb")
 @example("W" * 3000)
 @example("".join(map(chr, range(0x20, 0x3000))))
 @example("**bold** __line__ {nb} <b>")
 def test_any_text_makes_a_pdf(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("any") / "book.pdf"
-    known = "Words. " * len(text)  # or there would be too many that the font lacks
+    known = "Words. " * (200 + len(text) // 4)  # or there would be too many that the font lacks
     write_book(path, f"Words. {known}{text}", text[:200], text[:200], "pdf")
     assert len(pypdf.PdfReader(io.BytesIO(path.read_bytes())).pages) >= 3
 
