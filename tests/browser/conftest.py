@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from small import quiet, write_text
 
-from browser.desk import Desk
+from browser.desk import NOTHING_KEPT, Desk
 from browser.engine_site import with_all_models, write_engine_site
 from browser.servers import served
 from janelm.config import (
@@ -111,7 +111,15 @@ def exact_address(runs: list[Run], host: tuple[Path, str]) -> str:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A visitor who has never been here."""
+    """A visitor who has never been here, and whose browser keeps nothing for visits without a network."""
+    context = browser.new_context(**NOTHING_KEPT)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def keeping_context(browser: Browser) -> Iterator[BrowserContext]:
+    """The same with a browser that does: it fetches all of the site once more."""
     context = browser.new_context()
     yield context
     context.close()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import watch
-from browser.desk import WAIT, flaws
+from browser.desk import NOTHING_KEPT, WAIT, flaws
 from browser.engine_site import site_models, write_engine_site
 from browser.seen import left_in_english
 from browser.servers import served
@@ -319,9 +319,9 @@ def test_a_room_whose_files_are_gone_is_said_and_opens_later(page, host, sites, 
     complaints.clear()
 
 
-def test_a_room_that_was_opened_works_without_a_network(context, host, sites):
+def test_a_room_that_was_opened_works_without_a_network(keeping_context, host, sites):
     with served(host[0]) as origin:
-        page = context.new_page()
+        page = keeping_context.new_page()
         enter(page, f"{origin}/rooms/whole/")
         kept = """async () => {
             for (const name of await caches.keys()) {
@@ -333,7 +333,7 @@ def test_a_room_that_was_opened_works_without_a_network(context, host, sites):
         }"""
         page.wait_for_function(f"async () => await ({kept})()", timeout=WAIT)
         page.close()
-    page = context.new_page()
+    page = keeping_context.new_page()
     enter(page, f"{origin}/rooms/whole/", "Words")
     follow(page, "heron")
     expect(page.locator(".kwic li")).to_have_count(6)
@@ -341,14 +341,14 @@ def test_a_room_that_was_opened_works_without_a_network(context, host, sites):
 
 @pytest.mark.parametrize("name", ["whole", "figures"])
 def test_a_reader_of_german_reads_german(browser, page, sites, name):
-    context = browser.new_context(locale="de-DE")
+    context = browser.new_context(locale="de-DE", **NOTHING_KEPT)
     assert not left_in_english(page, context.new_page(), sites[name], novel(), follow="mill")
     context.close()
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_no_view_has_a_flaw_that_axe_finds_or_needs_sideways_scrolling(browser, host, sites, scheme, width):
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}, **NOTHING_KEPT)
     page, complaints = context.new_page(), []
     watch(page, complaints, host[1])
     enter(page, sites["whole"])
