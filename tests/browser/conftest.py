@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from small import quiet, write_text
 
-from browser.desk import Desk
+from browser.desk import NOTHING_KEPT, Desk
 from browser.engine_site import with_all_models, write_engine_site
 from browser.servers import served
 from janelm.config import (
@@ -90,10 +91,16 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
 
 
 @pytest.fixture(scope="session")
-def site(runs: list[Run], host: tuple[Path, str]) -> Path:
-    """The folder of the three models as int8, under a sub-path of the server."""
-    folder = host[0] / "some" / "where"
-    write_site(runs, folder)
+def site(runs: list[Run], host: tuple[Path, str], made_once) -> Path:
+    """The folder of the three models as int6, under a sub-path of the server."""
+    made = made_once("site-of-the-page", lambda folder: write_site(runs, folder / "site"))
+    return _placed(made / "site", host[0] / "some" / "where")
+
+
+def _placed(made: Path, folder: Path) -> Path:
+    """What was made once for all processes, beside what this one's server has."""
+    folder.parent.mkdir(exist_ok=True)
+    folder.symlink_to(made, target_is_directory=True)
     return folder
 
 
@@ -103,15 +110,25 @@ def address(site: Path, host: tuple[Path, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def exact_address(runs: list[Run], host: tuple[Path, str]) -> str:
-    """The address of the same models at full precision."""
-    write_site(runs, host[0] / "some" / "exact", SiteOptions("fp32"))
+def exact_address(runs: list[Run], host: tuple[Path, str], made_once) -> str:
+    """The address of the same models at full precision, without the room Read."""
+    options = SiteOptions("fp32", read="none")
+    made = made_once("exact-site-of-the-page", lambda folder: write_site(runs, folder / "site", options))
+    _placed(made / "site", host[0] / "some" / "exact")
     return f"{host[1]}/some/exact/"
 
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A visitor who has never been here."""
+    """A visitor who has never been here, and whose browser keeps nothing for visits without a network."""
+    context = browser.new_context(**NOTHING_KEPT)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def keeping_context(browser: Browser) -> Iterator[BrowserContext]:
+    """The same with a browser that does: it fetches all of the site once more."""
     context = browser.new_context()
     yield context
     context.close()
@@ -181,18 +198,19 @@ def onnx_engine(browser, onnx_engine_address):
 
 
 @pytest.fixture
-def small_site(host, request):
+def small_site(host, request, made_once):
     """A site of one LSTM that a test may change: its folder and its address."""
-    return _small_site(host, request, "native")
+    return _small_site(host, request, made_once, "native")
 
 
 @pytest.fixture
-def small_onnx_site(host, request):
+def small_onnx_site(host, request, made_once):
     """The same with ONNX Runtime."""
-    return _small_site(host, request, "onnxruntime")
+    return _small_site(host, request, made_once, "onnxruntime")
 
 
-def _small_site(host: tuple[Path, str], request: pytest.FixtureRequest, runtime: str) -> tuple[Path, str]:
+def _small_site(host, request: pytest.FixtureRequest, made_once, runtime: str) -> tuple[Path, str]:
+    made = made_once(f"small-{runtime}", lambda place: write_engine_site(place, ["lstm-character"], runtime=runtime))
     folder = host[0] / "small" / re.sub(r"\W", "-", request.node.name)
-    write_engine_site(folder, ["lstm-character"], runtime=runtime)
+    shutil.copytree(made, folder, copy_function=shutil.copyfile)  # as new, or browsers would keep its files
     return folder, f"{host[1]}/small/{folder.name}/"

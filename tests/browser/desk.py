@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page, expect
@@ -12,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from janelm.site.vendor import Package, fetch
 
 WAIT = 30_000  # milliseconds: for a model to load, or a text to be written, on a busy machine
+NOTHING_KEPT: Any = {"service_workers": "block"}  # of a browser's contexts: a visit takes a third less of the processor
 AXE = Package(
     name="axe-core",
     version="4.14.1",

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from browser.desk import WAIT, Desk, example, flaws
+from browser.desk import NOTHING_KEPT, WAIT, Desk, example, flaws
 
 TABS = ("Write", "Look inside", "Compare", "Read", "About")
 
 
 @pytest.fixture
 def phone(browser: Browser, host: tuple[Path, str], complaints: list[str]) -> Iterator[Desk]:
-    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, **NOTHING_KEPT
+    )
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield Desk(page)
@@ -100,7 +102,7 @@ def test_light_or_dark_is_chosen_by_a_button_and_remembered(desk, address):
 
 
 def test_nothing_moves_for_those_who_want_no_motion(browser, address, site):
-    context = browser.new_context(reduced_motion="reduce")
+    context = browser.new_context(reduced_motion="reduce", **NOTHING_KEPT)
     page = context.new_page()
     page.add_init_script(
         "addEventListener('DOMContentLoaded', () => { const seen = window.seen = new Set();"
@@ -116,7 +118,7 @@ def test_nothing_moves_for_those_who_want_no_motion(browser, address, site):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_tab_has_a_flaw_that_axe_finds(browser: Browser, address, scheme):
-    context: BrowserContext = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
+    context: BrowserContext = browser.new_context(color_scheme=scheme, reduced_motion="reduce", **NOTHING_KEPT)
     desk = Desk(context.new_page()).open(address).begin("The old miller went to the river").set("num_tokens", 20)
     desk.write()
     for name in TABS:

@@ -46,7 +46,9 @@ def cdn(tmp_path, monkeypatch):
 
 
 def test_with_a_cdn_the_page_runs_on_the_pinned_files_of_that_host(page, host, runs, complaints, cdn):
-    folder.write_site(runs[1:2], host[0] / "some" / "cdn", folder.SiteOptions(cdn=True, runtime="onnxruntime"))
+    folder.write_site(
+        runs[1:2], host[0] / "some" / "cdn", folder.SiteOptions("fp32", cdn=True, runtime="onnxruntime", read="none")
+    )
     page.goto(f"{host[1]}/some/cdn/")
     expect(page.locator("#facts")).to_contain_text("ready in", timeout=30_000)
     page.get_by_role("tab", name="Compare").click()
@@ -58,7 +60,11 @@ def test_with_a_cdn_the_page_runs_on_the_pinned_files_of_that_host(page, host, r
 
 
 def test_another_file_than_the_pinned_one_does_not_run(page, host, runs, complaints, cdn):
-    folder.write_site(runs[1:2], host[0] / "some" / "damaged", folder.SiteOptions(cdn=True, runtime="onnxruntime"))
+    folder.write_site(
+        runs[1:2],
+        host[0] / "some" / "damaged",
+        folder.SiteOptions("fp32", cdn=True, runtime="onnxruntime", read="none"),
+    )
     module = next(cdn.rglob("ort-wasm-simd-threaded.mjs"))
     module.write_bytes(module.read_bytes() + b"\n")
     page.goto(f"{host[1]}/some/damaged/")

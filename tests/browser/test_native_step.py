@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 from small import generate_tokens, write_text
 
-from browser.engine_site import LOAD, model_entry, module, open_engine, sampling, site_models, tokens, write
+from browser.engine_site import LOAD, answer, model_entry, module, open_engine, sampling, site_models, tokens, write
 from janelm.config import SamplingConfig
 from janelm.engines import NativeEngine, OnnxEngine
 from janelm.engines.native_engine import SOURCE
@@ -34,11 +35,16 @@ START = """async ([native, memory, onnx, step]) => {
         return new Uint8Array(await (await fetch(file)).arrayBuffer());
     };
     window.describe = name => structuredClone(manifest.models.find(model => model.name === name).description);
+    window.unpacked = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
     window.refusal = make => {
         try { make(); } catch (error) { return { kind: error.kind ?? error.name, message: error.message }; }
         return null;
     };
 }"""
+
+
+def packed(content: bytes | bytearray) -> str:
+    return base64.b64encode(content).decode()
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +97,7 @@ def test_a_browser_that_rounds_once_says_what_the_engine_in_python_says_to_the_b
     """Any processor with fused products, and any length of its vectors: sums are added up in one order."""
     name = f"{kind}-character" + ("" if precision == "fp32" else f"-{precision}")
     run, _ = site_models()[name]
-    steps = """async ([address, name, chunks]) => {
+    steps = """async (address, name, chunks) => {
         const bytes = await (await fetch(address)).arrayBuffer();
         const { exports } = (await WebAssembly.instantiate(bytes, {})).instance;
         const model = new NativeModel(exports, await fileOf(name), describe(name));
@@ -100,7 +106,7 @@ def test_a_browser_that_rounds_once_says_what_the_engine_in_python_says_to_the_b
     }"""
     rng = np.random.default_rng(1)
     chunks = [rng.integers(0, run.tokenizer.vocab_size, size).tolist() for size in (1, 7, 1, 40, 1, 1)]
-    found = step.evaluate(steps, [module(engine, "step-relaxed.wasm"), name, chunks])
+    found = answer(step, steps, module(engine, "step-relaxed.wasm"), name, chunks)
     native = NativeEngine(run, precision, threads=1)
     state = native.initial_state(1)
     for ours, tokens_read in zip(found, chunks, strict=True):
@@ -119,7 +125,7 @@ def test_float16_weights_are_widened_to_the_bit(step):
         exported.lay_halves(from.address, 256, 256, false, to.address);
         return Array.from(new Uint32Array(memory.buffer, to.address, 65536));
     }"""
-    found = np.array(step.evaluate(widen), np.uint32).view(np.float32)
+    found = np.array(answer(step, widen), np.uint32).view(np.float32)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -128,12 +134,12 @@ def test_half_precision_says_what_its_rounded_weights_say(step, kind):
     run, graph = site_models()[f"{kind}-character"]
     half = quantise(graph, "fp16")
     content, entry = model_entry("half", run, half)
-    steps = """([bytes, description, tokens]) => {
-        const model = new NativeModel(exported, Uint8Array.from(bytes), description);
+    steps = """(file, description, tokens) => {
+        const model = new NativeModel(exported, unpacked(file), description);
         return Array.from(model.step(tokens, model.initialState()).logits.data);
     }"""
     read = [3, 1, 4, 1, 5, 9, 2, 6]
-    found = step.evaluate(steps, [list(content), entry["description"], read])
+    found = answer(step, steps, packed(content), entry["description"], read)
     engine = OnnxEngine(half, threads=1)
     expected, _ = engine.step(np.array([read]), engine.initial_state(1))
     np.testing.assert_allclose(found, expected[0], atol=1e-4)
@@ -212,7 +218,7 @@ def test_a_token_that_is_none_is_refused_before_memory_is_read_there(step):
 
 # ---- Damaged files ----
 
-MAKE = """([bytes, name]) => refusal(() => new NativeModel(exported, Uint8Array.from(bytes), describe(name)))"""
+MAKE = """([file, name]) => refusal(() => new NativeModel(exported, unpacked(file), describe(name)))"""
 NAME = "lstm-character-int8-weights"
 
 
@@ -228,7 +234,7 @@ def test_a_damaged_file_is_one_sentence_or_a_model_of_the_same_shape(step, file,
     for _ in range(data.draw(st.integers(0, 4))):
         if damaged:
             damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
-    found = step.evaluate(MAKE, [list(damaged), NAME])
+    found = step.evaluate(MAKE, [packed(damaged), NAME])
     assert found is None or (found["kind"] == "corrupted" and found["message"].count("\n") == 0), found
 
 
@@ -260,17 +266,17 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_file_is_refused_for_what_is_wrong_with_it(step, kind):
     content, reason = HOSTILE[kind]
-    found = step.evaluate(MAKE, [list(content), NAME])
+    found = step.evaluate(MAKE, [packed(content), NAME])
     assert found["kind"] == "corrupted" and reason in found["message"]
 
 
 def test_weights_of_other_sizes_than_described_are_refused(step, file):
-    changed = """([bytes, name]) => ["width", "layers"].map(part => {
+    changed = """([file, name]) => ["width", "layers"].map(part => {
         const description = describe(name);
         description.config[part] += 1;
-        return refusal(() => new NativeModel(exported, Uint8Array.from(bytes), description));
+        return refusal(() => new NativeModel(exported, unpacked(file), description));
     })"""
-    width, layers = step.evaluate(changed, [list(file), NAME])
+    width, layers = step.evaluate(changed, [packed(file), NAME])
     assert "by" in width["message"] and "has no" in layers["message"]
 
 
@@ -288,7 +294,7 @@ def test_the_inside_of_both_runtimes_is_the_same(engine, onnx_engine):
     looks = """text => engine.look("transformer-character", text).then(({ spans, attention }) =>
         ({ spans, attention: attention.map(layer => Array.from(layer)) }))"""
     text = write_text(5)[:60]
-    ours, theirs = engine.evaluate(looks, text), onnx_engine.evaluate(looks, text)
+    ours, theirs = answer(engine, looks, text), answer(onnx_engine, looks, text)
     assert ours["spans"] == theirs["spans"]
     np.testing.assert_allclose(ours["attention"], theirs["attention"], atol=1e-5)
 
@@ -298,7 +304,7 @@ def test_a_model_of_the_page_is_loaded_from_its_file_alone(page, small_site):
     assert page.evaluate(LOAD, "lstm-character")["loaded"]["bytes"] < 1e6
 
 
-SEVERAL = """async ([name, seeds, more]) => {
+SEVERAL = """async (name, seeds, more) => {
     const options = { text: "The old miller", num_tokens: 60, ...more };
     const alone = [];
     for (const seed of seeds) {
@@ -323,13 +329,13 @@ def test_texts_that_are_written_side_by_side_are_to_the_bit_those_that_are_writt
     name = f"{kind}-character" + ("" if precision == "fp32" else f"-{precision}")
     more = {"sampling": sampling(seed=0), "stop": ["e"], "alternatives": 2}
     for change in ({}, {"stop": []}, {"memory": 7}):
-        alone, several = engine.evaluate(SEVERAL, [name, [3, 4, 5, 9, 2**40], more | change])
+        alone, several = answer(engine, SEVERAL, name, [3, 4, 5, 9, 2**40], more | change)
         assert several == alone
     assert len({one["text"] for one in several}) == 5
 
 
 def test_where_a_model_takes_no_steps_side_by_side_texts_are_written_one_after_the_other(onnx_engine):
-    alone, several = onnx_engine.evaluate(SEVERAL, ["lstm-character", [1, 2, 3], {"sampling": sampling(seed=0)}])
+    alone, several = answer(onnx_engine, SEVERAL, "lstm-character", [1, 2, 3], {"sampling": sampling(seed=0)})
     assert several == alone
 
 

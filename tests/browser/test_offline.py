@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from browser.conftest import watch
 from browser.engine_site import KEPT, LOAD, START, sampling, wait_for, write, write_engine_site
 from browser.servers import served
 
@@ -37,13 +38,15 @@ def visit(page, address: str, patience: int = 600) -> dict:
     return manifest
 
 
-def test_the_whole_site_works_offline_after_one_visit(context, small_site, host):
+def test_the_whole_site_works_offline_after_one_visit(keeping_context, small_site, host, complaints):
     """Offline for certain: its server has gone."""
     folder, _ = small_site
     with served(host[0]) as origin:
         address = f"{origin}/{folder.relative_to(host[0]).as_posix()}/"
-        page = context.new_page()
+        page = keeping_context.new_page()
+        watch(page, complaints, origin)
         visit(page, address)
+        assert not complaints
     page.goto(address)
     manifest = page.evaluate("fetch('manifest.json').then(response => response.json())")
     page.evaluate(START, [manifest["app"][0].split("/")[0], True])
@@ -54,10 +57,10 @@ def test_the_whole_site_works_offline_after_one_visit(context, small_site, host)
     assert len(files) > 20 and all(page.evaluate(fetches, files))
 
 
-def test_a_new_export_replaces_the_old_one_and_the_two_never_mix(context, small_site):
+def test_a_new_export_replaces_the_old_one_and_the_two_never_mix(keeping_context, small_site):
     """Files of the page itself and models change; while the new export is half uploaded, the old one is whole."""
     folder, address = small_site
-    page = context.new_page()
+    page = keeping_context.new_page()
     old, old_index = visit(page, address), (folder / "index.html").read_text()
     write_engine_site(folder, ["lstm-tiktoken"], app_change="/* new */")
     new_index = (folder / "index.html").read_text()
@@ -74,12 +77,12 @@ def test_a_new_export_replaces_the_old_one_and_the_two_never_mix(context, small_
     assert not any(old["app"][0].split("/")[0] in url for url in kept)
 
 
-def test_a_file_that_is_half_uploaded_is_not_kept_for_good(context, small_site):
+def test_a_file_that_is_half_uploaded_is_not_kept_for_good(keeping_context, small_site):
     folder, address = small_site
     (licence,) = folder.glob("vendor/uplot*/LICENSE")
     whole = licence.read_bytes()
     licence.write_bytes(whole[:100])
-    page = context.new_page()
+    page = keeping_context.new_page()
     with pytest.raises(AssertionError, match="never came true"):
         visit(page, address, patience=20)
     licence.write_bytes(whole + b"")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import watch
-from browser.desk import WAIT, flaws
-from browser.engine_site import site_models, write_engine_site
+from browser.desk import NOTHING_KEPT, WAIT, flaws
+from browser.engine_site import answer, site_models, write_engine_site
 from browser.seen import left_in_english
 from browser.servers import served
 from janelm.reading.copied import copied_index, split_words
@@ -116,34 +117,36 @@ def test_the_whole_room_is_small(host, sites):
     assert len(code) > 8 and sum(path.stat().st_size for path in code) < 100_000
 
 
-@pytest.mark.parametrize("phrase", ["mill", "the mill", "Mr. Hill", "ill", "heron", "Ann"])
-@pytest.mark.parametrize("whole", [True, False])
-def test_the_page_finds_what_python_finds(page, sites, parted, phrase, whole):
+FOUND = """async cases => {
+    const manifest = await (await fetch("manifest.json")).json();
+    const at = path => new URL(`${manifest.app[0].split("/")[0]}/read/${path}`, location.href).href;
+    const { fetchReading } = await import(at("data.js"));
+    const words = await import(at("words.js"));
+    const { figures, text } = await fetchReading(manifest.reading, new URL("./", location.href));
+    const sentence = text.slice(figures.sentences[9], figures.sentences[10]);
+    return [sentence, Array.from(figures.feelings), cases.map(([phrase, whole]) => {
+        const places = words.search(text, phrase, whole);
+        const counts = words.along(places, 50, 0, figures.characters);
+        const beside = words.collocates(text, places, words.countWords(text));
+        const spread = words.dispersion(counts);
+        return { count: places.length, spread, beside: beside.map(one => [one.word, one.count]) };
+    })];
+}"""
+
+
+def test_the_page_finds_what_python_finds(page, sites, parted):
     report, text = parted
-    enter(page, sites["whole"])
-    told = page.evaluate(
-        """async ([phrase, whole]) => {
-            const manifest = await (await fetch("manifest.json")).json();
-            const at = path => new URL(`${manifest.app[0].split("/")[0]}/read/${path}`, location.href).href;
-            const { fetchReading } = await import(at("data.js"));
-            const words = await import(at("words.js"));
-            const { figures, text } = await fetchReading(manifest.reading, new URL("./", location.href));
-            const places = words.search(text, phrase, whole);
-            const counts = words.along(places, 50, 0, figures.characters);
-            const beside = words.collocates(text, places, words.countWords(text));
-            const sentence = text.slice(figures.sentences[9], figures.sentences[10]);
-            return { count: places.length, counts, spread: words.dispersion(counts), sentence,
-                     beside: beside.map(one => [one.word, one.count]), feelings: Array.from(figures.feelings) };
-        }""",
-        [phrase, whole],
-    )
-    found = search(text, phrase, whole)
-    assert told["count"] == len(found.places)
-    assert told["beside"] == [list(one) for one in found.collocates()]
-    if found.places:
-        assert told["spread"] == pytest.approx(found.dispersion, abs=0.05)  # places are units there, characters here
-    assert told["sentence"] == text.text[report["sentences"][9] : report["sentences"][10]]
-    assert told["feelings"] == report["feelings"]
+    cases = list(product(("mill", "the mill", "Mr. Hill", "ill", "heron", "Ann"), (True, False)))
+    page.goto(sites["whole"])
+    sentence, feelings, searches = answer(page, FOUND, cases)
+    for case, told in zip(cases, searches, strict=True):
+        found = search(text, *case)
+        assert told["count"] == len(found.places), case
+        assert told["beside"] == [list(one) for one in found.collocates()], case
+        if found.places:  # places are units there, characters here
+            assert told["spread"] == pytest.approx(found.dispersion, abs=0.05), case
+    assert sentence == text.text[report["sentences"][9] : report["sentences"][10]]
+    assert feelings == report["feelings"]
 
 
 def test_a_word_that_is_chosen_anywhere_is_followed_everywhere(page, sites):
@@ -319,9 +322,9 @@ def test_a_room_whose_files_are_gone_is_said_and_opens_later(page, host, sites, 
     complaints.clear()
 
 
-def test_a_room_that_was_opened_works_without_a_network(context, host, sites):
+def test_a_room_that_was_opened_works_without_a_network(keeping_context, host, sites):
     with served(host[0]) as origin:
-        page = context.new_page()
+        page = keeping_context.new_page()
         enter(page, f"{origin}/rooms/whole/")
         kept = """async () => {
             for (const name of await caches.keys()) {
@@ -333,22 +336,21 @@ def test_a_room_that_was_opened_works_without_a_network(context, host, sites):
         }"""
         page.wait_for_function(f"async () => await ({kept})()", timeout=WAIT)
         page.close()
-    page = context.new_page()
+    page = keeping_context.new_page()
     enter(page, f"{origin}/rooms/whole/", "Words")
     follow(page, "heron")
     expect(page.locator(".kwic li")).to_have_count(6)
 
 
-@pytest.mark.parametrize("name", ["whole", "figures"])
-def test_a_reader_of_german_reads_german(browser, page, sites, name):
-    context = browser.new_context(locale="de-DE")
-    assert not left_in_english(page, context.new_page(), sites[name], novel(), follow="mill")
+def test_a_reader_of_german_reads_german(browser, page, sites):
+    context = browser.new_context(locale="de-DE", **NOTHING_KEPT)
+    assert not left_in_english(page, context.new_page(), sites["whole"], novel(), follow="mill")
     context.close()
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_no_view_has_a_flaw_that_axe_finds_or_needs_sideways_scrolling(browser, host, sites, scheme, width):
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}, **NOTHING_KEPT)
     page, complaints = context.new_page(), []
     watch(page, complaints, host[1])
     enter(page, sites["whole"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from browser.desk import WAIT, Desk
@@ -100,24 +99,24 @@ def test_a_tree_is_exported_imported_and_kept_by_the_browser(desk, address, tmp_
     expect(rows(desk)).to_have_text(texts)
 
 
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        ("no json", "it is no JSON"),
-        ("{}", "it holds no tree"),
-        ('{"format":1,"open":0,"pages":[{"parent":-1,"keep":0,"text":5}]}', "page 1 is damaged"),
-        ('{"format":1,"open":0,"pages":[{"parent":-1,"keep":9,"text":""}]}', "page 1 is damaged"),
-        ('{"format":1,"open":7,"pages":[{"parent":-1,"keep":0,"text":""}]}', "is not in it"),
-        ('{"format":1,"open":0,"pages":[{"parent":-1,"keep":0,"text":""},{"parent":1,"keep":0,"text":""}]}', "page 2"),
-    ],
+WRONG = (
+    ("no json", "it is no JSON"),
+    ("{}", "it holds no tree"),
+    ('{"format":1,"open":0,"pages":[{"parent":-1,"keep":0,"text":5}]}', "page 1 is damaged"),
+    ('{"format":1,"open":7,"pages":[{"parent":-1,"keep":0,"text":""}]}', "is not in it"),
+    ('{"format":1,"open":0,"pages":[{"parent":-1,"keep":9,"text":""}]}', "page 1 is damaged"),
+    ('{"format":1,"open":0,"pages":[{"parent":-1,"keep":0,"text":""},{"parent":1,"keep":0,"text":""}]}', "page 2"),
 )
-def test_a_file_that_is_no_tree_is_refused_with_a_sentence(desk, address, tmp_path, content, why):
-    (tmp_path / "wrong.json").write_text(content)
+
+
+def test_a_file_that_is_no_tree_is_refused_with_a_sentence(desk, address, tmp_path):
     desk.open(address).begin("The old miller")
     desk.page.locator("summary", has_text="Tree").click()
-    desk.page.get_by_label("A tree to import").set_input_files(tmp_path / "wrong.json")
-    expect(desk.page.get_by_role("alert")).to_contain_text(why, timeout=WAIT)
-    expect(desk.text).to_have_value("The old miller")
+    for content, why in WRONG:  # each is told in other words than the one before
+        (tmp_path / "wrong.json").write_text(content)
+        desk.page.get_by_label("A tree to import").set_input_files(tmp_path / "wrong.json")
+        expect(desk.page.get_by_role("alert")).to_contain_text(why, timeout=WAIT)
+        expect(desk.text).to_have_value("The old miller")
 
 
 def test_a_stop_ends_all_of_them_and_each_keeps_what_it_wrote(desk, address):

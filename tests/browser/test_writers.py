@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, expect
 
 import janelm
-from browser.desk import WAIT, Desk, flaws
+from browser.desk import NOTHING_KEPT, WAIT, Desk, flaws
 from browser.seen import left_in_english
 from browser.servers import Foreign, served
 from janelm.text.corpora import load_sources
@@ -34,11 +35,12 @@ on one leg; 1. it said
 
 def with_language(site: tuple[Path, str], language: str) -> str:
     """The address of a small site whose model says that it writes in a language."""
-    folder, address = site
-    manifest = json.loads((folder / "manifest.json").read_text())
+    file = site[0] / "manifest.json"
+    manifest, later = json.loads(file.read_text()), file.stat().st_mtime + 2  # the server tells changes by the second
     manifest["models"][0]["language"] = language
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return address
+    file.write_text(json.dumps(manifest))
+    os.utime(file, (later, later))
+    return site[1]
 
 
 # --- scripts
@@ -127,10 +129,10 @@ def test_without_webassembly_the_reason_is_the_devices_own(browser: Browser, sma
 # --- frames
 
 
-def test_in_a_sandboxed_frame_without_any_storage_the_page_still_writes(context, small_site):
+def test_in_a_sandboxed_frame_without_any_storage_the_page_still_writes(keeping_context, small_site):
     """Its origin is none: no storage, no service worker, no worker of an address. Hosts such as GitHub Pages let any
     origin read, which modules in such a frame need."""
-    page = context.new_page()
+    page = keeping_context.new_page()
     errors: list[str] = []
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -295,7 +297,7 @@ def test_plain_text_is_saved_as_it_stands(desk, small_site, tmp_path):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_drafts_and_in_the_dialogs(browser: Browser, small_site, scheme):
-    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
+    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", **NOTHING_KEPT)
     desk = Desk(context.new_page()).open(small_site[1]).begin("The old miller")
     desk.page.locator("summary", has_text="Drafts").click()
     keep(desk, "One")
@@ -332,7 +334,7 @@ def sources() -> str:
 
 @pytest.fixture
 def german(browser: Browser, complaints) -> Iterator[Desk]:
-    context = browser.new_context(locale="de-DE")
+    context = browser.new_context(locale="de-DE", **NOTHING_KEPT)
     page = context.new_page()
     page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
