@@ -15,12 +15,15 @@ import tempfile
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from small import write_little
+
 FORKS = multiprocessing.get_context("forkserver") if os.name != "nt" else multiprocessing.get_context("spawn")
 TOLD = ("stdout", "stderr")
 FORKS.set_forkserver_preload(["janelm.cli", "janelm.training.pipeline", "matplotlib.figure", "onnxruntime"])
 
 
 def _act(words: list[str], variables: dict[str, str], folder: str, told: str) -> None:
+    write_little()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)
