@@ -15,6 +15,8 @@ import tempfile
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from small import write_little
+
 FORKS = multiprocessing.get_context("forkserver") if os.name != "nt" else multiprocessing.get_context("spawn")
 TOLD = ("stdout", "stderr")
 LIBRARIES = ["matplotlib.figure", "onnxruntime", "torch.distributed.fsdp"]
@@ -22,6 +24,7 @@ FORKS.set_forkserver_preload(["janelm.cli", "janelm.training.pipeline", *LIBRARI
 
 
 def _act(words: list[str], variables: dict[str, str], folder: str, told: str) -> None:
+    write_little()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)

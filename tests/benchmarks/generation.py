@@ -66,6 +66,10 @@ ENGINES = {
     "native, fp32": ["--engine", "native"],
     "native, int8 weights": ["--engine", "native", "--precision", "int8-weights"],
 }
+STARTED = ENGINES  # those of which processes are started
+SMALLEST["STARTED"] = {"native, fp32": ENGINES["native, fp32"]}
+TWICE = True  # whether the compiled engine contends with several samples and as an LSTM too
+SMALLEST["TWICE"] = False  # to compile takes longer than all else
 MEMORY = {"VmRSS": "resident", "RssAnon": "anonymous", "VmHWM": "peak"}  # what Linux calls them
 
 
@@ -158,7 +162,7 @@ def first_character() -> dict[str, float]:
     """Seconds from the start of a process to the first character, of a model in the default size."""
     figures = {}
     with saved(SMALL) as folder:
-        for name, options in ENGINES.items():
+        for name, options in STARTED.items():
             command = inference(10 * TOKENS, options)
             figures[name] = statistics.median(_seconds_to_output(command, folder) for _ in range(STARTS))
             print(f"first character, {name}: {figures[name]:.2f} s")
@@ -205,7 +209,7 @@ def memory(tokens: int) -> dict[str, dict[str, dict[str, float]]]:
     """MB that `inference.py` itself holds after its first character and after each tenth of `tokens` tokens."""
     figures = {}
     with saved(SHAPE) as folder:
-        for name, options in ENGINES.items():
+        for name, options in STARTED.items():
             with started(inference(2 * tokens, options), folder, OMP_NUM_THREADS="1") as process:
                 process.stdout.read(2)
                 held = {"first character": resident(process)}
@@ -239,7 +243,8 @@ def contenders(threads: int) -> dict[str, Callable[[], Callable[[], None]]]:
     made = {BASE: hugging_face, "bare products, fp32": lambda: bare_products(random_run(SHAPE))}
     made |= {name: partial(engine, name, SHAPE, 1) for name in NAMES}
     made |= {f"{name}, 16 samples": partial(engine, name, SHAPE, 16) for name in NAMES}
-    return made | {f"LSTM, {name}": partial(engine, name, LSTM, 1) for name in NAMES if "int8" not in name}
+    made |= {f"LSTM, {name}": partial(engine, name, LSTM, 1) for name in NAMES if "int8" not in name}
+    return {name: make for name, make in made.items() if TWICE or "compiled" not in name or name in NAMES}
 
 
 def take_turns(threads: int) -> None:

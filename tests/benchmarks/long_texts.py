@@ -24,9 +24,9 @@ from janelm.text.sources import Source
 EXCHANGED = 0.4
 
 
-def made(copies: int) -> str:
+def made(copies: int, characters: int | None) -> str:
     (novels,) = load_sources(("austen",))
-    words, drawn = novels.text.split(" "), random.Random(0)
+    words, drawn = novels.text[:characters].split(" "), random.Random(0)
     small = [word for word in drawn.choices(words, k=50_000) if word.islower()]
     change = [word.islower() for word in words]
     copy = lambda: " ".join(  # noqa: E731
@@ -39,9 +39,10 @@ def made(copies: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--copies", type=int, default=10)
+    parser.add_argument("--characters", type=int, help="of the novels (default: all)")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    source = Source("long.txt", made(options.copies))
+    source = Source("long.txt", made(options.copies, options.characters))
     figures: dict[str, Any] = {"MB": len(source.text.encode()) / 1e6}
 
     def timed(label: str, work: Callable[[], Any]) -> Any:

@@ -55,6 +55,7 @@ GROWTH = {  # what grows in turn, and how far
     "width": (128, 256, 384, 512, 768),
     "vocabulary": (256, 1024, 4096, 16_384, 50_257),
 }
+PEAKS = ((1024, True), (50_257, True), (50_257, False))  # symbols; their logits in parts?
 FLAGS: list[str] = []  # of the processes that this one starts of itself
 TRAINING = ["--steps", "1", "--compile", "off"]
 SMALLEST = {
@@ -64,6 +65,7 @@ SMALLEST = {
     "LSTM_WIDTH": 32,
     "ROUNDS": 1,
     "GROWTH": {name: sizes[:1] for name, sizes in GROWTH.items()},
+    "PEAKS": PEAKS[::2],
     "FLAGS": ["--smallest"],
     "TRAINING": [*TRAINING, "--preset", "nano"],
 }
@@ -206,10 +208,10 @@ def growth() -> dict[str, float]:
 def memory() -> dict[str, float]:
     """Megabytes, each measured in a process of its own."""
     figures = {}
-    for vocab, at_once in ((1024, True), (50_257, True), (50_257, False)):
-        command = [sys.executable, __file__, *FLAGS, "--peak", str(vocab), *([] if at_once else ["--plain"])]
+    for vocab, in_parts in PEAKS:
+        command = [sys.executable, __file__, *FLAGS, "--peak", str(vocab), *([] if in_parts else ["--plain"])]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        name = f"{vocab} symbols{'' if at_once else ', all logits at once'}"
+        name = f"{vocab} symbols{'' if in_parts else ', all logits at once'}"
         figures[name] = float(done.stdout)
         print(f"{name:44}{figures[name]:8,.0f} MB")
     return figures
@@ -246,12 +248,13 @@ def text() -> dict[str, float]:
         began = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         metrics = Path(folder) / "models" / "model" / "metrics.csv"
-        while not metrics.exists() and process.poll() is None:  # written just before the first step
+        while not metrics.exists():  # written just before the first step
+            if process.poll():
+                sys.exit(process.communicate()[1].decode())
             time.sleep(0.01)
         figures["startup to the first step, s"] = time.perf_counter() - began
-        said = process.communicate()[1]
-        if process.returncode:
-            sys.exit(said.decode())
+        process.kill()
+        process.communicate()
     for name, value in figures.items():
         print(f"{name:32}{value:8.1f}")
     return figures

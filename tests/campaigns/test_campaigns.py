@@ -1,10 +1,9 @@
 """A small share of each campaign, so that none can rot; docs/measurements.md has what the whole of each found."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 FOLDER = Path(__file__).parent
@@ -18,8 +17,7 @@ SHARES = {
 
 
 def run(name: str, share: list[str]) -> None:
-    command = [sys.executable, str(FOLDER / f"{name}.py"), *share]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    done = forked.run(FOLDER / f"{name}.py", *share, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
