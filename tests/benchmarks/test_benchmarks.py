@@ -135,4 +135,10 @@ def test_neighbours():
 
 @pytest.mark.needs("novels")
 def test_long_texts():
-    assert has_figures(run("long_texts", "--copies", "2", "--characters", "200000"), "read", "pack", "index of copied passages", "text of")
+    assert has_figures(
+        run("long_texts", "--copies", "2", "--characters", "200000"),
+        "read",
+        "pack",
+        "index of copied passages",
+        "text of",
+    )

@@ -123,7 +123,7 @@ def test_an_attack_on_the_studio_is_refused_and_changes_nothing(studio_client, k
 
 
 def _raw(client, line, headers, body=b""):
-    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=20) as opened:
+    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=300) as opened:
         lines = [line, *(f"{name}: {value}" for name, value in ({"host": "localhost"} | headers).items()), "", ""]
         opened.sendall("\r\n".join(lines).encode() + body)
         return opened.recv(65536).decode()
@@ -204,11 +204,12 @@ def test_what_is_secret_is_never_logged(trained):
         printed = serving.stdout.readline()
         assert printed.count(token) == 1, "the address is printed once"
         address = f"http://127.0.0.1:{urlsplit(printed.strip()).port}"
-        for path in (f"/?token={token}", f"/nothing?token={token}", "/v1/models?token=wrong-secret"):
-            httpx.get(address + path)
-        given = {"authorization": f"Bearer {token}"}
-        asked = {"model": "lstm", "prompt": "a secret prompt", "max_tokens": 2, "stop": ""}
-        assert httpx.post(f"{address}/v1/completions", json=asked, headers=given).status_code == 400
+        with httpx.Client(base_url=address, timeout=300) as client:
+            for path in (f"/?token={token}", f"/nothing?token={token}", "/v1/models?token=wrong-secret"):
+                client.get(path)
+        with httpx.Client(base_url=address, timeout=300, headers={"authorization": f"Bearer {token}"}) as client:
+            asked = {"model": "lstm", "prompt": "a secret prompt", "max_tokens": 2, "stop": ""}
+            assert client.post("/v1/completions", json=asked).status_code == 400
     finally:
         serving.terminate()
         rest, said = serving.communicate(timeout=60)

@@ -29,7 +29,7 @@ def text(tmp_path) -> Path:
 
 
 def words(text: Path, minutes: float) -> list[str]:
-    return ["--data", str(text), "--minutes", f"{minutes:g}", "--preset", "tiny", "--evaluations", "200"]
+    return ["--data", str(text), "--minutes", f"{minutes:g}", "--preset", "nano", "--evaluations", "200"]
 
 
 def test_killed_studio_training_goes_on_and_is_found_stopped_and_gone_on_with(studio, tmp_path, text, monkeypatch):

@@ -18,7 +18,7 @@ from janelm.errors import JaneLMError
 from janelm.runs.folder import load_run
 from studio.conftest import processes, studio_process, until
 
-TRAIN = ["--minutes", "20", "--preset", "tiny", "--evaluations", "500"]
+TRAIN = ["--minutes", "20", "--preset", "nano", "--evaluations", "500"]
 
 
 @pytest.fixture
@@ -59,13 +59,16 @@ def small_files() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
 def test_where_the_disk_takes_no_more_an_upload_is_one_sentence_and_leaves_nothing(tmp_path):
-    with studio_process(tmp_path, preexec_fn=small_files) as (address, _), httpx.Client(base_url=address) as client:
-        answer = client.put("/studio/texts/tale/large.bin", content=os.urandom(2 << 20), timeout=60)
+    with (
+        studio_process(tmp_path, preexec_fn=small_files) as (address, _),
+        httpx.Client(base_url=address, timeout=300) as client,
+    ):
+        answer = client.put("/studio/texts/tale/large.bin", content=os.urandom(2 << 20))
         assert answer.status_code == 400 and "cannot write" in answer.json()["error"]["message"]
         assert "free some space" in answer.json()["error"]["message"]
         assert not (tmp_path / "studio" / "texts" / "tale").exists()
         assert client.put("/studio/texts/tale/small.txt", content=b"It rained.").status_code == 200
-        answer = client.put("/studio/import/large", content=os.urandom(2 << 20), timeout=60)
+        answer = client.put("/studio/import/large", content=os.urandom(2 << 20))
         assert answer.status_code == 400 and "cannot write" in answer.json()["error"]["message"]
         assert client.get("/studio/state").json()["texts"][0]["bytes"] == 10
 
