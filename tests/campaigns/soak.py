@@ -1,4 +1,5 @@
-"""Whether memory stays flat: python tests/campaigns/soak.py [--tokens 1000000] [--trainings 24]
+"""Whether memory stays flat: python tests/campaigns/soak.py [--tokens 1000000] [--trainings 24] [--kinds K ...]
+[--engines E ...]
 
 Each engine writes a million tokens with a small model, and a process trains two dozen models one after the other. The
 resident memory is read after a tenth of the work, when all that is made once has been made, and at the end.
@@ -73,15 +74,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=int, default=1_000_000)
     parser.add_argument("--trainings", type=int, default=24)
+    parser.add_argument("--kinds", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--engines", nargs="+", choices=sorted({engine for engine, _ in ENGINES}))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    engines = [how for how in ENGINES if how[0] in (options.engines or how)]
     write_little()
     rows, wrong = [], 0
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        can = [(kind, how) for kind in SHAPES for how in ENGINES if how[0] != "native" or kind in KINDS]
+        can = [(kind, how) for kind in options.kinds for how in engines if how[0] != "native" or kind in KINDS]
         plans = [("write", kind, *how, options.tokens) for kind, how in can]
-        plans += [("train_often", kind, "", "", options.trainings) for kind in SHAPES]
+        plans += [("train_often", kind, "", "", options.trainings) for kind in options.kinds if options.trainings]
         for work, kind, engine, precision, count in plans:
             early, late, seconds = apart(work, kind, engine, precision, count)
             flat = late - early < GROWTH
