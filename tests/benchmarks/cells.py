@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from janelm.cli import main
 from janelm.machine.files import write_atomically
 
 ROOT = Path(__file__).parents[2]
@@ -37,16 +34,9 @@ class Cells:
 
 
 def train(folder: Path, *flags: str) -> dict:
-    """The results of one run of traineval.py: of so many minutes in a process of its own, whose start they count."""
-    told = ["--model_file", "new.pth", *flags]
-    if "--minutes" in flags:
-        command = [sys.executable, ROOT / "traineval.py", *told]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        code, said = done.returncode, done.stderr
-    else:
-        with chdir(folder), redirect_stderr(io.StringIO()) as heard, redirect_stdout(io.StringIO()):
-            code = main(["train", *told])
-        said = heard.getvalue()
-    if code:
-        sys.exit(said)
+    """The results of one run of traineval.py."""
+    command = [sys.executable, ROOT / "traineval.py", "--model_file", "new.pth", *flags]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
     return json.loads((folder / "models" / "new" / "results.json").read_text(encoding="utf-8"))

@@ -75,15 +75,16 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=1_000_000)
     parser.add_argument("--trainings", type=int, default=24)
     parser.add_argument("--kinds", nargs="+", choices=SHAPES, default=list(SHAPES))
-    parser.add_argument("--engines", nargs="+", choices=sorted({engine for engine, _ in ENGINES}))
+    names = list(dict.fromkeys(engine for engine, _ in ENGINES))
+    parser.add_argument("--engines", nargs="+", choices=names, default=names)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    engines = [how for how in ENGINES if how[0] in (options.engines or how)]
     write_little()
     rows, wrong = [], 0
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        can = [(kind, how) for kind in options.kinds for how in engines if how[0] != "native" or kind in KINDS]
+        can = [(kind, how) for kind in options.kinds for how in ENGINES if how[0] in options.engines]
+        can = [(kind, how) for kind, how in can if how[0] != "native" or kind in KINDS]
         plans = [("write", kind, *how, options.tokens) for kind, how in can]
         plans += [("train_often", kind, "", "", options.trainings) for kind in options.kinds if options.trainings]
         for work, kind, engine, precision, count in plans:

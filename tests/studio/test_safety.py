@@ -204,12 +204,12 @@ def test_what_is_secret_is_never_logged(trained):
         printed = serving.stdout.readline()
         assert printed.count(token) == 1, "the address is printed once"
         address = f"http://127.0.0.1:{urlsplit(printed.strip()).port}"
-        with httpx.Client(base_url=address, timeout=300) as client:
-            for path in (f"/?token={token}", f"/nothing?token={token}", "/v1/models?token=wrong-secret"):
-                client.get(path)
-        with httpx.Client(base_url=address, timeout=300, headers={"authorization": f"Bearer {token}"}) as client:
-            asked = {"model": "lstm", "prompt": "a secret prompt", "max_tokens": 2, "stop": ""}
-            assert client.post("/v1/completions", json=asked).status_code == 400
+        for path in (f"/?token={token}", f"/nothing?token={token}", "/v1/models?token=wrong-secret"):
+            httpx.get(address + path, timeout=300)
+        given = {"authorization": f"Bearer {token}"}
+        asked = {"model": "lstm", "prompt": "a secret prompt", "max_tokens": 2, "stop": ""}
+        answer = httpx.post(f"{address}/v1/completions", json=asked, headers=given, timeout=300)
+        assert answer.status_code == 400
     finally:
         serving.terminate()
         rest, said = serving.communicate(timeout=60)

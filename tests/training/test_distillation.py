@@ -104,7 +104,7 @@ def test_a_compiled_lesson_takes_the_steps_of_a_plain_one(text, teachers, precis
     losses, said = {}, []
     for compile in ("on", "off"):
         training = replace(TRAINING, teachers=teachers, compile=compile, precision=precision, steps=4)
-        train(replace(SHAPES["transformer"], layers=1), training, Path(compile), text=text, say=said.append)
+        train(SHAPES["transformer"], training, Path(compile), text=text, say=said.append)
         losses[compile] = [row["validation_loss"] for row in Run(Path(compile)).metrics()]
     assert not any("after all" in line for line in said), "it was not compiled"
     assert losses["on"] == pytest.approx(losses["off"], abs=tolerance)
