@@ -27,7 +27,7 @@ from ..errors import UsageError
 from ..machine.streams import Steady
 from ..training.presets import (
     BUDGETS,
-    DEFAULT_PRESET,
+    DEFAULT_MINUTES,
     PRESETS,
     choose_preset,
     going_on_preset,
@@ -164,8 +164,7 @@ def _read(arguments: list[str], program: str) -> tuple[Any, dict[str, float], st
     if ancestor is not None:
         kind, why = _options_of_ancestor(ancestor, choice, arguments, bool(given))
     else:
-        preset, why = (choice.preset, "as asked") if choice.preset else choose_preset(given)
-        kind, why = _train_options(replace(choice, preset=preset), own, bool(given)), f"preset: {preset} ({why})"
+        kind, why = _train_options(choice, own, given)
     options = parse(
         kind,
         arguments,
@@ -240,19 +239,23 @@ def _train(options: Any, plan: Plan, command: str) -> Any:
     )
 
 
-def _train_options(choice: Choice, own: str | None, budget_given: bool) -> type:
-    """A dataclass of all options, with the defaults that follow from `choice`; `own` is the kind of an architecture of
-    the user's own. Raises UsageError where that has settings that are called as others are."""
+def _train_options(choice: Choice, own: str | None, budget: dict[str, float]) -> tuple[type, str]:
+    """A dataclass of all options, with the defaults that follow from `choice` and the budget, and a line on the size;
+    `own` is the kind of an architecture of the user's own. Raises UsageError where that has settings that are called as
+    others are."""
     kind = own or choice.architecture
     kinds = (CharacterTokenizerConfig, TiktokenTokenizerConfig, WordTokenizerConfig)
     tokenizer = {one.kind: one for one in kinds}[choice.tokenization]
-    name = choice.preset or DEFAULT_PRESET
+    name, why = (choice.preset, "as asked") if choice.preset else choose_preset(budget, choice.tokenization)
     preset = PRESETS[name].tokenizer if choice.tokenization == "tiktoken" else {}
     model, training = model_preset(kind, name), training_preset(kind, name)
+    if not choice.preset:
+        training = replace(training, minutes=DEFAULT_MINUTES)
     others = {field.name for part in (choice, Files(), DataConfig(), tokenizer(), training) for field in fields(part)}
     if taken := sorted(others & {field.name for field in fields(model)}):
         raise UsageError(f"{kind} calls a setting {taken[0]}, as another option is called: give it another name")
-    return _all_options(choice, tokenizer(**preset), model, training, budget_given)
+    options = _all_options(replace(choice, preset=name), tokenizer(**preset), model, training, bool(budget))
+    return options, f"preset: {name} ({why})"
 
 
 def _options_of_ancestor(name: str, choice: Choice, arguments: list[str], budget_given: bool) -> tuple[type, str]:

@@ -42,7 +42,8 @@ def plot_losses(runs: list[Run], path: Path) -> None:
     later = [row["validation_bits_per_byte"] for _, rows in curves for row in rows if row["step"] > 0]
     if later:
         low = min(values)
-        panels[0].set_ylim(low - 0.05 * (max(later) - low), max(later) + 0.03 * (max(later) - low))
+        span = max(later) - low or 1.0
+        panels[0].set_ylim(low - 0.05 * span, max(later) + 0.03 * span)
     panels[0].set(xlabel="tokens seen", ylabel="bits per byte")
     panels[0].xaxis.set_major_formatter(EngFormatter(sep=""))
     panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:.2f}"))

@@ -41,6 +41,5 @@ class Clock:
         return math.floor(self.progress(state) * self.config.evaluations + 1e-9)
 
     def keep_back(self, state: TrainingState, seconds: float) -> None:
-        """Keep back so many seconds of a budget of minutes for its end, or fewer if fewer were planned before."""
-        planned = min(10 * self._minutes, seconds)
-        state.reserve = min(planned, state.reserve or planned)
+        """Keep back so many seconds of a budget of minutes for its end, but no more than a third of it."""
+        state.reserve = min(20 * self._minutes, seconds)

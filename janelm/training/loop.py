@@ -6,6 +6,7 @@ At evenly spaced points of progress both losses are measured, the run is saved, 
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -135,7 +136,9 @@ class Trainer:
         if self._measures:
             better, tokens, seconds = self.records.measure(state, self.clock)
             state.evaluations_done = self.clock.evaluations_due(state) + 1
-            if self.config.minutes is not None:  # only now, since more time to train means less progress
+            # Only now, since more time to train means less progress; and not once it has ended, or resuming would find
+            # time left.
+            if self.config.minutes is not None and not state.finished:
                 self._plan_the_end(seconds, tokens)
             if state.since_best >= self.config.patience and not state.finished:
                 state.finished = f"validation has not improved in {counted(self.config.patience, 'evaluation')}"
@@ -152,11 +155,13 @@ class Trainer:
         return self.clock.progress(self.state), self.clock.seconds
 
     def _plan_the_end(self, seconds: float, tokens: int) -> None:
-        """Keep back what the last evaluation and the files after it will take, judged by the quickest evaluation so
-        far: the first one also warms up."""
+        """Keep back what the last evaluation and the files after it will take, judged by the evaluations so far."""
+        if len(self.state.rows) > 1:
+            self.state.evaluating.append(seconds)
+        usual = statistics.median(self.state.evaluating or [seconds])
         sizes, density = self.data.split_bytes, self.data.train_tokens / self.data.split_bytes["train"]
         held_out = sum(min(FINAL_TOKENS, density * sizes[split]) for split in self.data.held_out)
-        self.clock.keep_back(self.state, 12 + FINAL_PASSES * seconds * held_out / tokens)
+        self.clock.keep_back(self.state, 12 + FINAL_PASSES * usual * held_out / tokens)
 
     def _save(self, best: dict[str, np.ndarray] | None = None) -> None:
         """Write all that resuming needs; `best` are the weights that are to be the best ones then."""

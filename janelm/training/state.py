@@ -21,6 +21,7 @@ class TrainingState:
     losses: list[float] = field(default_factory=list)  # of the steps since the last evaluation
     norms: list[float] = field(default_factory=list)  # of the gradient, likewise
     stepping: float = 0.0  # seconds spent in those steps
+    evaluating: list[float] = field(default_factory=list)  # seconds of each evaluation but the first, which warms up
     reserve: float = 0.0  # seconds of a budget of minutes that are kept back for its end
     rows: list[Row] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)  # what the model wrote at each evaluation

@@ -25,7 +25,7 @@ def trained(folder, text, shape=OPEN, tokenizer=None):
 
 
 def test_the_smallest_sizes_leave_the_table_open_and_others_have_none():
-    assert {name for name in PRESETS if model_preset("transformer", name).bigrams is None} == {"nano", "tiny"}
+    assert {name for name in PRESETS if model_preset("transformer", name).bigrams is None} == {"nano", "tiny", "mini"}
     assert TransformerConfig().bigrams == 0
 
 

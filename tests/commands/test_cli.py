@@ -112,26 +112,31 @@ def test_without_a_model_of_ones_own_the_sample_writes_and_says_so(trained, caps
 
 
 @pytest.mark.parametrize(
-    ("budget", "preset"),
-    [([], "small"), (["--steps", "9"], "small")]
-    + [(["--minutes", str(minutes)], name) for minutes, name in
-       ((0.3, "nano"), (2, "tiny"), (5, "mini"), (10, "small"), (30, "medium"), (120, "large"))],
+    ("budget", "preset", "of_pairs"),
+    [([], "mini", "small"), (["--steps", "9"], "mini", "small")]
+    + [(["--minutes", str(minutes)], *names) for minutes, *names in
+       ((0.3, "nano", "nano"), (2, "tiny", "tiny"), (5, "mini", "mini"), (10, "mini", "small"), (30, "small", "medium"),
+        (120, "large", "large"))],
 )  # fmt: skip
-def test_a_budget_chooses_a_preset_and_says_so(budget, preset, monkeypatch, capsys):
-    """The shape, the settings and the vocabulary are all the preset's, and what is named is obeyed."""
+def test_a_budget_chooses_a_preset_and_says_so(budget, preset, of_pairs, monkeypatch, capsys):
+    """The shape, the settings and the vocabulary are all the preset's, and what is named is obeyed. Characters want a
+    smaller model than as many minutes of byte pairs; without a budget both have ten minutes."""
     seen = []
     monkeypatch.setattr("janelm.training.lessons.teach", lambda pupil, *rest, **more: pupil.training)
     monkeypatch.setattr(pipeline, "train", lambda *what, **more: seen.append((*what, more)) or exit(0))
     for more in ([], ["--preset", "tiny"], ["--architecture", "lstm", "--tokenization", "tiktoken"]):
         with pytest.raises(SystemExit):
             main(["train", *budget, *more])
-    assert f"preset: {preset} (" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"preset: {preset} (" in said and f"preset: {of_pairs} (" in said
     (plain, training, *_), (asked, *_), (lstm, pairs, *_, settings) = seen
-    assert plain == model_preset("transformer", preset) and lstm == model_preset("lstm", preset)
+    assert plain == model_preset("transformer", preset) and lstm == model_preset("lstm", of_pairs)
     assert asked == model_preset("transformer", "tiny")
     assert training.batch_tokens == training_preset("transformer", preset).batch_tokens
-    assert pairs.batch_tokens == training_preset("lstm", preset).batch_tokens
-    assert settings["tokenizer"] == TiktokenTokenizerConfig(**PRESETS[preset].tokenizer)
+    assert pairs.batch_tokens == training_preset("lstm", of_pairs).batch_tokens
+    assert settings["tokenizer"] == TiktokenTokenizerConfig(**PRESETS[of_pairs].tokenizer)
+    if not budget:
+        assert training.minutes == pairs.minutes == 10
 
 
 def test_hyphens_do_as_well_as_underscores(book, capsys):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,9 +21,10 @@ from janelm.machine.hardware import choose_compile, compiled
 from janelm.runs import Run
 from janelm.text.data import load_dataset
 from janelm.text.sources import Source
+from janelm.training.clock import Clock
 from janelm.training.distillation import training_loss
 from janelm.training.distributed import Team
-from janelm.training.loop import Trainer
+from janelm.training.loop import FINAL_PASSES, Trainer
 from janelm.training.optimizers import (
     NEWTON_SCHULZ,
     AdamW,
@@ -33,6 +35,7 @@ from janelm.training.optimizers import (
     orthogonalise,
 )
 from janelm.training.pipeline import resume, train
+from janelm.training.state import TrainingState
 from janelm.training.step import FRESH_STARTS
 
 CPU = torch.device("cpu")
@@ -294,6 +297,18 @@ def test_a_budget_of_minutes_ends_training_at_a_learning_rate_of_zero_and_stays_
     saved = Run(Path("run")).resume_state()["training"]
     assert saved["reserve"] > 0 and saved["finished"] == "the budget is spent"
     assert resume(Path("run"), text=text, say=quiet).results["steps"] == steps
+
+
+def test_what_is_kept_back_for_the_end_follows_the_usual_evaluation():
+    """It went by the quickest one, so that ten minutes on a noisy machine ended a quarter of a minute late."""
+    data = SimpleNamespace(split_bytes={"train": 100, "validation": 1000}, train_tokens=100, held_out=["validation"])
+    trainer = SimpleNamespace(state=TrainingState(), data=data, clock=Clock(TrainingConfig(minutes=10)))
+    for seconds in (9.0, 2.0, 2.0, 0.5, 2.0):
+        trainer.state.rows.append({})
+        Trainer._plan_the_end(trainer, seconds, 100)
+    assert trainer.state.reserve == 12 + FINAL_PASSES * 2 * 10
+    trainer.clock.keep_back(trainer.state, 1000)
+    assert trainer.state.reserve == 200  # a third of the budget at most
 
 
 def test_the_clock_of_an_interrupted_run_is_that_of_its_last_step(text, monkeypatch):
