@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 from small import SHAPES, TOKENIZERS, TRAINING, quiet, write_text
 
 from janelm.config import DataConfig, SamplingConfig
@@ -151,6 +152,31 @@ def test_the_rooms_write_look_compare_and_read(client, browser, learned, monkeyp
         page.wait_for_timeout(1000)
         page.screenshot(path=f"room-{room}-{small}.png")
     assert not complaints and not page.locator("#notice:not([hidden])").count()
+    page.close()
+
+
+LATE = """const plain = window.fetch;
+window.fetch = async (...asked) => {
+    const answer = await plain(...asked);
+    if (String(asked[0]).endsWith("/studio/rooms")) await new Promise((done) => setTimeout(done, 4000));
+    return answer;
+};"""
+
+
+@pytest.mark.browser
+@pytest.mark.needs("chromium", "npm")
+def test_rooms_do_not_begin_anew_when_the_answer_comes_after_the_state(client, browser):
+    """On a busy machine the state told of them first. They were shown, and once more when the answer came, so that the
+    reader was thrown out of the room they had gone into."""
+    page, opened = browser.new_page(), []
+    page.on("request", lambda asked: asked.url.endswith("/rooms/") and opened.append(asked.resource_type))
+    page.add_init_script(LATE)
+    page.goto(str(client.base_url))
+    page.get_by_role("tab", name="Look inside").click()
+    page.get_by_role("button", name="Open the rooms").click()
+    expect(page.get_by_text("The rooms are open")).to_be_attached(timeout=120_000)
+    page.frame_locator("iframe.rooms").get_by_text("ready in").wait_for(timeout=60_000)
+    assert opened == ["document"]
     page.close()
 
 

@@ -11,8 +11,16 @@ export function pageRooms(panel) {
   let shown = "";
   const open = doer("Open the rooms", async () => {
     announce("Opening the rooms, which takes some time for a long text");
-    const { served } = await ask("/studio/rooms", { body: { runs: runs.chosen() } });
-    show(runs.chosen(), served);
+    const names = runs.chosen();
+    const before = shown;
+    shown = names.join(); // or the state, which may come first, would show them, and they begin anew under the reader's hands
+    try {
+      const { served } = await ask("/studio/rooms", { body: { runs: names } });
+      show(names, served);
+    } catch (error) {
+      shown = before;
+      throw error;
+    }
     announce("The rooms are open");
   }, { class: "primary" });
 
