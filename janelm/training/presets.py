@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..config import MODEL_CONFIGS, ModelConfig, TrainingConfig, TransformerConfig
@@ -87,7 +87,10 @@ def choose_preset(budget: dict[str, float], tokenization: str = "character") -> 
 
 def model_preset(architecture: str, preset: str) -> ModelConfig:
     """The shape of this architecture in this size; its config's defaults, where no preset names it."""
-    return MODEL_CONFIGS[architecture](**getattr(PRESETS[preset], LIKE.get(architecture, architecture), {}))
+    config = MODEL_CONFIGS[architecture]
+    shape = getattr(PRESETS[preset], LIKE.get(architecture, architecture), {})
+    own = {setting.name for setting in fields(config)}  # who has another one's sizes need not have all of its settings
+    return config(**{name: value for name, value in shape.items() if name in own})
 
 
 # Each architecture's own learning rate, found on Austen: see docs/experiments.md.
