@@ -14,10 +14,15 @@ from filelock import FileLock
 from hypothesis import settings
 from small import SHAPES, write_little, write_text
 
+from janelm.machine.cores import cores
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytest_plugins = ["needs"]
+
+# One process more than there are cores: for a third of their time tests wait, for a browser, a server, or another process.
+WORKERS = cores() + 1
 
 torch.set_num_threads(1)  # small models: more threads only get in each other's way,
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # and so they do in processes that tests start
@@ -31,10 +36,10 @@ settings.register_profile("janelm", deadline=None)  # how long a machine takes i
 settings.load_profile("janelm")
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """For one file, none: each worker imports torch anew."""
     paths = {argument.split("::")[0] for argument in config.args}
-    return 0 if len(paths) == 1 and paths.pop().endswith(".py") else None
+    return 0 if len(paths) == 1 and paths.pop().endswith(".py") else WORKERS
 
 
 SLOW = ("benchmarks", "campaigns", "engines", "studio", "training")  # folders of files that take long

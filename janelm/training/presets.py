@@ -45,10 +45,15 @@ PRESETS = {
         tokenizer={},
         training={"minutes": 5.0, "evaluations": 15},
     ),
-    "small": Preset(transformer={}, lstm={}, tokenizer={}, training={"minutes": 10.0}),
+    "small": Preset(
+        transformer={"width": 192, "heads": 2, "dropout": 0.05},
+        lstm={"width": 400, "dropout": 0.05, "locked_dropout": True},
+        tokenizer={},
+        training={"minutes": 10.0},
+    ),
     "medium": Preset(
         transformer={"heads": 2, "dropout": 0.1},
-        lstm={"dropout": 0.15},
+        lstm={"width": 400, "dropout": 0.1, "locked_dropout": True},
         tokenizer={},
         training={"minutes": 30.0},
     ),

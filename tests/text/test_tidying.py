@@ -232,7 +232,7 @@ def test_what_budgets_came_to_is_what_the_measurements_say():
     for measured in REACHED.values():
         assert all(f"{bits:.4f}" in table for bits in measured.values())
     assert reached(5) == {"transformer": 1.5257} and reached(1) == {} and list(reached(15)) == ["transformer", "lstm"]
-    assert 1.4429 < reached(20)["transformer"] < 1.4629
+    assert 1.4429 < reached(20)["transformer"] < 1.4534
 
 
 def test_a_long_text_is_looked_at_and_saved_piece_by_piece(monkeypatch):
