@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["needs"]
 
-# One process more than there are cores: for a third of their time tests wait, for a browser, a server, or another process.
+# One process more than there are cores: for a third of their time tests wait for a browser, a server or a process.
 WORKERS = cores() + 1
 
 torch.set_num_threads(1)  # small models: more threads only get in each other's way,
