@@ -8,18 +8,16 @@ import { chosenRuns } from "./publish.js";
 export function pageRooms(panel) {
   const runs = chosenRuns("Models in the rooms");
   const opened = make("div", { class: "column" });
-  let shown = "";
+  let opening = false;
   const open = doer("Open the rooms", async () => {
     announce("Opening the rooms, which takes some time for a long text");
     const names = runs.chosen();
-    const before = shown;
-    shown = names.join(); // or the state, which may come first, would show them, and they begin anew under the reader's hands
+    opening = true; // or the state, which may come first, would show them, and they begin anew under the reader's hands
     try {
       const { served } = await ask("/studio/rooms", { body: { runs: names } });
       show(names, served);
-    } catch (error) {
-      shown = before;
-      throw error;
+    } finally {
+      opening = false;
     }
     announce("The rooms are open");
   }, { class: "primary" });
@@ -29,7 +27,6 @@ export function pageRooms(panel) {
    * @param {string[]} served
    */
   function show(names, served) {
-    shown = names.join();
     const where = served.length ? `${served.join(", ")} on this machine's engines, what is smaller in the browser.` : "All of them in the browser.";
     opened.replaceChildren(
       section(
@@ -53,6 +50,6 @@ export function pageRooms(panel) {
   );
   return (/** @type {any} */ state) => {
     runs.show(state.runs);
-    if (!shown && state.rooms.length && !panel.hidden) show(state.rooms, state.served);
+    if (!opening && !opened.hasChildNodes() && state.rooms.length && !panel.hidden) show(state.rooms, state.served);
   };
 }
