@@ -163,7 +163,7 @@ def test_every_option_that_is_named_alone_is_some_commands(page):
     every += [options("-m", "janelm", "train", "--architecture", "lstm", "--tokenization", "tiktoken")]
     every += [
         options(f"{ROOT}/tests/benchmarks/{name}.py")
-        for name in ("training", "generation", "site", "time_to_quality", "going_on", "loops", "long_texts")
+        for name in ("training", "generation", "site", "time_to_quality", "going_on", "loops", "race", "long_texts")
     ]
     every += [dict.fromkeys(OTHERS_OPTIONS), OF_ALL]
     assert wrong_options("\n".join(span for span in SPAN.findall(prose(page)) if span.startswith("--")), every) == []

@@ -89,6 +89,11 @@ def test_tokens(book):
     assert has_figures(run("tokens", "--data", book, "--smallest"), "| characters", "| byte pairs", "| words, 4,096")
 
 
+def test_race(book):
+    assert has_figures(run("race", book, "--smallest", "--picture", "race.png"), f"| {book} | 100,000 |")
+    assert Path("race.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_loops(book):
     assert has_figures(run("loops", "--data", book, "--smallest", "--loops", "1", "2"), "1 loops", "2 loops")
 
