@@ -1,4 +1,4 @@
-"""The two errors a user can meet, each one sentence (what is wrong, where, what to do), and how sentences count."""
+"""The two errors a user can meet, each one sentence (what is wrong, where, what to do), and what sentences share."""
 
 from pathlib import Path
 
@@ -21,6 +21,11 @@ def cannot_write(path: Path, error: Exception) -> JaneLMError:
     return JaneLMError(
         f"cannot write {path} ({reason}): make the folder writable, free some space, or choose another place"
     )
+
+
+def named(kind: str) -> str:
+    """How a sentence names a model of this architecture: `a transformer`, `an LSTM`, `a GPT-2`."""
+    return {"lstm": "an LSTM", "gpt2": "a GPT-2"}.get(kind, f"a {kind}")
 
 
 def counted(number: float, what: str) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 
-from ..errors import JaneLMError
+from ..errors import JaneLMError, named
 from .parts import state
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def trace(model: LanguageModel, opset: int) -> tuple[onnx.ModelProto, list[dict[
     except Exception as error:  # whatever a model of anyone's making meets in torch
         reason = " ".join(str(error.__cause__ or error).split())[:200]
         raise JaneLMError(
-            f"a {model.config.kind} has no graph of its own, and torch's exporter cannot trace it ({reason})"
+            f"{named(model.config.kind)} has no graph of its own, and torch's exporter cannot trace it ({reason})"
         ) from error
     assert program is not None
     graph = _plain(program.model_proto, model)
@@ -100,12 +100,12 @@ def _shapes(model: LanguageModel) -> list[list[int | str]]:
     for two, three in zip(_leaves(model.initial_state(2)), _leaves(model.initial_state(3)), strict=True):
         if not isinstance(two, torch.Tensor) or two.dtype != torch.float32 or two.any():
             raise JaneLMError(
-                f"the state of a {model.config.kind} cannot be exported: a graph's states are tensors of float32 that "
-                "start as zeros"
+                f"the state of {named(model.config.kind)} cannot be exported: a graph's states are tensors of "
+                "float32 that start as zeros"
             )
         shape = ["batch" if a != b else a for a, b in zip(two.shape, three.shape, strict=True)]
         if shape.count("batch") != 1:
-            raise JaneLMError(f"the state of a {model.config.kind} cannot be exported: no axis follows the texts")
+            raise JaneLMError(f"the state of {named(model.config.kind)} cannot be exported: no axis follows the texts")
         found.append(shape)
     return found
 
@@ -152,7 +152,7 @@ def _compare(graph: onnx.ModelProto, model: LanguageModel, names: list[str]) -> 
             arrays = dict(zip(names, after, strict=True))
             apart = float(np.abs(logits - wanted).max() / max(1e-9, np.abs(wanted).max()))
             if not apart <= NEAR:
-                raise JaneLMError(f"the traced graph of a {kind} is {apart:.2g} away from the model: it is not written")
+                raise JaneLMError(f"the traced graph of {named(kind)} is {apart:.2g} off the model: it is not written")
     except JaneLMError:
         raise
     except Exception as error:  # onnxruntime's exceptions have no common class of their own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ..config import to_dict
+from ..errors import named
 from ..runs.figures import Copied, Facts, Results
 from ..runs.folder import Run
 from ..runs.public import file_name, public_command, public_data
@@ -23,7 +24,7 @@ def model_card(run: Run) -> str:
     lines = [
         f"# {run.name}",
         "",
-        f"A {config.model.kind} of {results['parameters']:,} parameters, trained "
+        f"This is {named(config.model.kind)} of {results['parameters']:,} parameters, trained "
         f"{'on' if 'ancestor' in facts else 'from scratch on'} {_sources(facts['sources'])} with JaneLM "
         f"{facts['janelm']}{_from(facts)}.",
         "",
@@ -81,7 +82,7 @@ def hub_card(run: Run, use: str) -> str:
         "",
         f"# {run.name}",
         "",
-        f"A {kind} of {results['parameters']:,} parameters, trained on {sources} with JaneLM "
+        f"This is {named(kind)} of {results['parameters']:,} parameters, trained on {sources} with JaneLM "
         f"{facts['janelm']}{_from(facts)}: "
         f"{results['steps']:,} steps, {results['tokens']:,} tokens, {results['seconds']:,.0f} s.",
         "",
@@ -103,7 +104,7 @@ def _from(facts: Facts) -> str:
         return ""
     one = facts["ancestor"]
     texts = ", before that on ".join(_sources(text["sources"]) for text in one["texts"])
-    learned = f"a {one['architecture']} trained on {texts or 'a text that is not known'}"
+    learned = f"{named(one['architecture'])} trained on {texts or 'a text that is not known'}"
     return f"; it goes on from {file_name(one['name'])}, {learned}"
 
 

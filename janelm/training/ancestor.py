@@ -11,7 +11,7 @@ import torch
 
 from ..architectures import LanguageModel
 from ..config import ModelConfig, to_dict
-from ..errors import JaneLMError, UsageError
+from ..errors import JaneLMError, UsageError, named
 from ..machine.hardware import autocast
 from ..measuring.evaluation import Losses, cold_losses
 from ..runs.dataset import earlier_text
@@ -115,7 +115,7 @@ def find_ancestor(pupil: Run, config: RunConfig, device: torch.device) -> Ancest
     size, theirs = run.tokenizer.vocab_size, run.config.model
     ours = for_vocabulary(config.model, size, theirs)
     if ours.kind != theirs.kind or ours.weight_shapes(size) != theirs.weight_shapes(size):
-        raise UsageError(f"{name} is a {theirs.kind} of another shape: leave out the options of the model's shape")
+        raise UsageError(f"{name} is {named(theirs.kind)} of another shape: leave out the options of the model's shape")
     texts = texts_of(name)
     if config.training.keep and not texts:
         raise UsageError(f"keep mixes in the text of {name}, but it is not known: leave --keep out")

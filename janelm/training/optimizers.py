@@ -19,7 +19,7 @@ from torch.optim.adamw import adamw
 from ..architectures import LanguageModel
 from ..architectures.sharding import share_of, whole
 from ..config import TrainingConfig
-from ..errors import UsageError
+from ..errors import UsageError, named
 
 STACKED = 1 << 18  # numbers of a matrix up to which stacks are faster than one after the other (measured on a CPU)
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # a, b, c, as in torch.optim.Muon
@@ -269,7 +269,7 @@ def build_optimizers(model: LanguageModel, config: TrainingConfig) -> list[Optim
 def _adapter(model: LanguageModel, matrices: list[Parameter], config: TrainingConfig) -> LowRank:
     """Raises UsageError where the model names no hidden matrices."""
     if not matrices:
-        raise UsageError(f"a {model.config.kind} names no hidden matrices, to which an adapter could add")
+        raise UsageError(f"{named(model.config.kind)} names no hidden matrices, to which an adapter could add")
     model.requires_grad_(False)
     for matrix in matrices:
         matrix.requires_grad_(True)

@@ -23,7 +23,7 @@ from ..config import (
     TrainingConfig,
     check,
 )
-from ..errors import JaneLMError, counted
+from ..errors import JaneLMError, counted, named
 from ..machine.files import free_names, remove_strays, set_aside
 from ..machine.hardware import choose_device, choose_precision, processor
 from ..machine.locks import FolderLock
@@ -335,7 +335,7 @@ def _contradictions(model: ModelConfig, training: TrainingConfig, data: DataConf
     """Settings that are fine one by one and not together."""
     found = []
     if training.carry_state and model.bounded_memory:
-        found.append(f"carry_state is for an architecture with a state of its own, which a {model.kind} has not")
+        found.append(f"carry_state is for an architecture with a state of its own, which {named(model.kind)} has not")
     if training.carry_state and data.documents:
         found.append(f"carry_state is for running text, but each of the {data.documents} starts afresh")
     if training.carry_state and training.overfit_one_batch:

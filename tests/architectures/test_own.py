@@ -198,7 +198,7 @@ def test_a_graph_that_says_something_else_is_not_written(monkeypatch):
         return plain(graph, model)
 
     monkeypatch.setattr(traced, "_plain", wrong)
-    with pytest.raises(JaneLMError, match="away from the model: it is not written"):
+    with pytest.raises(JaneLMError, match="off the model: it is not written"):
         export_graph(run)
 
 

@@ -149,10 +149,10 @@ def into(description: dict, part: str, value: object) -> None:
 
 
 WRONG = {
-    "layers that are not there": ("config.layers", 3, "none of a transformer"),
+    "layers that are not there": ("config.layers", 3, "no transformer has its shape"),
     "a width beyond its weights": ("config.width", 64, "by 32, not"),
     "a shape that is no number": ("config.width", "32", "config"),
-    "heads that do not divide": ("config.heads", 5, "none of a transformer"),
+    "heads that do not divide": ("config.heads", 5, "no transformer has its shape"),
     "a vocabulary of its own": ("vocab_size", 9_999, "not those of its vocabulary"),
     "no end of tokens": ("vocab_size", 1e300, "vocab_size"),
     "another kind": ("kind", "gpt2", "this page's own step has no model of kind gpt2"),
@@ -175,7 +175,7 @@ def test_an_lstm_with_smaller_states_than_it_writes_to_is_refused(desk):
     graph = model_entry("lstm", *site_models()["lstm-tiktoken"])[0]
     small = changed(graph, lambda told: into(told["states"][0], "shape", [1, "batch", 1]))
     choose(desk, "A file", named("mine.onnx", small))
-    refused(desk, "none of a lstm")
+    refused(desk, "no lstm has its shape")
 
 
 def plain_onnx() -> bytes:

@@ -168,7 +168,7 @@ function checkDescription(description, native) {
     kind === "lstm"
       ? !ring && !attention && carried.join(" ") === `${layers},${width} ${layers},${width}`
       : ring && width % (2 * heads) === 0 && ring.memory <= config.context_length && attention?.length === layers;
-  if (!sized || !right) throw refused(`its shape is none of a ${kind} (${vocab_size} tokens, ${layers} layers of ${width})`);
+  if (!sized || !right) throw refused(`no ${kind} has its shape (${vocab_size} tokens, ${layers} layers of ${width})`);
 }
 
 /** @param {Description} description */
