@@ -22,11 +22,8 @@ from .tidying import PERSONAL
 MANY = 12  # files of which each is told by itself
 RARE, SHOWN = 3, 20  # how often at most a rare character occurs, and how many of them are shown
 REPEATED = 40  # characters from which a line that training has as well is no chance
-BARS = " ▏▎▍▌▋▊▉█"
-BEGINNING, EXCERPT = (
-    1 << 14,
-    400,
-)  # characters that are compared before and after cleaning, and of a place that is shown
+BEGINNING = 1 << 14  # characters that are compared before and after cleaning
+EXCERPT = 400  # of a place that is shown
 
 
 @cache

@@ -93,7 +93,7 @@ async function sentence(answer) {
 }
 
 /** How far a text has been read, and by which name the server knows it. */
-export class ServedState {
+class ServedState {
   /** @type {number[]} */
   tokens = [];
   /** @type {string | null} */

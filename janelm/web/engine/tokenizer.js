@@ -223,7 +223,7 @@ export class CharacterTokenizer extends Tokenizer {
  * Byte pairs, or words with another way to encode a piece of text. Any text encodes: what has no token of its own falls
  * back to bytes.
  */
-export class BytePairTokenizer extends Tokenizer {
+class BytePairTokenizer extends Tokenizer {
   /** @type {string[]} each token's bytes, as a string of characters below U+0100 */
   #bytes;
   /** @type {Map<string, number>} */

@@ -18,7 +18,7 @@ export function wordList(reader, words, label) {
 }
 
 /** @type {(reader: Reader, word: {word: string, figure: string, name?: string}) => HTMLButtonElement} */
-export function wordButton(reader, { word, figure, name = word }) {
+function wordButton(reader, { word, figure, name = word }) {
   const button = make(
     "button",
     { type: "button", class: "word-button", "aria-pressed": String(reader.follows(word)), title: t("Follow “{word}”", { word }) },

@@ -15,7 +15,7 @@ import { along, collocates, countWords, search } from "./words.js";
  * @property {number[]} books  how many in each
  */
 
-export const MOST_WORDS = 4;
+const MOST_WORDS = 4;
 export const COLOURS = ["--accent", "--cool", "--third", "--muted"];
 
 /** Dispatches "words" (other ones are followed) and "book" (another one is chosen). */

@@ -26,7 +26,7 @@ import { DEFAULTS, samplingOf } from "./settings.js";
  * @property {Float32Array} logits  of the token after the text
  */
 
-export const ALTERNATIVES = 10;
+const ALTERNATIVES = 10;
 const READ_BACK = 2000; // characters of a long text that are looked at one by one, unless all of it is asked for
 
 /**
