@@ -13,6 +13,7 @@ from janelm.config import DataConfig
 from janelm.errors import JaneLMError, UsageError
 from janelm.studio.app import Studio
 from janelm.studio.wishes import Cleaning, TrainingWish, data_flags, flags
+from janelm.training.forecast import reached
 
 TALE = "CHAPTER 1\n\nThe “old” lamp. Write to me@example.com.\n\nCHAPTER 2\n\nIt rained on the miller.\n\n" * 60
 
@@ -68,7 +69,7 @@ def test_a_training_starts_from_a_run_or_from_a_model_that_comes_along(studio, t
 
 def test_what_it_will_reach_is_estimated_from_measured_budgets(studio):
     training = studio.look("tale", None, 5)["training"]
-    assert training["tokens_per_second"] > 0 and training["reached"] == {"transformer": 1.5257}
+    assert training["tokens_per_second"] > 0 and training["reached"] == reached(5) != {}
 
 
 def test_settings_become_the_flags_that_the_command_reads_again():
