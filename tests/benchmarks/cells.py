@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from janelm.machine.files import write_atomically
+from janelm.text.corpora import load_sources
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +33,11 @@ class Cells:
         if self._path:
             write_atomically(self._path, json.dumps(self.found, indent=1) + "\n")
         return made
+
+
+def text_of(name: str) -> str:
+    """All of a text, a file or a corpus by name, without the titles of the Bible's verses."""
+    return re.sub(r"<[^>\n]*>\t", "", "\n\n".join(source.text for source in load_sources((name,))))
 
 
 def train(folder: Path, *flags: str) -> dict:

@@ -11,13 +11,10 @@ of minutes, to see that it works.
 from __future__ import annotations
 
 import argparse
-import re
 import tempfile
 from pathlib import Path
 
-from cells import Cells, train
-
-from janelm.text.corpora import load_sources
+from cells import Cells, text_of, train
 
 SIZES = (10_000, 100_000, 1_000_000)
 HEAD = """
@@ -69,7 +66,7 @@ def main() -> None:
     run = Path(options.run).resolve() if Path(options.run).exists() else options.run
     cells, done = Cells(options.json), []
     for name in options.texts:
-        whole = re.sub(r"<[^>\n]*>\t", "", "\n\n".join(source.text for source in load_sources((name,))))
+        whole = text_of(name)
         for size in sizes:
             scratch = ["--preset", "nano", "--context_length", "32"] if options.smallest else []
             ways = {"from scratch": ["--tokenization", "tiktoken", *scratch]}

@@ -5,21 +5,18 @@ the Bible and those) the first 100 KB, 1 MB and 4 MB train a transformer and an 
 minutes of the whole command, in the size that suits the minutes. Figures are bits per byte of held-out text, sliding
 or carried: means over the seeds. FLAGS go to all trainings. With `--json FILE` each training is kept as it ends, and
 those that FILE has are not done again, so that the race may be run in parts. `--picture FILE` draws by how much the
-LSTM is ahead (needs matplotlib). `--smallest` is one size, one seed and three steps, to see that it works.
+LSTM is behind (needs matplotlib). `--smallest` is one size, one seed and three steps, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import sysconfig
 import tempfile
 from pathlib import Path
 
-from cells import Cells, train
-
-from janelm.text.corpora import load_sources
+from cells import Cells, text_of, train
 
 SIZES = (100_000, 1_000_000, 4_000_000)
 PYTHON = "python"
@@ -30,11 +27,10 @@ Race = dict[str, dict[int, dict[str, list[float]]]]  # by text, size and archite
 
 def whole(name: str) -> str:
     """All of a text, as it is cut from."""
-    if name == PYTHON:
-        modules = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
-        return "\n\n".join(module.read_text(encoding="utf-8") for module in modules)
-    verse = re.compile(r"<[^>\n]*>\t")  # the Bible's titles: data and no text
-    return verse.sub("", "\n\n".join(source.text for source in load_sources((name,))))
+    if name != PYTHON:
+        return text_of(name)
+    modules = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
+    return "\n\n".join(module.read_text(encoding="utf-8") for module in modules)
 
 
 def bits_per_byte(cells: Cells, cut: bytes, cell: dict) -> float:
@@ -50,9 +46,9 @@ def bits_per_byte(cells: Cells, cut: bytes, cell: dict) -> float:
 
 
 def row(text: str, size: int, figures: dict[str, list[float]]) -> str:
-    ahead = differences(figures)
+    apart = differences(figures)
     means = " | ".join(f"{statistics.mean(figures[kind]):.4f}" for kind in ARCHITECTURES)
-    return f"| {text} | {size:,} | {means} | {statistics.mean(ahead):+.4f} | {min(ahead):+.4f} to {max(ahead):+.4f} |"
+    return f"| {text} | {size:,} | {means} | {statistics.mean(apart):+.4f} | {min(apart):+.4f} to {max(apart):+.4f} |"
 
 
 def differences(figures: dict[str, list[float]]) -> list[float]:
@@ -66,9 +62,9 @@ def draw(race: Race, path: Path) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     panel = figure.subplots()
     for text, sizes in race.items():
-        ahead = {size: differences(figures) for size, figures in sizes.items()}
-        (line,) = panel.plot(list(ahead), list(map(statistics.mean, ahead.values())), "o-", label=text)
-        for size, each in ahead.items():
+        behind = {size: differences(figures) for size, figures in sizes.items()}
+        (line,) = panel.plot(list(behind), list(map(statistics.mean, behind.values())), "o-", label=text)
+        for size, each in behind.items():
             panel.plot([size] * 2, [min(each), max(each)], color=line.get_color(), lw=1)
     panel.axhline(0, color="#5b5b5b", lw=0.8)
     panel.set(xscale="log", xlabel="bytes of text", ylabel="LSTM less transformer, bits per byte")
@@ -84,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="seeds (default: 1 2 3)")
     parser.add_argument("--minutes", type=float, default=10.0, help="of each training (default: 10)")
     parser.add_argument("--json", type=Path, help="keep the figures here, and go on from those that are")
-    parser.add_argument("--picture", type=Path, help="draw by how much the LSTM is ahead")
+    parser.add_argument("--picture", type=Path, help="draw by how much the LSTM is behind")
     parser.add_argument("--smallest", action="store_true", help="one size, one seed, three steps")
     options, flags = parser.parse_known_args()
     budget = ["--minutes", str(options.minutes)]

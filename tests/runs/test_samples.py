@@ -36,7 +36,8 @@ def test_a_card_is_what_the_results_make_it(architecture):
     run = sample_run(architecture)
     card, results = (run.folder / "README.md").read_text(encoding="utf-8"), run.read_json("results.json")
     assert card == model_card(run)
-    assert f"{results['losses']['heldout_carried']['bits_per_byte']:.4f}" in card and results["command"] in card
+    assert f"{results['losses']['heldout_carried']['bits_per_byte']:.4f}" in card
+    assert results["command"] in card and "## Is it copied?" in card and "## Limits" in card
 
 
 def test_both_were_trained_on_the_same_text_and_split():
